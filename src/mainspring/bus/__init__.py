@@ -1,0 +1,1 @@
+"""NATS JetStream: start, connect, publish, consume, ask."""

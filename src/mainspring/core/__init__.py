@@ -1,0 +1,1 @@
+"""The contracts and words every room shares; imports nothing of ours."""

@@ -1,0 +1,178 @@
+"""The contract of a driver: connect, read, close; and apart, what only some can: subscribe, write, browse.
+
+A driver is registered under the entry point group `mainspring.drivers`; ours use the same door as anyone's.
+The gateway owns schedule, back-off, scaling, dead-band, quality on loss and the log; a driver only speaks the protocol.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mainspring.core.errors import MainspringError
+from mainspring.core.samples import SampleBatch, SampleKind
+from mainspring.core.text import Text
+
+ENTRY_POINTS: Final = "mainspring.drivers"
+Value = float | int | bool | str
+
+
+class Settings(BaseModel):
+    """Base of a driver's declared settings; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def setting(default: Any, en: str, zh: str, *, secret: bool = False, unit: str | None = None, **limits: Any) -> Any:
+    """Declare one setting with its words in both languages; `...` as default makes it required.
+
+    The extra words land in the JSON Schema as `title_zh`, `unit` and `secret`, from which forms and docs are made.
+    """
+    extra: dict[str, Any] = {"title_zh": zh}
+    if unit:
+        extra["unit"] = unit
+    if secret:
+        extra["secret"] = True
+    return Field(default, title=en, json_schema_extra=extra, **limits)
+
+
+@dataclass(frozen=True, slots=True)
+class DriverTag:
+    """A tag as a driver sees it: its ordinal, its kind and the driver's own, already validated address."""
+
+    ordinal: int
+    kind: SampleKind
+    address: Any
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What a driver counts; the gateway turns it into rates."""
+
+    requests: int = 0
+    errors: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    round_trip_ms: float = 0.0
+    samples: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One step of a connection test; the first that fails carries its cure."""
+
+    name: Text
+    ok: bool
+    detail: Text
+    elapsed_ms: float = 0.0
+
+    def document(self) -> dict[str, Any]:
+        """Return the form that travels in JSON."""
+        return {
+            "name": self.name.document(),
+            "ok": self.ok,
+            "detail": self.detail.document(),
+            "elapsed_ms": round(self.elapsed_ms, 1),
+        }
+
+
+class Driver(ABC):
+    """Speaks one protocol to one device. The constructor does no I/O.
+
+    Errors: NotConnected (tried again with back-off), Rejected (stop and tell), DecodeError (this answer is dropped).
+    After NotConnected the gateway closes the driver and connects anew.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[Text]
+    Config: ClassVar[type[Settings]]
+    Address: ClassVar[type[Settings]]
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
+        self.traffic = Traffic()
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Open the connection, or raise NotConnected or Rejected."""
+
+    @abstractmethod
+    def prepare(self, tags: Sequence[DriverTag]) -> Any:
+        """Group the tags of one scan class into requests, without I/O; the result is given to `read`."""
+
+    @abstractmethod
+    async def read(self, prepared: Any, time_ms: int) -> list[SampleBatch]:
+        """Read all prepared tags once, raw and unscaled; polled samples carry `time_ms`.
+
+        A tag that the device refuses comes back with a bad quality, it does not fail the others.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close everything; safe to call at any time and twice."""
+
+    @abstractmethod
+    def checks(self) -> AsyncIterator[Check]:
+        """Test the connection in ordered steps from address to first value; ends at the first failure."""
+
+
+@runtime_checkable
+class Subscribes(Protocol):
+    """The device sends changes by itself."""
+
+    async def subscribe(self, tags: Sequence[DriverTag], deliver: Callable[[SampleBatch], None]) -> None:
+        """Deliver changes with source times until contact is lost (NotConnected) or the task is cancelled."""
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """The device takes values."""
+
+    async def write(self, items: Sequence[tuple[DriverTag, Value]]) -> list[MainspringError | None]:
+        """Write raw values, one outcome for each; the gateway reads them back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One entry of a device's address space; `address` is set where it can become a tag."""
+
+    id: str
+    name: str
+    has_children: bool
+    kind: SampleKind | None = None
+    address: dict[str, Any] | None = None
+    unit: str = ""
+    description: str = ""
+    writable: bool = False
+    value: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """Return the form that travels in JSON."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@runtime_checkable
+class Browses(Protocol):
+    """The device tells what it has."""
+
+    async def browse(self, parent: str | None, limit: int) -> list[Node]:
+        """List the children of a node, at most `limit`; None is the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class DriverEntry:
+    """A registered driver, loaded when first used."""
+
+    name: str
+    load: Callable[[], type[Driver]] = field(repr=False)
+
+
+def registered() -> dict[str, DriverEntry]:
+    """Return all drivers registered by entry point, by name, without importing them."""
+    from importlib.metadata import entry_points
+
+    return {point.name: DriverEntry(point.name, point.load) for point in entry_points(group=ENTRY_POINTS)}

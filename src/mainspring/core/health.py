@@ -1,0 +1,52 @@
+"""What each role says of itself once a second, and a gateway of each connection."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Health(BaseModel):
+    """One role's own report; `figures` carry their unit in the name: `samples_per_s`, `lag_ms`, `disk_free_bytes`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: str
+    instance: str
+    pid: int
+    time_ms: int
+    started_ms: int
+    memory_bytes: int
+    state: Literal["starting", "running", "degraded", "stopping"] = "running"
+    text: dict[str, str] | None = Field(default=None, description="why it is degraded, and the next step")
+    figures: dict[str, float] = Field(default_factory=dict)
+
+
+class ConnectionHealth(BaseModel):
+    """One connection in words and numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connection: UUID
+    state: Literal["connected", "connecting", "lost", "rejected", "disabled"]
+    text: dict[str, str] | None = Field(default=None, description="the last error in words")
+    since_ms: int
+    tags: int = 0
+    tags_bad: int = 0
+    samples_per_s: float = 0.0
+    requests_per_s: float = 0.0
+    errors_per_min: float = 0.0
+    round_trip_ms: float = 0.0
+    last_sample_ms: int | None = None
+
+
+class GatewayConnections(BaseModel):
+    """All connections of one gateway."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gateway: str
+    time_ms: int
+    connections: tuple[ConnectionHealth, ...]

@@ -1,0 +1,138 @@
+"""The contract of the history store, and the queries that travel over the bus to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal, Protocol
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mainspring.core.samples import Column, SampleBatch
+
+TAGS_MAX: Final = 500
+ROWS_MAX: Final = 5_000_000
+BUCKETS_MAX: Final = 10_000
+
+Ordinal = Annotated[int, Field(ge=0, lt=2**32)]
+Function = Literal["min", "max", "mean", "first", "last", "count", "time_weighted"]
+
+
+class Query(BaseModel):
+    """What every query names: tags of one tenant and a half-open range `[start_ms, end_ms)` in milliseconds UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tags: tuple[Ordinal, ...] = Field(min_length=1, max_length=TAGS_MAX)
+    start_ms: int = Field(ge=0, lt=2**52)
+    end_ms: int = Field(ge=0, lt=2**52)
+
+    @model_validator(mode="after")
+    def _forward(self) -> Query:
+        if self.end_ms <= self.start_ms:
+            message = "end_ms must lie after start_ms"
+            raise ValueError(message)
+        return self
+
+
+class RawQuery(Query):
+    """All samples, oldest first. Answer columns: tag, time, value, quality, origin."""
+
+    limit: int = Field(default=1_000_000, ge=1, le=ROWS_MAX)
+    column: Column = Column.FLOAT64
+
+
+class AggregateQuery(Query):
+    """Statistics of good samples per step.
+
+    Answer: tag, time (start of the step), one column per function, good, bad (counts of samples).
+    """
+
+    step_ms: int = Field(ge=100)
+    functions: tuple[Function, ...] = ("min", "max", "mean", "count")
+
+
+class TrendQuery(Query):
+    """At most `buckets` buckets per tag, for drawing.
+
+    Answer: tag, time (start of the bucket), first, min, max, last, mean (good samples, NaN where none), good, bad.
+    Buckets without samples are absent. The answer's schema metadata has `bucket_ms`.
+    """
+
+    buckets: int = Field(default=1000, ge=1, le=BUCKETS_MAX)
+
+
+class StateQuery(Query):
+    """Time in state: milliseconds each int64 value was held within the range. Answer: tag, value, held_ms."""
+
+
+class EventQuery(BaseModel):
+    """Alarm transitions, newest first. Answer columns: those of `AlarmEvent`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start_ms: int = Field(ge=0, lt=2**52)
+    end_ms: int = Field(ge=0, lt=2**52)
+    tags: tuple[Ordinal, ...] = Field(default=(), max_length=TAGS_MAX)
+    alarm: str = Field(default="", max_length=36)
+    limit: int = Field(default=1000, ge=1, le=100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much one tenant's history holds."""
+
+    samples: int
+    bytes_on_disk: int
+    oldest_ms: int | None
+    newest_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One message of a stream as the store takes it: its sequence, its tenant's number and its samples."""
+
+    sequence: int
+    tenant: int
+    batch: SampleBatch
+
+
+class HistoryStore(Protocol):
+    """Keeps readings; `tenant` is the tenant's number, the first part of every key.
+
+    An append names its stream and its sequence range and is done exactly once however often it is repeated.
+    """
+
+    def append(self, stream: str, entries: Sequence[Entry], first: int, last: int) -> None:
+        """Store the samples of messages `first..last` of a stream, durably and exactly once."""
+
+    def append_events(self, stream: str, events: pa.Table, first: int, last: int) -> None:
+        """Store alarm transitions (columns of `AlarmEvent`, plus `tenant`), durably and exactly once."""
+
+    def raw(self, tenant: int, query: RawQuery) -> Iterator[pa.RecordBatch]:
+        """Answer a raw query in chunks."""
+
+    def aggregate(self, tenant: int, query: AggregateQuery) -> pa.Table:
+        """Answer an aggregate query."""
+
+    def trend(self, tenant: int, query: TrendQuery) -> pa.Table:
+        """Answer a trend query."""
+
+    def states(self, tenant: int, query: StateQuery) -> pa.Table:
+        """Answer a time-in-state query."""
+
+    def events(self, tenant: int, query: EventQuery) -> pa.Table:
+        """Answer an event query."""
+
+    def correct(self, tenant: int, batch: SampleBatch, by: str) -> None:
+        """Replace values at given times; the former ones stay and can be found."""
+
+    def extent(self, tenant: int) -> Extent:
+        """Tell how much a tenant's history holds."""
+
+    def retain(self, now_ms: int, days: dict[str, int], bytes_max: int) -> list[str]:
+        """Drop what is older than its class keeps, then the oldest beyond `bytes_max`; return what was dropped."""
+
+    def close(self) -> None:
+        """Close every connection; the process may exit afterwards."""

@@ -1,0 +1,196 @@
+"""Readings as columns: the batch that travels from a driver to the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mainspring.core.errors import DecodeError
+from mainspring.core.text import Text
+
+ROWS_MAX: Final = 50_000
+"""Most rows one batch may carry on the bus."""
+BATCH_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Largest encoded batch; the bus refuses larger messages."""
+
+
+class SampleKind(StrEnum):
+    """What a tag's samples are; several kinds share one column type."""
+
+    FLOAT = "float64"
+    INTEGER = "int64"
+    BOOLEAN = "boolean"
+    ENUMERATION = "enumeration"
+    TEXT = "text"
+    BLOB = "blob"
+
+    @property
+    def column(self) -> Column:
+        """The column type that stores this kind: booleans as 0 / 1, blobs by content hash."""
+        return _COLUMN_OF[self]
+
+
+class Column(StrEnum):
+    """The three column types of a batch and of the history's tables."""
+
+    FLOAT64 = "float64"
+    INT64 = "int64"
+    TEXT = "text"
+
+
+_COLUMN_OF: Final = {
+    SampleKind.FLOAT: Column.FLOAT64,
+    SampleKind.INTEGER: Column.INT64,
+    SampleKind.BOOLEAN: Column.INT64,
+    SampleKind.ENUMERATION: Column.INT64,
+    SampleKind.TEXT: Column.TEXT,
+    SampleKind.BLOB: Column.TEXT,
+}
+
+
+class Origin(IntEnum):
+    """Where a sample came from; evidence counts only what machines sent."""
+
+    MACHINE = 0
+    MANUAL = 1
+    CALCULATED = 2
+    IMPORTED = 3
+    SIMULATED = 4
+    REPLAYED = 5
+
+
+_VALUE_TYPE: Final[dict[Column, pa.DataType]] = {
+    Column.FLOAT64: pa.float64(),
+    Column.INT64: pa.int64(),
+    Column.TEXT: pa.string(),
+}
+_COLUMN_BY_TYPE: Final = {str(kind): column for column, kind in _VALUE_TYPE.items()}
+
+SCHEMAS: Final[dict[Column, pa.Schema]] = {
+    column: pa.schema(
+        [
+            pa.field("tag", pa.uint32(), nullable=False),
+            pa.field("time", pa.int64(), nullable=False),
+            pa.field("value", value, nullable=False),
+            pa.field("quality", pa.uint8(), nullable=False),
+            pa.field("origin", pa.uint8(), nullable=False),
+        ]
+    )
+    for column, value in _VALUE_TYPE.items()
+}
+
+_MALFORMED: Final = Text(
+    "A batch of {size} bytes is not a batch of readings ({reason}). It was dropped and counted.",
+    "一个 {size} 字节的批次不是读数批次（{reason}），已丢弃并计数。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Samples of one column type; all arrays have the same length.
+
+    `tag` uint32 ordinals, `time` int64 milliseconds UTC, `value` float64 or int64 array or list of str,
+    `quality` uint8 OPC bytes, `origin` uint8 (`Origin`). A bad sample of an unknown value carries NaN, 0 or "".
+    """
+
+    column: Column
+    tag: npt.NDArray[np.uint32]
+    time: npt.NDArray[np.int64]
+    value: npt.NDArray[Any]
+    quality: npt.NDArray[np.uint8]
+    origin: npt.NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.tag)
+
+    def record_batch(self) -> pa.RecordBatch:
+        """Return the Arrow form; numeric columns are not copied."""
+        value = pa.array(self.value, type=_VALUE_TYPE[self.column])
+        columns = [
+            pa.array(self.tag),
+            pa.array(self.time),
+            value,
+            pa.array(self.quality),
+            pa.array(self.origin),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMAS[self.column])
+
+    def encode(self, compression: Literal["zstd"] | None = None) -> bytes:
+        """Return one Arrow IPC stream with one record batch; `compression` is None or "zstd"."""
+        sink = pa.BufferOutputStream()
+        options = pa.ipc.IpcWriteOptions(compression=compression)
+        with pa.ipc.new_stream(sink, SCHEMAS[self.column], options=options) as writer:
+            writer.write_batch(self.record_batch())
+        return sink.getvalue().to_pybytes()
+
+    def take(self, where: npt.NDArray[Any]) -> SampleBatch:
+        """Return the rows selected by a boolean mask or an index array."""
+        return SampleBatch(
+            self.column,
+            self.tag[where],
+            self.time[where],
+            self.value[where],
+            self.quality[where],
+            self.origin[where],
+        )
+
+
+def decode(message: bytes) -> SampleBatch:
+    """Read one batch from the bus; numeric columns are views on `message`.
+
+    Raises DecodeError for anything that is not exactly one of the three schemas within the limits.
+    """
+
+    def malformed(reason: str) -> DecodeError:
+        return DecodeError(_MALFORMED, size=len(message), reason=reason)
+
+    if len(message) > BATCH_BYTES_MAX:
+        raise malformed("too large")
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(message)) as reader:
+            column = _COLUMN_BY_TYPE.get(str(reader.schema.field("value").type))
+            if column is None or not reader.schema.equals(SCHEMAS[column]):
+                raise malformed("unknown columns")
+            batch = reader.read_next_batch()
+            batch.validate(full=True)
+            if any(values.null_count for values in batch.columns):
+                raise malformed("empty cells")
+    except (pa.ArrowException, OSError, ValueError, KeyError, StopIteration, MemoryError) as error:
+        raise malformed(type(error).__name__) from error
+    if batch.num_rows > ROWS_MAX:
+        raise malformed(f"more than {ROWS_MAX} rows")
+    return batch_of(batch, column)
+
+
+def batch_of(batch: pa.RecordBatch, column: Column) -> SampleBatch:
+    """View an Arrow record batch of one of `SCHEMAS` as a SampleBatch."""
+    tag, time, value, quality, origin = (
+        values.to_numpy(zero_copy_only=values.type != pa.string()) for values in batch.columns
+    )
+    return SampleBatch(column, tag, time, value, quality, origin)
+
+
+def build(
+    column: Column, tag: Any, time: Any, value: Any, quality: Any, origin: Origin | npt.NDArray[np.uint8]
+) -> SampleBatch:
+    """Make a batch from sequences or scalars; scalars other than `tag` and `value` are repeated for each row."""
+    tags = np.asarray(tag, dtype=np.uint32)
+    rows = len(tags)
+    types: dict[Column, Any] = {Column.FLOAT64: np.float64, Column.INT64: np.int64, Column.TEXT: object}
+
+    def fill(values: Any, dtype: Any) -> npt.NDArray[Any]:
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=dtype), (rows,)))
+
+    return SampleBatch(
+        column,
+        tags,
+        fill(time, np.int64),
+        fill(value, types[column]),
+        fill(quality, np.uint8),
+        fill(origin, np.uint8),
+    )

@@ -1,0 +1,71 @@
+"""Every subject of the bus, in one place; the tenant is part of each that carries a tenant's things.
+
+ms.<tenant>.live.<gateway>          readings, stream LIVE    header Ms-Seq: the gateway's own sequence
+ms.<tenant>.late.<gateway>          readings, stream LATE
+ms.<tenant>.alarm                   AlarmEvent as JSON, stream ALARM, Nats-Msg-Id = its id
+ms.<tenant>.history.<query>         request: raw | aggregate | trend | states | events | extent -> Arrow IPC stream
+ms.<tenant>.current                 request: uint32 ordinals -> CURRENT_SCHEMA: Final = pa.schema(
+    {
+        "tag": pa.uint32(),
+        "time": pa.int64(),
+        "number": pa.float64(),
+        "integer": pa.int64(),
+        "text": pa.string(),
+        "quality": pa.uint8(),
+        "origin": pa.uint8(),
+        "flags": pa.uint8(),
+    }
+)
+"""Answer of a current-value request; `flags` has the bits KNOWN and STALE; a tag that is not yours is not KNOWN."""
+KNOWN: Final = 1
+STALE: Final = 2
+
+
+def readings(tenant: str, gateway: str, *, late: bool = False) -> str:
+    """Where a gateway's batches go."""
+    return f"ms.{tenant}.{'late' if late else 'live'}.{gateway}"
+
+
+def alarm(tenant: str) -> str:
+    """Where a tenant's alarm transitions go."""
+    return f"ms.{tenant}.alarm"
+
+
+def history(tenant: str, query: str) -> str:
+    """Where history queries are asked."""
+    return f"ms.{tenant}.history.{query}"
+
+
+def current(tenant: str) -> str:
+    """Where current values are asked."""
+    return f"ms.{tenant}.current"
+
+
+def alarms(tenant: str, verb: str) -> str:
+    """Where the alarm list and acknowledgement are asked."""
+    return f"ms.{tenant}.alarms.{verb}"
+
+
+def gateway(tenant: str, name: str, verb: str) -> str:
+    """Where a gateway is asked to test, browse or execute."""
+    return f"ms.{tenant}.gateway.{name}.{verb}"
+
+
+def connections(tenant: str, name: str) -> str:
+    """Where a gateway reports its connections."""
+    return f"ms.{tenant}.connections.{name}"
+
+
+def health(role: str, instance: str) -> str:
+    """Where a role reports itself."""
+    return f"ms.health.{role}.{instance}"
+
+
+def position(stream: str) -> str:
+    """Where the historian tells what it has stored."""
+    return f"ms.position.{stream}"
+
+
+def tenant_of(subject: str) -> str:
+    """Return the tenant key of a subject."""
+    return subject.split(".", 2)[1]

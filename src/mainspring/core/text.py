@@ -1,0 +1,32 @@
+"""Text that people read, in both languages, kept where it is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+LANGUAGES = ("en", "zh")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One whole sentence or label in English and Chinese; `{name}` marks a placeholder."""
+
+    en: str
+    zh: str
+
+    def format(self, **values: Any) -> Text:
+        """Fill the placeholders of both languages with the same values."""
+        return Text(self.en.format(**values), self.zh.format(**values))
+
+    def document(self) -> dict[str, str]:
+        """Return the form that travels in JSON: `{"en": ..., "zh": ...}`."""
+        return {"en": self.en, "zh": self.zh}
+
+    @classmethod
+    def of(cls, document: dict[str, str]) -> Text:
+        """Read the JSON form back."""
+        return cls(document["en"], document["zh"])
+
+    def __str__(self) -> str:
+        return self.en

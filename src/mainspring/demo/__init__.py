@@ -1,0 +1,1 @@
+"""The demo plant: recordings, simulators and the records that connect them."""

@@ -1,0 +1,1 @@
+"""Current values and alarms over arrays indexed by tag ordinal."""

@@ -1,0 +1,1 @@
+"""The history store and the historian, the only process that opens it."""

@@ -1,0 +1,1 @@
+"""The shared business model, in Django."""

@@ -1,0 +1,1 @@
+"""One in-process device per protocol, over a real socket, for tests and the demo plant."""

@@ -1,0 +1,1 @@
+"""ASGI, API, live feed and the built page."""
