@@ -1,10 +1,37 @@
 """Every subject of the bus, in one place; the tenant is part of each that carries a tenant's things.
 
-ms.<tenant>.live.<gateway>          readings, stream LIVE    header Ms-Seq: the gateway's own sequence
-ms.<tenant>.late.<gateway>          readings, stream LATE
-ms.<tenant>.alarm                   AlarmEvent as JSON, stream ALARM, Nats-Msg-Id = its id
-ms.<tenant>.history.<query>         request: raw | aggregate | trend | states | events | extent -> Arrow IPC stream
-ms.<tenant>.current                 request: uint32 ordinals -> CURRENT_SCHEMA: Final = pa.schema(
+ms.<tenant>.live.<gateway>           readings, stream LIVE; header Ms-Seq: the gateway's own sequence
+ms.<tenant>.late.<gateway>           readings, stream LATE
+ms.<tenant>.alarm                    AlarmEvent as JSON, stream ALARM; Nats-Msg-Id is its id
+ms.<tenant>.history.<query>          request raw, aggregate, trend, states, events, extent: Arrow IPC stream
+ms.<tenant>.current                  request uint32 ordinals, little-endian: CURRENT_SCHEMA as Arrow IPC stream
+ms.<tenant>.alarms.<verb>            request list, acknowledge: JSON
+ms.<tenant>.gateway.<gateway>.<verb> request test, browse, command: JSON
+ms.<tenant>.connections.<gateway>    GatewayConnections as JSON, once a second
+ms.health.<role>.<instance>          Health as JSON, once a second
+ms.position.<stream>                 decimal sequence up to which the historian has stored, durably
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+LIVE: Final = "LIVE"
+LATE: Final = "LATE"
+ALARM: Final = "ALARM"
+STREAMS: Final[dict[str, tuple[str, ...]]] = {
+    LIVE: ("ms.*.live.*",),
+    LATE: ("ms.*.late.*",),
+    ALARM: ("ms.*.alarm",),
+}
+SEQUENCE_HEADER: Final = "Ms-Seq"
+HEALTH_ALL: Final = "ms.health.>"
+CONNECTIONS_ALL: Final = "ms.*.connections.*"
+ALARM_ALL: Final = "ms.*.alarm"
+
+CURRENT_SCHEMA: Final = pa.schema(
     {
         "tag": pa.uint32(),
         "time": pa.int64(),
@@ -16,7 +43,7 @@ ms.<tenant>.current                 request: uint32 ordinals -> CURRENT_SCHEMA: 
         "flags": pa.uint8(),
     }
 )
-"""Answer of a current-value request; `flags` has the bits KNOWN and STALE; a tag that is not yours is not KNOWN."""
+"""Answer to a current-value request; `flags` has the bits KNOWN and STALE; a tag that is not yours is not KNOWN."""
 KNOWN: Final = 1
 STALE: Final = 2
 
