@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { colourSlots, lanesOf } from "./lanes";
+
+const tag = (number: number, unit: string, kind = "float64"): { tag: number; unit: string; kind: string } => ({ tag: number, unit, kind });
+
+describe("lanes", () => {
+  it("hold one unit each, states apart, text nowhere", () => {
+    const lanes = lanesOf([tag(1, "Cel"), tag(2, "MPa"), tag(3, "Cel"), tag(4, "1", "enumeration"), tag(5, "", "text")], "unit");
+    expect(lanes.map(({ tags }) => tags)).toEqual([[1, 3], [2], [4]]);
+    expect(lanes.map(({ discrete }) => discrete)).toEqual([false, false, true]);
+  });
+  it("overlay on scales of their own, two with an axis", () => {
+    const [lane] = lanesOf([tag(1, "Cel"), tag(2, "MPa"), tag(3, "Cel"), tag(4, "kW")], "overlay");
+    expect(lane?.scales.map(({ side, tags }) => [side, tags])).toEqual([
+      ["left", [1, 3]],
+      ["right", [2]],
+      ["own", [4]],
+    ]);
+  });
+  it("put what is beyond the last lane into it", () => {
+    const lanes = lanesOf(Array.from({ length: 10 }, (_, index) => tag(index, `u${index}`)), "unit");
+    expect(lanes).toHaveLength(8);
+    expect(lanes[7]?.tags).toEqual([7, 8, 9]);
+  });
+  it("can be one on a phone", () => {
+    expect(lanesOf([tag(1, "Cel"), tag(2, "MPa")], "unit", 1)).toHaveLength(1);
+  });
+});
+
+it("keeps a tag's colour while others come and go", () => {
+  const first = colourSlots([17, 18, 19], new Map());
+  const second = colourSlots([17, 19, 20], first);
+  expect([second.get(17), second.get(19), second.get(20)]).toEqual([0, 2, 1]);
+});
