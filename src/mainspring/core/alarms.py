@@ -50,24 +50,23 @@ class AlarmEvent(BaseModel):
     comment: str = ""
 
 
-EVENT_SCHEMA: Final = pa.schema(
-    {
-        "tenant": pa.uint32(),
-        "id": pa.string(),
-        "alarm": pa.string(),
-        "tag": pa.uint32(),
-        "condition": pa.string(),
-        "priority": pa.string(),
-        "transition": pa.string(),
-        "state": pa.string(),
-        "time": pa.int64(),
-        "raised": pa.int64(),
-        "value": pa.float64(),
-        "limit": pa.float64(),
-        "by": pa.string(),
-        "comment": pa.string(),
-    }
-)
+_EVENT_COLUMNS: Final[dict[str, pa.DataType]] = {
+    "tenant": pa.uint32(),
+    "id": pa.string(),
+    "alarm": pa.string(),
+    "tag": pa.uint32(),
+    "condition": pa.string(),
+    "priority": pa.string(),
+    "transition": pa.string(),
+    "state": pa.string(),
+    "time": pa.int64(),
+    "raised": pa.int64(),
+    "value": pa.float64(),
+    "limit": pa.float64(),
+    "by": pa.string(),
+    "comment": pa.string(),
+}
+EVENT_SCHEMA: Final = pa.schema(_EVENT_COLUMNS)
 """Transitions as columns; only `value` may be empty."""
 
 

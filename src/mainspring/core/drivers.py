@@ -47,6 +47,7 @@ class DriverTag:
     ordinal: int
     kind: SampleKind
     address: Any
+    writable: bool = False
 
 
 @dataclass(slots=True)
@@ -95,6 +96,8 @@ class Driver(ABC):
     def __init__(self, config: Any) -> None:
         self.config = config
         self.traffic = Traffic()
+        self.faults: dict[int, Text] = {}
+        """Why a tag is bad although the device answers, in words by ordinal; empty while all is well."""
 
     @abstractmethod
     async def connect(self) -> None:

@@ -31,18 +31,17 @@ HEALTH_ALL: Final = "ms.health.>"
 CONNECTIONS_ALL: Final = "ms.*.connections.*"
 ALARM_ALL: Final = "ms.*.alarm"
 
-CURRENT_SCHEMA: Final = pa.schema(
-    {
-        "tag": pa.uint32(),
-        "time": pa.int64(),
-        "number": pa.float64(),
-        "integer": pa.int64(),
-        "text": pa.string(),
-        "quality": pa.uint8(),
-        "origin": pa.uint8(),
-        "flags": pa.uint8(),
-    }
-)
+_CURRENT_COLUMNS: Final[dict[str, pa.DataType]] = {
+    "tag": pa.uint32(),
+    "time": pa.int64(),
+    "number": pa.float64(),
+    "integer": pa.int64(),
+    "text": pa.string(),
+    "quality": pa.uint8(),
+    "origin": pa.uint8(),
+    "flags": pa.uint8(),
+}
+CURRENT_SCHEMA: Final = pa.schema(_CURRENT_COLUMNS)
 """Answer to a current-value request; `flags` has the bits KNOWN and STALE; a tag that is not yours is not KNOWN."""
 KNOWN: Final = 1
 STALE: Final = 2

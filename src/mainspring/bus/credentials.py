@@ -1,0 +1,136 @@
+"""Who may do what on the bus: one key pair for each role instance, and its least rights.
+
+The server's configuration holds public keys only; the seed lies in the role's own file, readable by its owner alone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import nkeys
+
+from mainspring.bus.connect import inbox_prefix
+from mainspring.core import subjects
+from mainspring.core.definitions import BUCKET
+
+KV: Final = f"KV_{BUCKET}"
+_ANSWERS: Final = ("$JS.API.INFO",)
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What one role instance may publish and subscribe to, besides its own inbox."""
+
+    publish: tuple[str, ...] = ()
+    subscribe: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoleUser:
+    """One user of the bus: its name, its public key and its rights."""
+
+    name: str
+    public_key: str
+    rights: Rights = field(default_factory=Rights)
+
+
+def _reading(stream: str, consumer_filter: str = "*.>") -> tuple[str, ...]:
+    """Rights to read a stream through consumers of one's own."""
+    return (
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.{consumer_filter}",
+        f"$JS.API.CONSUMER.INFO.{stream}.*",
+        f"$JS.API.CONSUMER.DELETE.{stream}.*",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*",
+        f"$JS.ACK.{stream}.>",
+        "$JS.FC.>",
+    )
+
+
+def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
+    """Return the least rights of a role; a gateway's are bound to its tenant and its own name."""
+    definitions_all = (*_ANSWERS, *_reading(KV))
+    if role == "admin":
+        return Rights((">",), (">",))
+    if role == "gateway":
+        return Rights(
+            (
+                *_ANSWERS,
+                *_reading(KV, f"*.$KV.{BUCKET}.{tenant}.>"),
+                *(
+                    right
+                    for late in (False, True)
+                    for right in (
+                        subjects.readings(tenant, instance, late=late),
+                        f"$JS.API.DIRECT.GET.{subjects.LATE if late else subjects.LIVE}."
+                        + subjects.readings(tenant, instance, late=late),
+                    )
+                ),
+                subjects.connections(tenant, instance),
+                subjects.health("gateway", "*"),
+            ),
+            (subjects.gateway(tenant, instance, "*"), "ms.position.*"),
+        )
+    if role == "historian":
+        streams = tuple(right for stream in subjects.STREAMS for right in _reading(stream))
+        purge = tuple(f"$JS.API.STREAM.PURGE.{stream}" for stream in subjects.STREAMS)
+        return Rights(
+            (*definitions_all, *streams, *purge, "ms.position.*", subjects.health(role, "*")),
+            ("ms.*.history.*",),
+        )
+    if role == "engine":
+        return Rights(
+            (
+                *definitions_all,
+                *_reading(subjects.LIVE),
+                *_reading(subjects.ALARM),
+                subjects.ALARM_ALL,
+                subjects.health(role, "*"),
+            ),
+            ("ms.*.current", "ms.*.alarms.*", "ms.position.*"),
+        )
+    if role == "web":
+        asks = ("ms.*.history.*", "ms.*.current", "ms.*.alarms.*", "ms.*.gateway.*.*")
+        return Rights(
+            (*definitions_all, f"$KV.{BUCKET}.>", *asks, subjects.health(role, "*")),
+            (subjects.HEALTH_ALL, subjects.CONNECTIONS_ALL, subjects.ALARM_ALL),
+        )
+    if role == "status":
+        return Rights((), (subjects.HEALTH_ALL, subjects.CONNECTIONS_ALL))
+    message = f"{role} is not a role of the bus"
+    raise ValueError(message)
+
+
+def seed_file(folder: Path, name: str) -> Path:
+    """Where a role instance's seed lies."""
+    return folder / f"{name}.seed"
+
+
+def ensure_user(folder: Path, role: str, instance: str = "", tenant: str = "") -> RoleUser:
+    """Return the user of a role instance, making its key pair on first use."""
+    name = "-".join(part for part in (role, tenant, instance) if part)
+    file = seed_file(folder, name)
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(seed)
+    pair = nkeys.from_seed(bytearray(file.read_bytes().strip()))
+    return RoleUser(name, pair.public_key.decode(), rights_of(role, instance, tenant))
+
+
+def permissions(user: RoleUser) -> str:
+    """Return a user's entry in the server's configuration."""
+
+    def listed(subjects_: tuple[str, ...]) -> str:
+        return "[" + ", ".join(f'"{subject}"' for subject in subjects_) + "]"
+
+    own = f"{inbox_prefix(user.name)}.>"
+    return (
+        f"{{ nkey: {user.public_key}, permissions: {{ publish: {listed(user.rights.publish)}, "
+        f"subscribe: {listed((*user.rights.subscribe, own))}, "
+        "allow_responses: { max: 100000, expires: 5m } } }"
+    )

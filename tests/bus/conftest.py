@@ -1,0 +1,94 @@
+"""A real bus on a free loopback port, with the users of all roles."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from mainspring.bus import server
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import RoleUser, ensure_user, seed_file
+
+ROLES = (
+    ("admin", "", ""),
+    ("historian", "", ""),
+    ("engine", "", ""),
+    ("web", "", ""),
+    ("status", "", ""),
+    ("gateway", "g1", "acme"),
+    ("gateway", "g1", "other"),
+)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class BusUnderTest:
+    """A nats-server process that can be killed and started again on the same folder and port."""
+
+    folder: Path
+    settings: server.ServerSettings
+    users: list[RoleUser]
+    process: asyncio.subprocess.Process
+
+    @property
+    def url(self) -> str:
+        return f"nats://{self.settings.host}:{self.settings.port}"
+
+    async def connect(self, name: str) -> Bus:
+        return await Bus.connect(self.url, seed_file(self.folder / "secrets", name), name)
+
+    async def kill(self) -> None:
+        self.process.kill()
+        await self.process.wait()
+
+    async def start_again(self) -> None:
+        self.process = await server.start(self.settings, self.users, self.folder / "bus.log")
+
+
+@asynccontextmanager
+async def running_bus(folder: Path, **options: object) -> AsyncIterator[BusUnderTest]:
+    settings = replace(server.ServerSettings(folder / "bus", port=free_port()), **options)  # type: ignore[arg-type]
+    users = [ensure_user(folder / "secrets", *role) for role in ROLES]
+    process = await server.start(settings, users, folder / "bus.log")
+    under_test = BusUnderTest(folder, settings, users, process)
+    try:
+        admin = await under_test.connect("admin")
+        await server.ensure_streams(admin, 1024**3)
+        await admin.close()
+        yield under_test
+    finally:
+        if under_test.process.returncode is None:
+            await under_test.kill()
+
+
+@pytest.fixture
+async def bus(tmp_path: Path) -> AsyncIterator[BusUnderTest]:
+    async with running_bus(tmp_path) as under_test:
+        yield under_test
+
+
+Connect = Callable[[str], Awaitable[Bus]]
+
+
+@pytest.fixture
+async def connect(bus: BusUnderTest) -> AsyncIterator[Connect]:
+    opened: list[Bus] = []
+
+    async def open_(name: str) -> Bus:
+        opened.append(await bus.connect(name))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        await each.close()
