@@ -107,6 +107,9 @@ class HistoryStore(Protocol):
     def append(self, stream: str, entries: Sequence[Entry], first: int, last: int) -> None:
         """Store the samples of messages `first..last` of a stream, durably and exactly once."""
 
+    def classify(self, retention: str, tags: Sequence[int]) -> None:
+        """Keep the coming samples of these tags in a retention class; `standard` until told otherwise."""
+
     def append_events(self, stream: str, events: pa.Table, first: int, last: int) -> None:
         """Store alarm transitions (columns of `AlarmEvent`, plus `tenant`), durably and exactly once."""
 

@@ -1,0 +1,57 @@
+"""ClickHouse's Native format: columns as they lie in memory, the same for the embedded engine and for a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+NUMBERS: Final = {
+    np.dtype(np.uint8): "UInt8",
+    np.dtype(np.uint32): "UInt32",
+    np.dtype(np.uint64): "UInt64",
+    np.dtype(np.int64): "Int64",
+    np.dtype(np.float64): "Float64",
+}
+Columns = Mapping[str, npt.NDArray[Any] | list[str] | list[float | None]]
+
+
+def block(columns: Columns) -> bytes:
+    """Return one block of columns: numpy numbers, lists of str, or lists of float and None."""
+    rows = len(next(iter(columns.values())))
+    parts: list[bytes | memoryview] = [_length(len(columns)), _length(rows)]
+    for name, values in columns.items():
+        kind, encoded = _column(values)
+        parts += [_text(name), _text(kind), *encoded]
+    return b"".join(parts)
+
+
+def _column(values: npt.NDArray[Any] | list[Any]) -> tuple[str, list[bytes | memoryview]]:
+    if isinstance(values, np.ndarray) and values.dtype in NUMBERS:
+        return NUMBERS[values.dtype], [memoryview(np.ascontiguousarray(values)).cast("B") if len(values) else b""]
+    if any(value is None or isinstance(value, float) for value in values):
+        absent = np.array([value is None for value in values], dtype=np.uint8)
+        numbers = np.array([0.0 if value is None else value for value in values], dtype=np.float64)
+        return "Nullable(Float64)", [absent.tobytes(), numbers.tobytes()]
+    return "String", list(_texts(values))
+
+
+def _texts(values: Iterable[str]) -> Iterable[bytes]:
+    return (_text(value) for value in values)
+
+
+def _text(value: str) -> bytes:
+    encoded = value.encode()
+    return _length(len(encoded)) + encoded
+
+
+def _length(number: int) -> bytes:
+    """Return a number as LEB128, seven bits a byte."""
+    encoded = bytearray()
+    while number >= 0x80:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)

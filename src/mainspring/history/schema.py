@@ -1,0 +1,96 @@
+"""Tables of the history in ClickHouse SQL: what is kept, in which order, and how it is packed.
+
+`tenant` is the first part of every key. Partitions are (retention class, day), so that retention drops whole
+partitions. Times are milliseconds UTC in Int64; `late` tells the stream and `sequence` the message a sample came in.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mainspring.core.samples import Column
+
+DAY_MS: Final = 86_400_000
+DEDUPLICATION_WINDOW: Final = 10_000
+"""Insert tokens each table remembers; one insert uses as many as it touches partitions."""
+
+VALUE_TYPE: Final = {Column.FLOAT64: "Float64", Column.INT64: "Int64", Column.TEXT: "String"}
+SAMPLE: Final = {column: f"sample_{column}" for column in Column}
+CORRECTION: Final = {column: f"correction_{column}" for column in Column}
+EVENT: Final = "alarm_event"
+SET_ASIDE: Final = "set_aside"
+CLASS: Final = "retention_class"
+
+_SETTINGS: Final = (
+    f"settings non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}, "
+    "fsync_after_insert = 1, fsync_part_directory = 1"
+)
+_DAILY: Final = f"engine = MergeTree partition by (retention, intDiv(time, {DAY_MS}))"
+
+
+def _value(column: Column) -> str:
+    codec = "ZSTD(1)" if column is Column.TEXT else "Delta, ZSTD(1)"
+    return f"value {VALUE_TYPE[column]} codec({codec})"
+
+
+def _sample(column: Column) -> str:
+    return f"""create table if not exists {SAMPLE[column]} (
+        tenant UInt32 codec(ZSTD(1)), retention UInt8 codec(ZSTD(1)),
+        tag UInt32 codec(Delta, ZSTD(1)), time Int64 codec(Delta, ZSTD(1)), {_value(column)},
+        quality UInt8 codec(ZSTD(1)), origin UInt8 codec(ZSTD(1)),
+        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, ZSTD(1))
+    ) {_DAILY} order by (tenant, tag, time) {_SETTINGS}"""
+
+
+def _correction(column: Column) -> str:
+    return f"""create table if not exists {CORRECTION[column]} (
+        tenant UInt32, retention UInt8, tag UInt32, time Int64, {_value(column)},
+        quality UInt8, origin UInt8, made_us Int64, made_by LowCardinality(String)
+    ) {_DAILY} order by (tenant, tag, time, made_us) {_SETTINGS}"""
+
+
+TABLES: Final = (
+    *(_sample(column) for column in Column),
+    *(_correction(column) for column in Column),
+    f"""create table if not exists {SET_ASIDE} (
+        tenant UInt32, day Int64, tag UInt32, time Int64, kind LowCardinality(String), value String,
+        quality UInt8, origin UInt8, late UInt8, sequence UInt64, reason LowCardinality(String)
+    ) engine = MergeTree partition by day order by (tenant, tag, time) {_SETTINGS}""",
+    f"""create table if not exists {EVENT} (
+        tenant UInt32, id String, alarm String, tag UInt32, condition LowCardinality(String),
+        priority LowCardinality(String), transition LowCardinality(String), state LowCardinality(String),
+        time Int64 codec(Delta, ZSTD(1)), raised Int64, value Nullable(Float64), `limit` Float64,
+        `by` String, comment String
+    ) engine = MergeTree partition by intDiv(time, {30 * DAY_MS}) order by (tenant, time, id) {_SETTINGS}""",
+    f"create table if not exists {CLASS} (code UInt8, name String) engine = MergeTree order by code",
+)
+
+
+def engine_configuration(memory_bytes_max: int) -> str:
+    """Return ClickHouse's server settings for a process that is one of many on a small machine.
+
+    Small caches keep the idle process small (the operating system caches the files anyway), and one merge at a time
+    leaves the processor to the others.
+    """
+    settings = {
+        "max_server_memory_usage": memory_bytes_max,
+        "mark_cache_size": 64 * 1024**2,
+        "primary_index_cache_size": 32 * 1024**2,
+        "index_mark_cache_size": 1024**2,
+        "index_uncompressed_cache_size": 0,
+        "uncompressed_cache_size": 0,
+        "mmap_cache_size": 16,
+        "query_condition_cache_size": 1024**2,
+        "compiled_expression_cache_size": 1024**2,
+        "background_pool_size": 1,
+        "background_merges_mutations_concurrency_ratio": 2,
+        "background_schedule_pool_size": 1,
+        "background_common_pool_size": 1,
+        "background_move_pool_size": 1,
+        "background_fetches_pool_size": 1,
+        "max_thread_pool_size": 200,
+        "memory_worker_period_ms": 1000,
+        "asynchronous_metrics_update_period_s": 60,
+    }
+    lines = "".join(f"  <{name}>{value}</{name}>\n" for name, value in settings.items())
+    return f"<clickhouse>\n{lines}</clickhouse>\n"

@@ -1,0 +1,162 @@
+"""The queries of the history as ClickHouse SQL, the same text for the embedded engine and for a cluster.
+
+Only integers are put into the text; the one string, an alarm's id, is quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from mainspring.core.history import AggregateQuery, EventQuery, Query, RawQuery, StateQuery, TrendQuery
+from mainspring.core.quality import GOOD
+from mainspring.core.samples import Column
+from mainspring.history.schema import CORRECTION, DAY_MS, EVENT, SAMPLE
+
+LOOK_BACK_MS: Final = DAY_MS
+"""How far before a range its first held value is looked for."""
+GOOD_ROW: Final = f"quality >= {GOOD} and isFinite(value)"
+NUMERIC: Final = (Column.FLOAT64, Column.INT64)
+
+_STATISTICS: Final = {
+    "min": f"minIf(value, {GOOD_ROW})",
+    "max": f"maxIf(value, {GOOD_ROW})",
+    "mean": f"avgIf(value, {GOOD_ROW})",
+    "first": f"argMinIf(value, time, {GOOD_ROW})",
+    "last": f"argMaxIf(value, time, {GOOD_ROW})",
+}
+
+
+def text(value: str) -> str:
+    """Quote a string."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def where(tenant: int, tags: Collection[int], start_ms: int, end_ms: int) -> str:
+    """Return the condition on tenant, tags and range, in the order of the key."""
+    listed = ", ".join(str(tag) for tag in sorted(set(tags)))
+    return f"tenant = {tenant} and tag in ({listed}) and time >= {start_ms} and time < {end_ms}"
+
+
+def samples(column: Column, condition: str, corrected: Collection[Column], *, as_float: bool = False) -> str:
+    """Return the samples of one column type, corrections in the place of what they correct."""
+    value = "toFloat64(value) as value" if as_float and column is Column.INT64 else "value"
+    plain = f"select tag, time, {value}, quality, origin from {SAMPLE[column]} where {condition}"
+    if column not in corrected:
+        return plain
+    table = CORRECTION[column]
+    latest = "argMax(value, made_us)" if value == "value" else "toFloat64(argMax(value, made_us))"
+    return (
+        f"{plain} and (tag, time) not in (select tag, time from {table} where {condition}) union all "
+        f"select tag, time, {latest} as value, argMax(quality, made_us) as quality, argMax(origin, made_us) as origin "
+        f"from (select * from {table} where {condition}) group by tag, time"
+    )
+
+
+def numbers(condition: str, corrected: Collection[Column]) -> str:
+    """Return the samples of both numeric column types as float64."""
+    return " union all ".join(samples(column, condition, corrected, as_float=True) for column in NUMERIC)
+
+
+def corrected_columns(condition: str) -> str:
+    """Ask which column types have corrections under a condition."""
+    return " union all ".join(
+        f"(select '{column}' as name from {table} where {condition} limit 1)" for column, table in CORRECTION.items()
+    )
+
+
+def raw(tenant: int, query: RawQuery, corrected: Collection[Column]) -> str:
+    """Samples, oldest first."""
+    condition = where(tenant, query.tags, query.start_ms, query.end_ms)
+    source = samples(query.column, condition, corrected)
+    return f"select tag, time, value, quality, origin from ({source}) order by time, tag limit {query.limit}"
+
+
+def _buckets(source: str, start_ms: int, step_ms: int, columns: Collection[str]) -> str:
+    """Return statistics of good samples in steps counted from `start_ms`; NaN where a step has none good."""
+    inner = ", ".join(f"{_STATISTICS[name]} as {name}_" for name in columns)
+    outer = "".join(f"if(good = 0, nan, {name}_) as {name}, " for name in columns)
+    return (
+        f"select tag, toInt64({start_ms} + step * {step_ms}) as time, {outer}good, bad from ("
+        f"select tag, intDiv(time - {start_ms}, {step_ms}) as step, {inner}{', ' if inner else ''}"
+        f"countIf({GOOD_ROW}) as good, toUInt64(count() - good) as bad from ({source}) group by tag, step)"
+    )
+
+
+def trend(tenant: int, query: TrendQuery, corrected: Collection[Column]) -> tuple[str, int]:
+    """Buckets for drawing, and the length of one in milliseconds."""
+    bucket_ms = -(-(query.end_ms - query.start_ms) // query.buckets)
+    source = numbers(where(tenant, query.tags, query.start_ms, query.end_ms), corrected)
+    columns = ("first", "min", "max", "last", "mean")
+    return f"{_buckets(source, query.start_ms, bucket_ms, columns)} order by tag, time", bucket_ms
+
+
+def aggregate(tenant: int, query: AggregateQuery, corrected: Collection[Column], now_ms: int) -> str:
+    """Statistics of good samples a step; a step without samples appears only if a value is held through it."""
+    source = numbers(where(tenant, query.tags, query.start_ms, query.end_ms), corrected)
+    plain = [name for name in query.functions if name in _STATISTICS]
+    statistics = _buckets(source, query.start_ms, query.step_ms, plain)
+    answer = "".join(f"{'good as count' if name == 'count' else name}, " for name in query.functions)
+    if "time_weighted" not in query.functions:
+        return f"select tag, time, {answer}good, bad from ({statistics}) order by tag, time"
+    filled = "".join(f"ifNull(s.{name}, nan) as {name}, " for name in plain)
+    joined = (
+        f"select tag, time, {filled}ifNull(w.weighted, nan) as time_weighted, "
+        f"ifNull(s.good, 0) as good, ifNull(s.bad, 0) as bad "
+        f"from ({statistics}) as s full outer join ({_weighted(tenant, query, corrected, now_ms)}) as w "
+        "using (tag, time)"
+    )
+    return f"select tag, time, {answer}good, bad from ({joined}) order by tag, time settings join_use_nulls = 1"
+
+
+def _held(source: str, query: Query, now_ms: int) -> str:
+    """Return for each sample the part of the range during which its value held: until the next one of any quality.
+
+    Nothing holds beyond now.
+    """
+    end_ms = min(query.end_ms, max(now_ms, query.start_ms))
+    following = (
+        f"leadInFrame(time, 1, {end_ms}) over "
+        "(partition by tag order by time rows between current row and unbounded following)"
+    )
+    return (
+        f"select tag, value, quality, greatest(time, {query.start_ms}) as since, least(next, {end_ms}) as until "
+        f"from (select tag, time, value, quality, toInt64({following}) as next from ({source})) where until > since"
+    )
+
+
+def _with_look_back(tenant: int, query: Query) -> str:
+    return where(tenant, query.tags, max(0, query.start_ms - LOOK_BACK_MS), query.end_ms)
+
+
+def _weighted(tenant: int, query: AggregateQuery, corrected: Collection[Column], now_ms: int) -> str:
+    start, step = query.start_ms, query.step_ms
+    held = _held(numbers(_with_look_back(tenant, query), corrected), query, now_ms)
+    steps = f"range(toUInt64(intDiv(since - {start}, {step})), toUInt64(intDiv(until - 1 - {start}, {step})) + 1)"
+    return (
+        f"select tag, toInt64({start} + step * {step}) as time, sum(value * weight) / sum(weight) as weighted from ("
+        f"select tag, value, arrayJoin({steps}) as step, "
+        f"least(until, {start} + (step + 1) * {step}) - greatest(since, {start} + step * {step}) as weight "
+        f"from ({held}) where {GOOD_ROW}) group by tag, step"
+    )
+
+
+def states(tenant: int, query: StateQuery, corrected: Collection[Column], now_ms: int) -> str:
+    """Milliseconds each good int64 value was held."""
+    source = samples(Column.INT64, _with_look_back(tenant, query), corrected)
+    return (
+        f"select tag, value, sum(until - since) as held_ms from ({_held(source, query, now_ms)}) "
+        f"where quality >= {GOOD} group by tag, value order by tag, value"
+    )
+
+
+def events(tenant: int, query: EventQuery) -> str:
+    """Alarm transitions, newest first."""
+    tags = f" and tag in ({', '.join(map(str, query.tags))})" if query.tags else ""
+    alarm = f" and alarm = {text(query.alarm)}" if query.alarm else ""
+    return (
+        "select id, alarm, tag, condition::String as condition, priority::String as priority, "
+        "transition::String as transition, state::String as state, time, raised, value, `limit`, `by`, comment "
+        f"from {EVENT} where tenant = {tenant} and time >= {query.start_ms} and time < {query.end_ms}{tags}{alarm} "
+        f"order by time desc, id desc limit {query.limit}"
+    )
