@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 from nats.aio.client import Client
@@ -60,9 +61,10 @@ class Bus:
 
             options["tls"] = ssl.create_default_context(cafile=str(tls_ca))
         deadline = asyncio.get_running_loop().time() + wait_s
-        while True:
-            try:
-                await bus.nc.connect(
+        await _wait_for_port(url, deadline)
+        try:
+            await asyncio.wait_for(
+                bus.nc.connect(
                     servers=[url],
                     name=name,
                     inbox_prefix=inbox_prefix(name),
@@ -77,16 +79,12 @@ class Bus:
                     disconnected_cb=bus._on_disconnected,
                     reconnected_cb=bus._on_reconnected,
                     **options,
-                )
-            except (NatsError, OSError, TimeoutError) as error:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise NotConnected(_NO_BUS, url=url, reason=str(error) or type(error).__name__) from error
-                # Clients that failed to connect cannot be used again.
-                bus.nc = Client()
-                bus.js = bus.nc.jetstream(timeout=5)
-                await asyncio.sleep(0.1)
-            else:
-                return bus
+                ),
+                max(deadline - asyncio.get_running_loop().time(), 1.0),
+            )
+        except (NatsError, OSError, TimeoutError) as error:
+            raise NotConnected(_NO_BUS, url=url, reason=str(error) or type(error).__name__) from error
+        return bus
 
     @property
     def connected(self) -> bool:
@@ -109,6 +107,8 @@ class Bus:
         """Answer requests on a subject with `handler(subject, payload)`, at most `concurrent_max` at a time."""
         server = Server(self.nc, handler, concurrent_max)
         await self.nc.subscribe(subject, queue=queue, cb=server.on_request)
+        # Without this a question asked right after the return could find nobody.
+        await self.nc.flush()
         self._servers.append(server)
 
     async def watch_definitions(self, changed: Changed, tenant: str = "*") -> Watch:
@@ -116,7 +116,7 @@ class Bus:
 
         Returns once all that is published has been given. After a lost contact only differences are given.
         """
-        watch = Watch(self.js, f"{tenant}.>" if tenant != "*" else ">", changed)
+        watch = Watch(self.nc, self.js, f"{tenant}.>" if tenant != "*" else ">", changed)
         await watch.start()
         self._watches.append(watch)
         return watch
@@ -132,7 +132,7 @@ class Bus:
     async def definitions(self, tenant: str = "*") -> dict[str, bytes]:
         """Return all published definitions as they are."""
         found: dict[str, bytes] = {}
-        watch = Watch(self.js, f"{tenant}.>" if tenant != "*" else ">", lambda _key, _document: None, found)
+        watch = Watch(self.nc, self.js, f"{tenant}.>" if tenant != "*" else ">", lambda _key, _document: None, found)
         await watch.start()
         await watch.stop()
         return found
@@ -180,3 +180,18 @@ class Bus:
 def inbox_prefix(name: str) -> str:
     """Return the inbox prefix that belongs to one role alone."""
     return f"_INBOX_{name}"
+
+
+async def _wait_for_port(url: str, deadline: float) -> None:
+    """Return once something listens at `url`; the client's own first attempt would wait for seconds in between."""
+    address = urlsplit(url)
+    while True:
+        try:
+            _reader, writer = await asyncio.open_connection(address.hostname, address.port or 4222)
+        except OSError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise NotConnected(_NO_BUS, url=url, reason=str(error)) from error
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return

@@ -129,8 +129,10 @@ def permissions(user: RoleUser) -> str:
         return "[" + ", ".join(f'"{subject}"' for subject in subjects_) + "]"
 
     own = f"{inbox_prefix(user.name)}.>"
+    # An empty list would allow everything.
+    publish = listed(user.rights.publish) if user.rights.publish else '{ deny: ">" }'
     return (
-        f"{{ nkey: {user.public_key}, permissions: {{ publish: {listed(user.rights.publish)}, "
+        f"{{ nkey: {user.public_key}, permissions: {{ publish: {publish}, "
         f"subscribe: {listed((*user.rights.subscribe, own))}, "
-        "allow_responses: { max: 100000, expires: 5m } } }"
+        'allow_responses: { max: 100000, expires: "5m" } } }'
     )

@@ -8,9 +8,11 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.kv import KeyValue
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
 from mainspring.core.definitions import BUCKET, Definition, parse
@@ -22,6 +24,8 @@ log = structlog.get_logger(__name__)
 Changed = Callable[[str, Definition | None], None]
 RETRY_S: Final = 1.0
 START_TIMEOUT_S: Final = 30.0
+HEARTBEAT_S: Final = 5.0
+_PREFIX: Final = f"$KV.{BUCKET}."
 
 _LATE: Final = Text(
     "The definitions did not arrive within {seconds:g} s. The bus is slow or its bucket `definitions` is missing.",
@@ -32,14 +36,22 @@ _LATE: Final = Text(
 class Watch:
     """Gives every definition once, then every change; a document that did not change is not given again."""
 
-    def __init__(self, js: JetStreamContext, keys: str, changed: Changed, raw: dict[str, bytes] | None = None) -> None:
+    def __init__(
+        self,
+        nc: Client,
+        js: JetStreamContext,
+        keys: str,
+        changed: Changed,
+        raw: dict[str, bytes] | None = None,
+    ) -> None:
+        self._nc = nc
         self._js = js
         self._keys = keys
         self._changed = changed
         self._raw = raw
         self._revisions: dict[str, int] = {}
         self._complete = asyncio.Event()
-        self._renewed = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -53,7 +65,8 @@ class Watch:
 
     def renew(self) -> None:
         """Ask for everything again and give the differences; called when contact has returned."""
-        self._renewed.set()
+        if self._following is not None:
+            self._following.cancel()
 
     async def stop(self) -> None:
         """End watching."""
@@ -64,49 +77,70 @@ class Watch:
 
     async def _run(self) -> None:
         while True:
-            self._renewed.clear()
+            inbox = self._nc.new_inbox()
             try:
-                bucket = await self._js.key_value(BUCKET)
-                watcher = await bucket.watch(self._keys)
+                subscription = await self._nc.subscribe(inbox)
+            except NatsError as error:
+                log.warning("watch.waits", keys=self._keys, reason=str(error))
+                await asyncio.sleep(RETRY_S)
+                continue
+            self._following = asyncio.create_task(self._follow(subscription, inbox))
+            try:
+                # Waited for, not awaited: `renew` cancels it without cancelling this task.
+                await asyncio.wait({self._following})
+                if not self._following.cancelled():
+                    self._following.result()
             except (NatsError, TimeoutError) as error:
                 log.warning("watch.waits", keys=self._keys, reason=str(error) or type(error).__name__)
                 await asyncio.sleep(RETRY_S)
-                continue
-            try:
-                await self._follow(watcher)
             finally:
-                with suppress(NatsError, TimeoutError):
-                    await watcher.stop()  # type: ignore[no-untyped-call]
+                self._following.cancel()
+                with suppress(NatsError):
+                    await subscription.unsubscribe()
 
-    async def _follow(self, watcher: KeyValue.KeyWatcher) -> None:
-        """Give entries until contact was lost and has returned."""
+    async def _follow(self, subscription: Subscription, inbox: str) -> None:
+        """Give what a consumer of one's own delivers, until contact was lost or a delivery is missing."""
+        # A named consumer with its filter in the request's subject is what rights can be bound to.
+        consumer = await self._js.add_consumer(
+            f"KV_{BUCKET}",
+            ConsumerConfig(
+                name=inbox.rsplit(".", 1)[1],
+                deliver_subject=inbox,
+                deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
+                ack_policy=AckPolicy.NONE,
+                filter_subject=f"{_PREFIX}{self._keys}",
+                mem_storage=True,
+                num_replicas=1,
+                inactive_threshold=60,
+                idle_heartbeat=HEARTBEAT_S,
+            ),
+        )
+        outstanding = consumer.num_pending or 0
+        delivered = 0
         seen: set[str] = set()
-        complete = False
-        while not self._renewed.is_set():
-            entries = asyncio.ensure_future(watcher.updates(timeout=3600))  # type: ignore[no-untyped-call]
-            renewed = asyncio.ensure_future(self._renewed.wait())
-            try:
-                await asyncio.wait({entries, renewed}, return_when=asyncio.FIRST_COMPLETED)
-                if not entries.done():
-                    return
-                try:
-                    entry = entries.result()
-                except (NatsError, TimeoutError):
-                    continue
-            finally:
-                entries.cancel()
-                renewed.cancel()
-            if entry is None:
-                complete = True
-                for key in self._revisions.keys() - seen:
-                    self._give(key, None, 0)
-                self._complete.set()
+        self._settle(seen, outstanding)
+        while True:
+            message = await subscription.next_msg(timeout=3 * HEARTBEAT_S)
+            if message.headers and message.headers.get("Status") == "100":
                 continue
-            removed = entry.operation in {"DEL", "PURGE"}
-            if not complete and not removed:
-                seen.add(entry.key)
-            if removed or self._revisions.get(entry.key) != entry.revision:
-                self._give(entry.key, None if removed else entry.value, entry.revision or 0)
+            metadata = message.metadata
+            if metadata.sequence.consumer != delivered + 1:
+                return
+            delivered += 1
+            key = message.subject.removeprefix(_PREFIX)
+            removed = bool(message.headers and message.headers.get("KV-Operation") in {"DEL", "PURGE"})
+            if not removed and delivered <= outstanding:
+                seen.add(key)
+            if removed or self._revisions.get(key) != metadata.sequence.stream:
+                self._give(key, None if removed else message.data, metadata.sequence.stream)
+            self._settle(seen, outstanding - delivered)
+
+    def _settle(self, seen: set[str], outstanding: int) -> None:
+        """Once everything published has been given, withdraw what is no longer there."""
+        if outstanding == 0:
+            for key in self._revisions.keys() - seen:
+                self._give(key, None, 0)
+            self._complete.set()
 
     def _give(self, key: str, document: bytes | None, revision: int) -> None:
         if document is None:
