@@ -24,10 +24,7 @@ from mainspring.core.subjects import LATE
 from mainspring.core.text import Text
 from mainspring.history import native, sql
 from mainspring.history.retention import EVENTS, SET_ASIDE, STANDARD, Partition, droppable
-from mainspring.history.schema import (
-    CLASS, CORRECTION, DAY_MS, EVENT, SAMPLE, TABLES, engine_configuration,
-)  # fmt: skip
-from mainspring.history.schema import SET_ASIDE as SET_ASIDE_TABLE
+from mainspring.history.schema import ASIDE, CLASS, CORRECTION, DAY_MS, EVENT, SAMPLE, TABLES, engine_configuration
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01: earlier times come from clocks that were never set."""
@@ -57,7 +54,7 @@ _TOO_MUCH: Final = Text(
     "查询超出单个查询的内存或时间限制（{reason}），请减少标签或缩短时间范围。",
 )
 _STEPS: Final = Text(
-    "The query asks for {rows} steps, at most {limit} are answered. Ask for longer steps, fewer tags or a shorter range.",
+    "The query asks for {rows} steps; at most {limit} are answered. Ask for longer steps, fewer tags or less time.",
     "查询共 {rows} 个步长，最多 {limit} 个。请加大步长、减少标签或缩短时间范围。",
 )
 _OVER_LIMIT: Final = re.compile(r"MEMORY_LIMIT_EXCEEDED|TIMEOUT_EXCEEDED|TOO_MANY_ROWS|TOO_SLOW")
@@ -369,7 +366,7 @@ class ChdbStore:
                 f"before {self._earliest_ms}" if row else f"after {now_ms} + {self._ahead_max_ms}" for row in early
             ],
         }
-        self._insert(SET_ASIDE_TABLE, columns, token)
+        self._insert(ASIDE, columns, token)
         self.set_aside += len(texts)
 
     def _corrected(self, condition: str) -> frozenset[Column]:
@@ -439,6 +436,6 @@ def _partition(table: str, value: str, size: int, names: Mapping[int, str]) -> P
     numbers = [int(number) for number in re.findall(r"-?\d+", value)]
     if table == EVENT:
         return Partition(table, value, EVENTS, numbers[0] * 30 * DAY_MS, (numbers[0] + 1) * 30 * DAY_MS, size)
-    retention = SET_ASIDE if table == SET_ASIDE_TABLE else names.get(numbers[0], STANDARD)
+    retention = SET_ASIDE if table == ASIDE else names.get(numbers[0], STANDARD)
     day = numbers[-1]
     return Partition(table, value, retention, day * DAY_MS, (day + 1) * DAY_MS, size)

@@ -30,7 +30,7 @@ def block(columns: Columns) -> bytes:
 
 def _column(values: npt.NDArray[Any] | list[Any]) -> tuple[str, list[bytes | memoryview]]:
     if isinstance(values, np.ndarray) and values.dtype in NUMBERS:
-        return NUMBERS[values.dtype], [memoryview(np.ascontiguousarray(values)).cast("B") if len(values) else b""]
+        return NUMBERS[values.dtype], [np.ascontiguousarray(values).data.cast("B") if len(values) else b""]
     if any(value is None or isinstance(value, float) for value in values):
         absent = np.array([value is None for value in values], dtype=np.uint8)
         numbers = np.array([0.0 if value is None else value for value in values], dtype=np.float64)

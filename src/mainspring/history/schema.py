@@ -18,7 +18,7 @@ VALUE_TYPE: Final = {Column.FLOAT64: "Float64", Column.INT64: "Int64", Column.TE
 SAMPLE: Final = {column: f"sample_{column}" for column in Column}
 CORRECTION: Final = {column: f"correction_{column}" for column in Column}
 EVENT: Final = "alarm_event"
-SET_ASIDE: Final = "set_aside"
+ASIDE: Final = "set_aside"
 CLASS: Final = "retention_class"
 
 _SETTINGS: Final = (
@@ -52,7 +52,7 @@ def _correction(column: Column) -> str:
 TABLES: Final = (
     *(_sample(column) for column in Column),
     *(_correction(column) for column in Column),
-    f"""create table if not exists {SET_ASIDE} (
+    f"""create table if not exists {ASIDE} (
         tenant UInt32, day Int64, tag UInt32, time Int64, kind LowCardinality(String), value String,
         quality UInt8, origin UInt8, late UInt8, sequence UInt64, reason LowCardinality(String)
     ) engine = MergeTree partition by day order by (tenant, tag, time) {_SETTINGS}""",

@@ -1,0 +1,165 @@
+"""Queries that come over the bus: cut to the subject's tenant, run in a few threads, answered as Arrow streams."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Final
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from mainspring.bus.answers import Answer
+from mainspring.core import subjects
+from mainspring.core.errors import NotFound, Rejected
+from mainspring.core.history import AggregateQuery, EventQuery, HistoryStore, RawQuery, StateQuery, TrendQuery
+from mainspring.core.samples import SCHEMAS
+from mainspring.core.text import Text
+from mainspring.history.ownership import Ownership
+
+CHUNKS_AHEAD: Final = 4
+"""Chunks of a raw answer that wait for an asker who takes them slowly."""
+
+_UNKNOWN_TENANT: Final = Text(
+    "There is no history of {tenant}. Check the tenant's key.",
+    "没有 {tenant} 的历史数据，请检查租户标识。",
+)
+_UNKNOWN_QUERY: Final = Text(
+    "The history does not answer {query}. It answers raw, aggregate, trend, states, events and extent.",
+    "历史服务不支持查询 {query}，可用的有 raw、aggregate、trend、states、events、extent。",
+)
+_MALFORMED: Final = Text(
+    "The query is not valid: {reason}. Correct it and ask again.",
+    "查询无效：{reason}。请更正后重试。",
+)
+
+
+class Answers:
+    """Answers one request at a time in each of `threads` threads; further ones wait, bounded by the bus."""
+
+    def __init__(self, store: HistoryStore, owners: Ownership, threads: int) -> None:
+        self._store = store
+        self._owners = owners
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="history-query")
+
+    async def answer(self, subject: str, payload: bytes) -> Answer:
+        """Answer one request; raises tree errors, which travel to the asker."""
+        key, query = subjects.tenant_of(subject), subject.rsplit(".", 1)[1]
+        tenant = self._owners.number(key)
+        if tenant is None:
+            raise NotFound(_UNKNOWN_TENANT, tenant=key)
+        try:
+            if query == "raw":
+                return self._raw(tenant, RawQuery.model_validate_json(payload))
+            ask = self._asked(query, tenant, payload)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False)[0]
+            place = ".".join(str(part) for part in first["loc"]) or "query"
+            raise Rejected(_MALFORMED, reason=f"{place}: {first['msg']}") from error
+        table = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
+        return encode(table)
+
+    def close(self) -> None:
+        """End the threads; waiting requests are dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _asked(self, query: str, tenant: int, payload: bytes) -> Callable[[], pa.Table]:
+        store = self._store
+        if query == "aggregate":
+            aggregate = AggregateQuery.model_validate_json(payload)
+            return lambda: store.aggregate(tenant, aggregate)
+        if query == "trend":
+            trend = TrendQuery.model_validate_json(payload)
+            return lambda: store.trend(tenant, trend)
+        if query == "states":
+            states = StateQuery.model_validate_json(payload)
+            return lambda: store.states(tenant, states)
+        if query == "events":
+            events = EventQuery.model_validate_json(payload)
+            return lambda: store.events(tenant, events)
+        if query == "extent":
+            return lambda: _extent(store, tenant)
+        raise Rejected(_UNKNOWN_QUERY, query=query)
+
+    async def _raw(self, tenant: int, query: RawQuery) -> AsyncIterator[bytes]:
+        """Stream a raw answer; one thread reads it from start to end and waits for the asker."""
+        loop = asyncio.get_running_loop()
+        chunks: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(CHUNKS_AHEAD)
+        gone = threading.Event()
+
+        def hand(chunk: bytes | BaseException | None) -> None:
+            if not gone.is_set():
+                with suppress(RuntimeError):  # the loop has ended
+                    asyncio.run_coroutine_threadsafe(chunks.put(chunk), loop).result()
+
+        def read() -> None:
+            try:
+                sink = _Sink(hand)
+                with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), SCHEMAS[query.column]) as writer:
+                    for batch in self._store.raw(tenant, query):
+                        if gone.is_set():
+                            return
+                        writer.write_batch(batch)
+                        sink.give()
+                sink.give()
+                hand(None)
+            except BaseException as error:
+                hand(error)
+
+        reading = loop.run_in_executor(self._pool, read)
+        try:
+            while (chunk := await chunks.get()) is not None:
+                if isinstance(chunk, BaseException):
+                    raise chunk
+                yield chunk
+        finally:
+            gone.set()
+            while not reading.done():
+                # A thread that waits to hand over a chunk is let go.
+                while not chunks.empty():
+                    chunks.get_nowait()
+                await asyncio.sleep(0.005)
+
+
+class _Sink(io.RawIOBase):
+    """Collects what Arrow writes and hands it on a record batch at a time."""
+
+    def __init__(self, hand: Callable[[bytes], None]) -> None:
+        self._hand = hand
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: Any) -> int:
+        self._written += part
+        return len(part)
+
+    def give(self) -> None:
+        if self._written:
+            self._hand(bytes(self._written))
+            self._written.clear()
+
+
+def encode(table: pa.Table) -> bytes:
+    """Return a table as one Arrow IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _extent(store: HistoryStore, tenant: int) -> pa.Table:
+    extent = store.extent(tenant)
+    columns = {
+        "samples": extent.samples,
+        "bytes_on_disk": extent.bytes_on_disk,
+        "oldest_ms": extent.oldest_ms,
+        "newest_ms": extent.newest_ms,
+    }
+    schema = pa.schema({name: pa.int64() for name in columns})
+    return pa.table({name: [value] for name, value in columns.items()}, schema=schema)
