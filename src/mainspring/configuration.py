@@ -1,0 +1,153 @@
+"""Everything `mainspring.toml` may say; sample file and reference are generated from these declarations.
+
+Connections, tags, alarm definitions and people are records, not configuration. Secrets come from the environment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from mainspring.core import toml
+from mainspring.gateway.settings import GatewaySection
+
+DEFAULT_FILE: Final = Path("mainspring.toml")
+GIB: Final = 1024**3
+
+
+class Section(BaseModel):
+    """A section of the settings file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class PlantSection(Section):
+    """Whose plant this is."""
+
+    tenant: str = Field(default="plant", pattern=r"^[a-z][a-z0-9-]{0,31}$", description="key of the company; final")
+    name: str = Field(default="Plant", max_length=100, description="name shown on pages, in English")
+    name_zh: str = Field(default="工厂", max_length=100, description="name shown on pages, in Chinese")
+    zone: str = Field(default="UTC", description="IANA time zone of the plant, for example Asia/Shanghai")
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            message = "no such time zone; names look like Asia/Shanghai"
+            raise ValueError(message) from error
+        return zone
+
+
+class BusSection(Section):
+    """The bus."""
+
+    url: str = Field(default="", description="nats:// or tls:// URL of a bus run elsewhere; empty: start our own")
+    host: str = Field(default="127.0.0.1", description="address our own bus listens on")
+    port: int = Field(default=4222, ge=1, le=65535, description="port our own bus listens on")
+    disk_bytes_max: int = Field(default=10 * GIB, ge=64 * 1024**2, description="most disk the streams may take")
+    sync: Literal["always", "interval"] = Field(
+        default="always", description="always: what is acknowledged survives a power cut; interval: a crash only"
+    )
+    tls_certificate: Path | None = Field(default=None, description="certificate of our own bus, PEM; none: no TLS")
+    tls_key: Path | None = Field(default=None, description="key of that certificate, PEM")
+    tls_ca: Path | None = Field(default=None, description="authority that roles trust, PEM; none: the system's")
+
+
+class HistorySection(Section):
+    """The history store and the historian."""
+
+    url: str = Field(default="chdb:", pattern=r"^chdb:", description="chdb: the embedded store in the data folder")
+    retention_days: dict[str, int] = Field(
+        default={"standard": 3650, "set-aside": 90}, description="days each retention class keeps"
+    )
+    disk_bytes_max: int = Field(default=50 * GIB, ge=64 * 1024**2, description="beyond it the oldest days are dropped")
+    disk_free_min_bytes: int = Field(default=2 * GIB, ge=0, description="below this free space nothing is written")
+    gather_ms: int = Field(default=1000, ge=50, le=10_000, description="readings are gathered this long for an insert")
+    query_threads: int = Field(default=2, ge=1, le=32, description="history queries answered at a time")
+
+
+class EngineSection(Section):
+    """Current values and alarms."""
+
+    snapshot_s: int = Field(default=10, ge=1, le=600, description="alarm state is saved this often")
+
+
+class WebSection(Section):
+    """Pages and API."""
+
+    host: str = Field(default="127.0.0.1", description="address the pages listen on")
+    port: int = Field(default=8460, ge=1, le=65535, description="port the pages listen on")
+    https: bool = Field(default=False, description="pages are reached over TLS: cookies are marked secure")
+    tls_certificate: Path | None = Field(default=None, description="certificate of the pages, PEM; none: plain HTTP")
+    tls_key: Path | None = Field(default=None, description="key of that certificate, PEM")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost", "[::1]"), description="names the pages are reached by"
+    )
+    database_url: str = Field(
+        default="", description="postgresql:// URL of the records; empty: SQLite in the data folder"
+    )
+    session_hours: int = Field(default=12, ge=1, le=720, description="a session ends after this time")
+
+
+class LogSection(Section):
+    """Logs of the roles, in the data folder."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged")
+    file_bytes_max: int = Field(default=10 * 1024**2, ge=64 * 1024, description="size of one log file")
+    files_max: int = Field(default=5, ge=1, le=100, description="log files kept for each role")
+
+
+class Configuration(Section):
+    """The whole settings file."""
+
+    data_folder: Path = Field(default=Path(".mainspring/data"), description="where everything is kept")
+    plant: PlantSection = PlantSection()
+    bus: BusSection = BusSection()
+    history: HistorySection = HistorySection()
+    engine: EngineSection = EngineSection()
+    gateways: dict[str, GatewaySection] = Field(
+        default={"main": GatewaySection()}, description="gateways that run on this machine, by name"
+    )
+    web: WebSection = WebSection()
+    log: LogSection = LogSection()
+
+    @field_validator("gateways")
+    @classmethod
+    def _plain_names(cls, gateways: dict[str, GatewaySection]) -> dict[str, GatewaySection]:
+        import re
+
+        for name in gateways:
+            if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
+                message = f"{name!r} is not a gateway name: small letters, digits and hyphens"
+                raise ValueError(message)
+        return gateways
+
+    @property
+    def bus_url(self) -> str:
+        """Where roles reach the bus."""
+        if self.bus.url:
+            return self.bus.url
+        scheme = "tls" if self.bus.tls_certificate else "nats"
+        return f"{scheme}://{self.bus.host}:{self.bus.port}"
+
+    @property
+    def secrets_folder(self) -> Path:
+        """Where seeds and keys lie, readable by their owner alone."""
+        return self.data_folder / "secrets"
+
+    @property
+    def logs_folder(self) -> Path:
+        """Where roles write their logs."""
+        return self.data_folder / "logs"
+
+
+def load(file: Path | None) -> Configuration:
+    """Read the settings file; without one, `mainspring.toml` here if it exists, else the defaults."""
+    if file is None and DEFAULT_FILE.exists():
+        file = DEFAULT_FILE
+    return toml.load(Configuration, file) if file is not None else Configuration()

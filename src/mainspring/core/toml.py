@@ -1,0 +1,182 @@
+"""A settings file in TOML, checked against its declaration; sample file and reference are made from the same."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from mainspring.core.errors import ConfigurationError
+from mainspring.core.text import Text
+
+Declared = TypeVar("Declared", bound=BaseModel)
+
+_NO_FILE: Final = Text(
+    "{file} does not exist. Write one with `mainspring sample-config > {file}`, or start without --config.",
+    "{file} 不存在。请用 `mainspring sample-config > {file}` 生成，或不带 --config 启动。",
+)
+_NOT_TOML: Final = Text(
+    "{file} is not TOML: {reason}. Correct that line.", "{file} 不是有效的 TOML：{reason}。请修正该行。"
+)
+_UNKNOWN: Final = Text(
+    "{file}: {path} is not a setting. Nearest: {nearest}.", "{file}：{path} 不是设置项，最接近的是 {nearest}。"
+)
+_WRONG: Final = Text(
+    "{file}: {path} is {found}. Allowed: {allowed}.", "{file}：{path} 的值为 {found}，允许：{allowed}。"
+)
+_MISSING: Final = Text("{file}: {path} is missing. Allowed: {allowed}.", "{file}：缺少 {path}，允许：{allowed}。")
+
+
+def load(declaration: type[Declared], file: Path) -> Declared:
+    """Read a settings file; raises ConfigurationError naming the path, what was found and what is allowed."""
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(_NO_FILE, file=file) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(_NOT_TOML, file=file, reason=error) from error
+    return check(declaration, content, str(file))
+
+
+def check(declaration: type[Declared], content: dict[str, Any], file: str) -> Declared:
+    """Check settings already read; `file` names their source in errors."""
+    try:
+        return declaration.model_validate(content)
+    except ValidationError as error:
+        raise _first_fault(declaration, error, file) from error
+
+
+def _first_fault(declaration: type[BaseModel], error: ValidationError, file: str) -> ConfigurationError:
+    # An unknown key is told first: it is often the cause of what else is missing.
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    fault = faults[0]
+    place = [str(part) for part in fault["loc"]]
+    path = ".".join(place)
+    if fault["type"] == "extra_forbidden":
+        known = _names(declaration, place[:-1])
+        near = difflib.get_close_matches(place[-1], known, n=1, cutoff=0.0)
+        nearest = ".".join([*place[:-1], near[0]]) if near else "none"
+        return ConfigurationError(_UNKNOWN, file=file, path=path, nearest=nearest)
+    found_field = _field(declaration, place)
+    allowed = _allowed(found_field) if found_field is not None else fault["msg"]
+    if fault["type"] == "missing":
+        return ConfigurationError(_MISSING, file=file, path=path, allowed=allowed)
+    found = json.dumps(fault["input"], ensure_ascii=False, default=str)
+    return ConfigurationError(_WRONG, file=file, path=path, found=found, allowed=f"{allowed} ({fault['msg']})")
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the settings class of a field that is a section, or a table of named sections."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _names(declaration: type[BaseModel], place: list[str]) -> list[str]:
+    owner: type[BaseModel] = declaration
+    for part in place:
+        field = owner.model_fields.get(part)
+        inner = _section(field) if field is not None else None
+        owner = inner or owner
+    return list(owner.model_fields)
+
+
+def _field(declaration: type[BaseModel], place: list[str]) -> FieldInfo | None:
+    owner: type[BaseModel] = declaration
+    field: FieldInfo | None = None
+    for part in place:
+        found = owner.model_fields.get(part)
+        if found is None:
+            continue
+        field = found
+        owner = _section(found) or owner
+    return field
+
+
+def _allowed(field: FieldInfo) -> str:
+    kind = field.annotation
+    choices = get_args(kind)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return " | ".join(choices)
+    name = getattr(kind, "__name__", str(kind))
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than", "pattern": "of the form"}
+    limits = [
+        f"{word} {getattr(limit, attribute)}"
+        for limit in field.metadata
+        for attribute, word in words.items()
+        if getattr(limit, attribute, None) is not None
+    ]
+    return ", ".join([name, *limits])
+
+
+def _default(field: FieldInfo) -> Any:
+    if field.default_factory is not None:
+        return field.default_factory()  # type: ignore[call-arg]
+    return field.default
+
+
+def settings_of(declaration: type[BaseModel], path: str = "") -> Iterator[tuple[str, str, FieldInfo]]:
+    """Yield every setting as (section path, name, declaration), sections after their plain settings."""
+    sections = []
+    for name, field in declaration.model_fields.items():
+        inner = _section(field)
+        if inner is None:
+            yield path, name, field
+        else:
+            table = str(field.annotation).startswith("dict")
+            sections.append((".".join(part for part in (path, name, "main" if table else "") if part), inner))
+    for inner_path, inner in sections:
+        yield from settings_of(inner, inner_path)
+
+
+def sample(declaration: type[BaseModel]) -> str:
+    """Return a complete settings file with every default, commented out."""
+    lines = ["# Every setting with its default. Remove the leading # of what you change.", ""]
+    section = ""
+    for path, name, field in settings_of(declaration):
+        if path != section:
+            section = path
+            lines += ["", f"[{path}]"]
+        value = _default(field)
+        lines += [f"# {field.description}", f"# {name} = ..." if _unset(value) else f"# {name} = {_toml(value)}"]
+    return "\n".join(lines) + "\n"
+
+
+def reference(declaration: type[BaseModel]) -> str:
+    """Return the settings as Markdown tables, one for each section."""
+    lines: list[str] = []
+    section: str | None = None
+    for path, name, field in settings_of(declaration):
+        if path != section:
+            section = path
+            lines += ["", f"## [{path}]" if path else "## Top level", "", "| setting | default | allowed | meaning |"]
+            lines += ["|---|---|---|---|"]
+        value = _default(field)
+        shown = "required" if value is PydanticUndefined else "none" if value is None else f"`{_toml(value)}`"
+        allowed = _allowed(field).replace("|", "\\|")
+        lines.append(f"| `{name}` | {shown} | {allowed} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def _unset(value: Any) -> bool:
+    return value is None or value is PydanticUndefined
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(inner) for inner in value) + "]"
+    return json.dumps(str(value), ensure_ascii=False)

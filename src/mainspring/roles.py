@@ -1,0 +1,127 @@
+"""The one table of roles: what each is made of. Only here are implementations chosen."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import seed_file
+from mainspring.configuration import Configuration
+from mainspring.core.logs import configure_logs
+
+log = structlog.get_logger(__name__)
+
+Run = Callable[[Configuration, str, asyncio.Event], Awaitable[None]]
+
+
+async def connect(configuration: Configuration, user: str) -> Bus:
+    """Connect to the bus as one of this machine's users."""
+    seed = seed_file(configuration.secrets_folder, user)
+    return await Bus.connect(configuration.bus_url, seed, user, tls_ca=configuration.bus.tls_ca, wait_s=30)
+
+
+async def historian(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
+    """Keep readings and answer history queries, with the embedded store."""
+    from mainspring.history import historian as role
+    from mainspring.history.chdb_store import ChdbStore
+
+    section = configuration.history
+    folder = configuration.data_folder.resolve() / "history"
+    settings = role.HistorianSettings(
+        folder=folder,
+        instance=instance,
+        gather_ms=section.gather_ms,
+        disk_free_min_bytes=section.disk_free_min_bytes,
+        bytes_max=section.disk_bytes_max,
+        retention_days=section.retention_days,
+        query_threads=section.query_threads,
+    )
+    bus = await connect(configuration, "historian")
+    store = ChdbStore(folder)
+    try:
+        await role.run(bus, store, settings, stop)
+    finally:
+        await bus.close()
+        store.close()
+
+
+async def engine(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
+    """Hold current values and alarms."""
+    from mainspring.engine import role
+
+    folder = configuration.data_folder.resolve() / "engine"
+    bus = await connect(configuration, "engine")
+    try:
+        await role.run(
+            bus, role.EngineSettings(folder=folder, instance=instance, snapshot_s=configuration.engine.snapshot_s), stop
+        )
+    finally:
+        await bus.close()
+
+
+async def gateway(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
+    """Run the drivers of one gateway."""
+    from mainspring.gateway import role
+    from mainspring.gateway.settings import GatewaySettings
+
+    tenant = configuration.plant.tenant
+    settings = GatewaySettings(
+        **configuration.gateways[instance].model_dump(),
+        name=instance,
+        tenant=tenant,
+        folder=configuration.data_folder.resolve() / "gateways" / instance,
+    )
+    bus = await connect(configuration, f"gateway-{tenant}-{instance}")
+    try:
+        await role.run(bus, settings, stop)
+    finally:
+        await bus.close()
+
+
+async def web(configuration: Configuration, _instance: str, stop: asyncio.Event) -> None:
+    """Serve pages and API."""
+    from mainspring.web.serve import run
+
+    bus = await connect(configuration, "web")
+    try:
+        await run(bus, configuration, stop)
+    finally:
+        await bus.close()
+
+
+async def demo(configuration: Configuration, _instance: str, stop: asyncio.Event) -> None:
+    """Run the demo plant's simulators."""
+    from mainspring.demo.plant import run
+
+    await run(configuration, stop)
+
+
+ROLES: Final[dict[str, Run]] = {
+    "historian": historian,
+    "engine": engine,
+    "gateway": gateway,
+    "web": web,
+    "demo": demo,
+}
+
+
+def run_role(name: str, instance: str, configuration: Configuration) -> None:
+    """Be one role until SIGTERM or SIGINT; raises what stops the start."""
+    file = configuration.logs_folder / f"{name}-{instance}.log"
+    configure_logs(configuration.log.level, file, configuration.log.file_bytes_max, configuration.log.files_max)
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        log.info("role.starts", role=name, instance=instance)
+        await ROLES[name](configuration, instance, stop)
+        log.info("role.stopped", role=name, instance=instance)
+
+    asyncio.run(until_stopped())

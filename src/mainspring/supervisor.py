@@ -1,0 +1,266 @@
+"""Starts the bus and every role of one machine, starts again what crashes, and stops all within five seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+import psutil
+import structlog
+
+from mainspring.bus import server
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import RoleUser, ensure_user, seed_file
+from mainspring.configuration import Configuration
+from mainspring.core.errors import ConfigurationError, StoreError
+from mainspring.core.health import Health
+from mainspring.core.text import Text
+
+log = structlog.get_logger(__name__)
+
+STOP_S: Final = 4.0
+BACK_OFF_S: Final = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
+SETTLED_S: Final = 60.0
+DISK_FREE_MIN_BYTES: Final = 512 * 1024**2
+
+_HELD: Final = Text(
+    "Another Mainspring (process {pid}) runs on {folder}. Stop it with Ctrl C or `kill {pid}`, "
+    "or set data_folder to another folder.",
+    "另一个 Mainspring（进程 {pid}）正在使用 {folder}。请用 Ctrl C 或 `kill {pid}` 停止它，"
+    "或将 data_folder 设为其他目录。",
+)
+_UNWRITABLE: Final = Text(
+    "{folder} cannot be written ({reason}). Set data_folder to a folder of your own.",
+    "无法写入 {folder}（{reason}）。请将 data_folder 设为可写目录。",
+)
+_CRASHED: Final = Text(
+    "{role} ended unexpectedly ({reason}) and is started again. Readings wait on disk meanwhile.",
+    "{role} 意外退出（{reason}），正在重新启动，期间读数保存在磁盘上。",
+)
+_DISK: Final = Text(
+    "Only {free} MB are free in {folder}. Free some space: below {least} MB the bus takes no more readings.",
+    "{folder} 仅剩 {free} MB。请释放空间：低于 {least} MB 时总线不再接收读数。",
+)
+
+
+@dataclass(slots=True)
+class Role:
+    """One child process and how often it had to be started."""
+
+    name: str
+    instance: str
+    arguments: tuple[str, ...]
+    process: asyncio.subprocess.Process | None = None
+    starts: int = 0
+    failures: int = 0
+    started_ms: int = 0
+    fault: Text | None = None
+
+
+def hold_folder(folder: Path) -> IO[str]:
+    """Lock a data folder for this process; raises ConfigurationError naming who holds it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = (folder / "lock").open("a+")
+    except OSError as error:
+        raise StoreError(_UNWRITABLE, folder=folder, reason=error.strerror) from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held.seek(0)
+        raise ConfigurationError(_HELD, pid=held.read().strip() or "?", folder=folder) from error
+    held.seek(0)
+    held.truncate()
+    held.write(str(os.getpid()))
+    held.flush()
+    return held
+
+
+def roles_of(configuration: Configuration, *, demo: bool) -> list[Role]:
+    """Return the roles that run on this machine, in the order they are started."""
+    names = [("historian", "main"), ("engine", "main"), ("web", "main")]
+    names += [("gateway", name) for name in configuration.gateways]
+    if demo:
+        names.append(("demo", "main"))
+    return [Role(name, instance, ("role", name, "--instance", instance)) for name, instance in names]
+
+
+def users_of(configuration: Configuration) -> list[RoleUser]:
+    """Return the bus users of this machine's roles, making their keys on first use."""
+    folder = configuration.secrets_folder
+    users = [ensure_user(folder, role) for role in ("admin", "historian", "engine", "web", "status")]
+    tenant = configuration.plant.tenant
+    return users + [ensure_user(folder, "gateway", name, tenant) for name in configuration.gateways]
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Keeps one machine's roles running until told to stop."""
+
+    configuration: Configuration
+    config_arguments: Sequence[str]
+    demo: bool = False
+    say: Callable[[str], None] = print
+    roles: list[Role] = field(default_factory=list)
+    bus: Bus | None = None
+    _bus_process: asyncio.subprocess.Process | None = None
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _disk_low: bool = False
+
+    async def run(self) -> None:
+        """Start everything, keep it running, and return after a clean stop."""
+        self._stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            if not self.configuration.bus.url:
+                await self._start_bus()
+                tasks.append(asyncio.create_task(self._keep_bus()))
+            await self._prepare_bus()
+            self.roles = roles_of(self.configuration, demo=self.demo)
+            tasks += [asyncio.create_task(self._keep(role)) for role in self.roles]
+            tasks.append(asyncio.create_task(self._report()))
+            await self._stop.wait()
+        finally:
+            await self._end(tasks)
+
+    def stop(self) -> None:
+        """Ask for a clean stop."""
+        self._stop.set()
+
+    def _settings(self) -> server.ServerSettings:
+        bus = self.configuration.bus
+        return server.ServerSettings(
+            folder=self.configuration.data_folder.resolve() / "bus",
+            host=bus.host,
+            port=bus.port,
+            file_bytes_max=bus.disk_bytes_max,
+            sync_always=bus.sync == "always",
+            tls_certificate=bus.tls_certificate,
+            tls_key=bus.tls_key,
+        )
+
+    async def _start_bus(self) -> None:
+        self.configuration.logs_folder.mkdir(parents=True, exist_ok=True)
+        log_file = self.configuration.logs_folder / "bus.log"
+        if log_file.exists() and log_file.stat().st_size > self.configuration.log.file_bytes_max:
+            log_file.replace(log_file.with_suffix(".log.1"))
+        self._bus_process = await server.start(self._settings(), users_of(self.configuration), log_file)
+
+    async def _prepare_bus(self) -> None:
+        seed = seed_file(self.configuration.secrets_folder, "admin")
+        tls_ca = self.configuration.bus.tls_ca
+        self.bus = await Bus.connect(self.configuration.bus_url, seed, "admin", tls_ca=tls_ca, wait_s=20)
+        await server.ensure_streams(self.bus, self.configuration.bus.disk_bytes_max)
+
+    async def _keep_bus(self) -> None:
+        """Start the bus again when it ends, and when a full disk has space again."""
+        failures = 0
+        while True:
+            assert self._bus_process is not None
+            code = await self._bus_process.wait()
+            log.error("supervisor.bus_ended", code=code)
+            await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
+            failures += 1
+            try:
+                await self._start_bus()
+            except ConfigurationError as error:
+                log.error("supervisor.bus_start_failed", reason=str(error))
+
+    async def _keep(self, role: Role) -> None:
+        """Start a role and start it again with back-off whenever it ends."""
+        while True:
+            role.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "mainspring", *self.config_arguments, *role.arguments,
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+            role.starts += 1
+            role.started_ms = time.time_ns() // 1_000_000
+            began = time.monotonic()
+            code = await role.process.wait()
+            if time.monotonic() - began > SETTLED_S:
+                role.failures = 0
+            reason = signal.Signals(-code).name if code < 0 else f"exit {code}"
+            role.fault = _CRASHED.format(role=role.name, reason=reason)
+            self.say(role.fault.en)
+            log.error("supervisor.role_ended", role=role.name, instance=role.instance, code=code)
+            await asyncio.sleep(BACK_OFF_S[min(role.failures, len(BACK_OFF_S) - 1)])
+            role.failures += 1
+
+    async def _report(self) -> None:
+        """Report once a second, and in the name of each role that is being started again."""
+        own = psutil.Process()
+        started_ms = int(own.create_time() * 1000)
+        while True:
+            now_ms = time.time_ns() // 1_000_000
+            assert self.bus is not None
+            await self.bus.report(self._own_health(own, now_ms, started_ms))
+            for role in self.roles:
+                if role.fault is not None and now_ms - role.started_ms < 10_000:
+                    await self.bus.report(
+                        Health(
+                            role="supervisor", instance=f"{role.name}-{role.instance}", pid=own.pid, time_ms=now_ms,
+                            started_ms=role.started_ms, memory_bytes=0, state="degraded", text=role.fault.document(),
+                            figures={"starts": role.starts},
+                        )
+                    )  # fmt: skip
+            await asyncio.sleep(1)
+
+    def _own_health(self, own: psutil.Process, now_ms: int, started_ms: int) -> Health:
+        free = shutil.disk_usage(self.configuration.data_folder).free
+        low = free < DISK_FREE_MIN_BYTES
+        if self._disk_low and free > 2 * DISK_FREE_MIN_BYTES:
+            # A stream that met a full disk stays broken until its server starts anew.
+            self._disk_low = False
+            if self._bus_process is not None and self._bus_process.returncode is None:
+                log.warning("supervisor.bus_restarted_after_full_disk")
+                self._bus_process.terminate()
+        self._disk_low = self._disk_low or low
+        text = _DISK.format(free=free >> 20, folder=self.configuration.data_folder, least=DISK_FREE_MIN_BYTES >> 20)
+        bus_memory = 0
+        if self._bus_process is not None and self._bus_process.returncode is None:
+            with suppress(psutil.Error):
+                bus_memory = psutil.Process(self._bus_process.pid).memory_info().rss
+        return Health(
+            role="supervisor", instance="main", pid=own.pid, time_ms=now_ms, started_ms=started_ms,
+            memory_bytes=own.memory_info().rss, state="degraded" if low else "running",
+            text=text.document() if low else None,
+            figures={
+                "disk_free_bytes": free, "bus_memory_bytes": bus_memory,
+                "restarts": sum(max(role.starts - 1, 0) for role in self.roles),
+            },
+        )  # fmt: skip
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        running = [role.process for role in self.roles if role.process and role.process.returncode is None]
+        for process in running:
+            process.terminate()
+        if running:
+            _done, slow = await asyncio.wait([asyncio.ensure_future(p.wait()) for p in running], timeout=STOP_S)
+            for process in running:
+                if slow and process.returncode is None:
+                    log.error("supervisor.killed", pid=process.pid)
+                    process.kill()
+        if self.bus is not None:
+            await self.bus.close()
+        if self._bus_process is not None and self._bus_process.returncode is None:
+            self._bus_process.terminate()
+            try:
+                await asyncio.wait_for(self._bus_process.wait(), 2)
+            except TimeoutError:
+                self._bus_process.kill()
