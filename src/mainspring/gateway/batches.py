@@ -1,0 +1,185 @@
+"""Gathering: readings of all connections by column type, written to the log a few times a second, none while idle."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Literal
+
+import numpy as np
+import structlog
+
+from mainspring.core.errors import StoreError
+from mainspring.core.samples import ROWS_MAX, Column, SampleBatch
+from mainspring.core.text import Text
+from mainspring.gateway.segments import Entry, SegmentLog
+
+log = structlog.get_logger(__name__)
+
+PAYLOAD_BYTES_MAX: Final = 4 * 1024 * 1024
+RETRY_S: Final = 1.0
+
+_SLOW: Final = Text(
+    "{rows} readings wait for the disk: polling pauses. The disk of the segment log is too slow for this gateway.",
+    "{rows} 条读数等待写盘：暂停采集。段日志所在磁盘对本网关而言过慢。",
+)
+
+
+class Gate:
+    """Whether readings may be taken in; closed while the log is full or cannot be written."""
+
+    def __init__(self) -> None:
+        self.text: Text | None = None
+        self._opened = asyncio.Event()
+        self._opened.set()
+
+    @property
+    def open(self) -> bool:
+        """Tell whether readings may be taken in."""
+        return self.text is None
+
+    def set(self, text: Text | None) -> None:
+        """Close the gate with the reason, or open it with None."""
+        if text is not None and self.text is None:
+            log.warning("gateway.polling_paused", reason=text.en)
+        elif text is None and self.text is not None:
+            log.info("gateway.polling_resumed")
+        self.text = text
+        if text is None:
+            self._opened.set()
+        else:
+            self._opened.clear()
+
+    async def wait_open(self) -> None:
+        """Wait until readings may be taken in."""
+        await self._opened.wait()
+
+
+class Gatherer:
+    """Holds readings until they are written; never more than a limit plus what is on its way."""
+
+    def __init__(self, gate: Gate, rows_max: int) -> None:
+        self._gate = gate
+        self._rows_max = rows_max
+        self._parts: dict[Column, list[SampleBatch]] = {column: [] for column in Column}
+        self.stirred = asyncio.Event()
+        self.rows = 0
+        self.rows_total = 0
+
+    def put(self, batches: list[SampleBatch]) -> None:
+        """Take readings in."""
+        for batch in batches:
+            self._parts[batch.column].append(batch)
+            self.rows += len(batch)
+            self.rows_total += len(batch)
+        if self.rows:
+            self.stirred.set()
+        if self.rows > self._rows_max and self._gate.open:
+            self._gate.set(_SLOW.format(rows=self.rows))
+
+    def take(self) -> list[SampleBatch]:
+        """Hand everything out, gathered into batches of at most ROWS_MAX rows."""
+        out: list[SampleBatch] = []
+        for column, parts in self._parts.items():
+            if parts:
+                out += _gathered(column, parts)
+                self._parts[column] = []
+        self.rows = 0
+        self.stirred.clear()
+        return out
+
+
+class Writer:
+    """Writes what was gathered to the log and wakes the publisher."""
+
+    def __init__(
+        self,
+        gatherer: Gatherer,
+        gate: Gate,
+        segment_log: SegmentLog,
+        written: Callable[[], None],
+        *,
+        flush_ms: int,
+        compression: Literal["none", "zstd"] = "none",
+    ) -> None:
+        self._gatherer = gatherer
+        self._gate = gate
+        self._log = segment_log
+        self._written = written
+        self._flush_s = flush_ms / 1000
+        self._compression: Literal["zstd"] | None = "zstd" if compression == "zstd" else None
+        self._waiting: list[Entry] = []
+        self.flush_ms = 0.0
+
+    async def run(self) -> None:
+        """Write for ever; sleeps while nothing comes."""
+        while True:
+            # While the gate is closed someone must look whether it may open again.
+            if self._gate.open:
+                await self._gatherer.stirred.wait()
+                await asyncio.sleep(self._flush_s)
+            else:
+                await asyncio.sleep(RETRY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what is gathered now; what cannot be written stays and is tried again."""
+        batches = self._gatherer.take()
+        started = time.monotonic()
+        try:
+            full = await _to_the_end(asyncio.to_thread(self._write, batches))
+        except StoreError as error:
+            full = error.text
+        else:
+            self.flush_ms = (time.monotonic() - started) * 1000
+            self._written()
+        if full is not None or not self._gate.open:
+            self._gate.set(full)
+
+    def _write(self, batches: list[SampleBatch]) -> Text | None:
+        now_ms = time.time_ns() // 1_000_000
+        for batch in batches:
+            self._waiting += _entries(batch, now_ms, self._compression)
+        if self._waiting:
+            self._log.append(self._waiting)
+            self._waiting = []
+        return self._log.full()
+
+
+async def _to_the_end(work: Coroutine[Any, Any, Text | None]) -> Text | None:
+    """Await a thread also when cancelled: two must never write at once."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
+
+
+def _gathered(column: Column, parts: list[SampleBatch]) -> list[SampleBatch]:
+    whole = (
+        parts[0]
+        if len(parts) == 1
+        else SampleBatch(
+            column,
+            np.concatenate([part.tag for part in parts]),
+            np.concatenate([part.time for part in parts]),
+            np.concatenate([part.value for part in parts]),
+            np.concatenate([part.quality for part in parts]),
+            np.concatenate([part.origin for part in parts]),
+        )
+    )
+    if len(whole) <= ROWS_MAX:
+        return [whole]
+    return [whole.take(np.arange(start, min(start + ROWS_MAX, len(whole)))) for start in range(0, len(whole), ROWS_MAX)]
+
+
+def _entries(batch: SampleBatch, now_ms: int, compression: Literal["zstd"] | None) -> list[Entry]:
+    """Encode a batch, in halves while it is too large for a message."""
+    payload = batch.encode(compression)
+    if len(payload) <= PAYLOAD_BYTES_MAX or len(batch) == 1:
+        return [Entry(now_ms, len(batch), payload)]
+    rows = np.arange(len(batch))
+    half = len(batch) // 2
+    return [entry for part in (rows[:half], rows[half:]) for entry in _entries(batch.take(part), now_ms, compression)]

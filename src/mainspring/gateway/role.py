@@ -1,0 +1,236 @@
+"""The gateway as a process: starts without the bus, polls, logs to disk, and publishes when the bus is there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import psutil
+import structlog
+from nats.errors import Error as NatsError
+
+from mainspring.bus.connect import Bus
+from mainspring.core import subjects
+from mainspring.core.drivers import DriverEntry, registered
+from mainspring.core.errors import MainspringError
+from mainspring.core.health import ConnectionHealth, GatewayConnections, Health
+from mainspring.gateway.answers import Answers
+from mainspring.gateway.batches import Gate, Gatherer, Writer
+from mainspring.gateway.commands import Commands
+from mainspring.gateway.connection import Connection, now_ms
+from mainspring.gateway.fleet import Fleet
+from mainspring.gateway.marks import Marks
+from mainspring.gateway.publish import Publisher
+from mainspring.gateway.segments import SegmentLog
+from mainspring.gateway.settings import GatewaySettings
+
+log = structlog.get_logger(__name__)
+
+BUS_RETRY_S: Final = 2.0
+DRAIN_S: Final = 1.0
+REPORT_S: Final = 1.0
+Connect = Callable[[], Awaitable[Bus]]
+
+
+class Gateway:
+    """All parts of one gateway."""
+
+    def __init__(self, settings: GatewaySettings, drivers: Mapping[str, DriverEntry]) -> None:
+        self.settings = settings
+        self.log = SegmentLog(
+            settings.folder,
+            segment_bytes=settings.segment_bytes,
+            log_bytes_max=settings.log_bytes_max,
+            disk_free_min_bytes=settings.disk_free_min_bytes,
+        )
+        self.marks = Marks(settings.folder)
+        self.gate = Gate()
+        self.gatherer = Gatherer(self.gate, settings.rows_waiting_max)
+        self.publisher = Publisher(
+            self.log,
+            self.marks,
+            settings.tenant,
+            settings.name,
+            late_after_ms=settings.late_after_ms,
+            late_rows_per_s=settings.late_rows_per_s,
+            outstanding_max=settings.outstanding_max,
+        )
+        self.writer = Writer(
+            self.gatherer,
+            self.gate,
+            self.log,
+            self.publisher.written,
+            flush_ms=settings.flush_ms,
+            compression=settings.compression,
+        )
+        self.fleet = Fleet(settings, drivers, self.gatherer, self.gate)
+        self.commands = Commands(settings, self.fleet)
+        self.answers = Answers(drivers)
+        self.started_ms = now_ms()
+        self._rows_before = 0
+
+    def health(self, elapsed_s: float) -> Health:
+        """Return the role's own report."""
+        text = self.gate.text or self.publisher.text
+        rows, self._rows_before = self.gatherer.rows_total - self._rows_before, self.gatherer.rows_total
+        now = now_ms()
+        return Health(
+            role="gateway",
+            instance=f"{self.settings.tenant}-{self.settings.name}",
+            pid=os.getpid(),
+            time_ms=now,
+            started_ms=self.started_ms,
+            memory_bytes=psutil.Process().memory_info().rss,
+            state="running" if text is None else "degraded",
+            text=None if text is None else text.document(),
+            figures={
+                "samples_per_s": rows / elapsed_s,
+                "spool_batches": float(self.publisher.waiting),
+                "spool_bytes": float(self.log.size),
+                "lag_ms": float(self.publisher.lag_ms(now)),
+                "flush_ms": round(self.writer.flush_ms, 2),
+                "disk_free_bytes": float(self.log.disk_free_bytes()),
+            },
+        )
+
+    def connections(self, elapsed_s: float) -> GatewayConnections:
+        """Return the report of all connections."""
+        reports = tuple(_connection_health(connection, elapsed_s) for connection in self.fleet.connections)
+        return GatewayConnections(gateway=self.settings.name, time_ms=now_ms(), connections=reports)
+
+    def close(self) -> None:
+        """Close the files."""
+        self.marks.close()
+        self.log.close()
+
+
+async def run(
+    bus: Bus | Connect,
+    settings: GatewaySettings,
+    stop: asyncio.Event,
+    drivers: Mapping[str, DriverEntry] | None = None,
+) -> None:
+    """Run a gateway until `stop` is set.
+
+    `bus` may be a callable that connects, which is then called until it succeeds while readings already go to disk.
+    Raises Conflict if the folder belongs to a running gateway.
+    """
+    gateway = Gateway(settings, registered() if drivers is None else drivers)
+    gateway.fleet.load()
+    parts = [
+        asyncio.create_task(gateway.writer.run(), name="writer"),
+        asyncio.create_task(gateway.fleet.run(), name="fleet"),
+        asyncio.create_task(_with_bus(gateway, bus), name="bus"),
+    ]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({*parts, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        failed = [part for part in parts if part.done()]
+        await _end(gateway, parts)
+    for part in failed:
+        # A part that ends by itself is a bug; the supervisor starts the role again.
+        part.result()
+
+
+async def _end(gateway: Gateway, parts: list[asyncio.Task[None]]) -> None:
+    writer, fleet, bus = parts
+    await _cancelled(fleet)
+    await gateway.fleet.stop()
+    await _cancelled(writer)
+    await gateway.writer.flush()
+    if not bus.done():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(gateway.publisher.drained(), DRAIN_S)
+    await _cancelled(bus)
+    gateway.close()
+
+
+async def _cancelled(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+async def _with_bus(gateway: Gateway, bus: Bus | Connect) -> None:
+    own = None
+    if not isinstance(bus, Bus):
+        bus = own = await _connected(bus)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(gateway.publisher.run(bus))
+            tasks.create_task(_report(gateway, bus))
+            tasks.create_task(_watch(gateway, bus))
+            await _serve(gateway, bus)
+    finally:
+        if own is not None:
+            await own.close()
+
+
+async def _connected(connect: Connect) -> Bus:
+    while True:
+        try:
+            return await connect()
+        except MainspringError as error:
+            log.warning("gateway.bus_away", reason=error.text.en)
+        await asyncio.sleep(BUS_RETRY_S)
+
+
+async def _serve(gateway: Gateway, bus: Bus) -> None:
+    handlers = {
+        "test": gateway.answers.test,
+        "browse": gateway.answers.browse,
+        "command": gateway.commands.handle,
+    }
+    for verb, handler in handlers.items():
+        subject = subjects.gateway(gateway.settings.tenant, gateway.settings.name, verb)
+        await bus.serve(subject, handler, concurrent_max=16)
+
+
+async def _watch(gateway: Gateway, bus: Bus) -> None:
+    while True:
+        try:
+            await bus.watch_definitions(gateway.fleet.changed, gateway.settings.tenant)
+        except (MainspringError, NatsError, TimeoutError) as error:
+            log.warning("gateway.definitions_wait", reason=str(error) or type(error).__name__)
+            await asyncio.sleep(BUS_RETRY_S)
+        else:
+            gateway.fleet.complete()
+            return
+
+
+async def _report(gateway: Gateway, bus: Bus) -> None:
+    subject = subjects.connections(gateway.settings.tenant, gateway.settings.name)
+    before = time.monotonic()
+    while True:
+        await asyncio.sleep(REPORT_S)
+        now = time.monotonic()
+        health = gateway.health(now - before)
+        connections = gateway.connections(now - before)
+        before = now
+        if bus.connected:
+            with suppress(NatsError):
+                await bus.report(health)
+                await bus.nc.publish(subject, connections.model_dump_json().encode())
+
+
+def _connection_health(connection: Connection, elapsed_s: float) -> ConnectionHealth:
+    figures = connection.figures
+    figures.second(elapsed_s)
+    return ConnectionHealth(
+        connection=connection.definition.id,
+        state=connection.state,
+        text=None if connection.text is None else connection.text.document(),
+        since_ms=connection.since_ms,
+        tags=len(connection.tags),
+        tags_bad=connection.tags_bad(),
+        samples_per_s=round(figures.samples_per_s, 1),
+        requests_per_s=round(figures.requests_per_s, 1),
+        errors_per_min=figures.errors_per_min,
+        round_trip_ms=round(figures.round_trip_ms, 1),
+        last_sample_ms=figures.last_sample_ms,
+    )

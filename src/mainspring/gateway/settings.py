@@ -1,0 +1,39 @@
+"""What can be set for a gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class GatewaySection(BaseModel):
+    """What the settings file says of gateways; connections and tags are definitions and change at run time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    flush_ms: int = Field(default=50, ge=10, le=1000, description="readings are gathered this long, then sent")
+    compression: Literal["none", "zstd"] = Field(default="none", description="zstd for slow links and small disks")
+    segment_bytes: int = Field(default=16 * 1024**2, ge=64 * 1024, le=1024**3, description="size of one log file")
+    log_bytes_max: int = Field(default=10 * 1024**3, ge=1024**2, description="at this size of the log polling pauses")
+    disk_free_min_bytes: int = Field(default=1024**3, ge=0, description="below this free space polling pauses")
+    rows_waiting_max: int = Field(default=2_000_000, ge=50_000, description="readings in memory before polling pauses")
+    connect_timeout_ms: int = Field(default=15_000, ge=100, le=300_000, description="longest time one connect may take")
+    read_timeout_ms: int = Field(default=10_000, ge=100, le=300_000, description="longest time one read may take")
+    tick_tolerance_ms: int = Field(
+        default=500, ge=0, le=10_000, description="a read this close to its tick carries the tick; at most half a scan"
+    )
+    late_after_ms: int = Field(
+        default=5_000, ge=100, le=3_600_000, description="readings the bus did not take within this time go to LATE"
+    )
+    late_rows_per_s: int = Field(default=250_000, ge=1000, description="how fast late readings are sent")
+    outstanding_max: int = Field(default=8, ge=1, le=256, description="batches under way at once, each stream")
+
+
+class GatewaySettings(GatewaySection):
+    """Settings of one gateway."""
+
+    name: str = Field(default="main", pattern=r"^[a-z][a-z0-9-]{0,31}$", description="name in connections and subjects")
+    tenant: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="the company whose equipment this gateway reads")
+    folder: Path = Field(description="folder of the segment log; one gateway each")
