@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
@@ -186,7 +185,10 @@ class OpcUa(Driver):
         try:
             number, silence_s = await _create_subscription(session)
             await self._monitor(session, plan, number, deliver)
-            await self._receive(session, plan, silence_s, deliver)
+            await self._receive(session, plan, number, silence_s, deliver)
+        except NotConnected:
+            number = None  # nobody is left to delete it
+            raise
         finally:
             self._subscribed = False
             await _delete_subscription(session, number)
@@ -221,45 +223,53 @@ class OpcUa(Driver):
             deliver(batch)
 
     async def _receive(
-        self, session: Session, plan: Plan, silence_s: float, deliver: Callable[[SampleBatch], None]
+        self, session: Session, plan: Plan, number: int, silence_s: float, deliver: Callable[[SampleBatch], None]
     ) -> None:
         """Hand over notifications in their order; silence is probed and, if it lasts, ends the connection."""
         contact_s = self.config.contact_timeout_ms / 1000
-        asked = deque(_publish(session, []) for _ in range(PUBLISHES))
         heard, malformed = time.monotonic(), 0
-        try:
-            while True:
-                done, _ = await asyncio.wait(asked, timeout=contact_s / 3, return_when=asyncio.FIRST_COMPLETED)
-                if not done:
-                    if time.monotonic() - heard > silence_s:
-                        raise NotConnected(_SILENT, url=self.config.url, seconds=round(silence_s, 1))
-                    await _probe(session, self.config.url, contact_s * 2 / 3)
-                    continue
-                heard = time.monotonic()
-                for task in [task for task in asked if task in done]:
-                    asked.remove(task)
-                    try:
-                        reader = task.result()
-                        acknowledge = _notification_head(reader)
-                        asked.append(_publish(session, acknowledge))
-                        columns = Columns(plan, time.time_ns() // 1_000_000, self.reasons)
-                        ended = decode_notifications(reader, columns)
-                        self._hand_over(columns, deliver)
-                        malformed = 0
-                    except DecodeError as error:
-                        malformed += 1
-                        self.traffic.errors += 1
-                        if malformed >= MALFORMED_MAX:
-                            raise NotConnected(_GARBLED, url=self.config.url, count=malformed) from error
-                        while len(asked) < PUBLISHES:
-                            asked.append(_publish(session, []))
-                        continue
-                    if ended is not None and ended >> 30 > 1:
-                        raise NotConnected(_ENDED, url=self.config.url, reason=status_name(ended))
-        finally:
-            for task in asked:
-                task.cancel()
-            await asyncio.gather(*asked, return_exceptions=True)
+        asked = session.publishes
+        while True:
+            while len(asked) < PUBLISHES:
+                session.publish([])
+            done, _ = await asyncio.wait(asked, timeout=contact_s / 3, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                if time.monotonic() - heard > silence_s:
+                    raise NotConnected(_SILENT, url=self.config.url, seconds=round(silence_s, 1))
+                await _probe(session, self.config.url, contact_s * 2 / 3)
+                continue
+            heard = time.monotonic()
+            for task in [task for task in asked if task in done]:
+                asked.remove(task)
+                if task.cancelled():  # by `close`, not by whoever waits for us
+                    raise NotConnected(_ENDED, url=self.config.url, reason="closed")
+                try:
+                    self._notify(session, task.result(), plan, number, deliver)
+                    malformed = 0
+                except DecodeError as error:
+                    malformed += 1
+                    self.traffic.errors += 1
+                    if malformed >= MALFORMED_MAX:
+                        raise NotConnected(_GARBLED, url=self.config.url, count=malformed) from error
+
+    def _notify(
+        self, session: Session, reader: Reader, plan: Plan, number: int, deliver: Callable[[SampleBatch], None]
+    ) -> None:
+        """Acknowledge one notification with the next request, then hand over what it holds."""
+        subscription = reader.number("<I")
+        reader.take(4 * reader.count())
+        reader.take(1)
+        sequence = reader.number("<I")
+        reader.take(8)
+        filled = Reader(reader.body, reader.position).count() > 0
+        session.publish([(subscription, sequence)] if filled else [])
+        if subscription != number:
+            return  # the rest of a subscription that has ended
+        columns = Columns(plan, time.time_ns() // 1_000_000, self.reasons)
+        ended = decode_notifications(reader, columns)
+        self._hand_over(columns, deliver)
+        if ended is not None and ended >> 30 > 1:
+            raise NotConnected(_ENDED, url=self.config.url, reason=status_name(ended))
 
     async def write(self, items: Sequence[tuple[DriverTag, Value]]) -> list[MainspringError | None]:
         """Write values in the type of their nodes; an array element is written as a range of one."""
@@ -309,6 +319,7 @@ async def _create_subscription(session: Session) -> tuple[int, float]:
     """Create a subscription; returns its number and the silence in seconds that proves it dead."""
     from asyncua import ua
 
+    session.forget_publishes()
     config = session.config
     request = ua.CreateSubscriptionRequest()
     asked = request.Parameters
@@ -323,7 +334,7 @@ async def _create_subscription(session: Session) -> tuple[int, float]:
 
 
 async def _delete_subscription(session: Session, number: int | None) -> None:
-    """Delete a subscription if the server still listens; without contact it deletes it by itself."""
+    """Delete a subscription, so that another can follow on the same connection."""
     from asyncua import ua
 
     if number is None:
@@ -334,29 +345,6 @@ async def _delete_subscription(session: Session, number: int | None) -> None:
         await session.ask(request, 1)
     except MainspringError:
         return
-
-
-def _publish(session: Session, acknowledge: list[Any]) -> asyncio.Task[Reader]:
-    from asyncua import ua
-
-    request = ua.PublishRequest()
-    request.Parameters.SubscriptionAcknowledgements = acknowledge
-    return asyncio.create_task(session.ask(request, 0))
-
-
-def _notification_head(reader: Reader) -> list[Any]:
-    """Read a publish answer up to its data; returns what to acknowledge."""
-    from asyncua import ua
-
-    subscription = reader.number("<I")
-    reader.take(4 * reader.count())
-    reader.take(1)
-    sequence = reader.number("<I")
-    reader.take(8)
-    position = reader.position
-    filled = reader.count() > 0
-    reader.position = position
-    return [ua.SubscriptionAcknowledgement(subscription, sequence)] if filled else []
 
 
 async def _probe(session: Session, url: str, limit_s: float) -> None:

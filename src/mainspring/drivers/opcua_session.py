@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -109,6 +111,7 @@ class Session:
         self.config = config
         self.traffic = traffic
         self.limits = [config.batch_items] * 4
+        self.publishes: deque[asyncio.Task[Reader]] = deque()
         self._endpoint: ua.EndpointDescription | None = None
         self._identity: certificates.Identity | None = None
         self._client: Client | None = None
@@ -151,6 +154,7 @@ class Session:
 
     async def find_endpoint(self) -> Text:
         """Ask for the endpoints and choose the one with our policy, mode and kind of sign-in."""
+        await asyncio.to_thread(import_module, "asyncua")  # half a second that other connections need not wait
         from asyncua import ua
         from asyncua.crypto.security_policies import SecurityPolicyNone
 
@@ -227,7 +231,7 @@ class Session:
             await self._load_user(client)
         await self._told(client.connect_socket(), _OPEN)
         await self._told(client.send_hello(), _OPEN)
-        await self._told(client.open_secure_channel(), _OPEN)
+        await self._told(_open_channel(client), _OPEN)
         await self._told(client.create_session(), _OPEN)
         user, password = (config.user, config.password) if config.sign_in == "password" else (None, None)
         await self._told(client.activate_session(user, password, client.user_certificate), _SIGN_IN)
@@ -326,6 +330,26 @@ class Session:
         error: Any = uaerrors.UaStatusCodeError
         return self._failure(error(status), REQUEST)
 
+    def publish(self, acknowledge: list[tuple[int, int]]) -> None:
+        """Leave a publish request with the server; the answer stays in `publishes` until someone takes it.
+
+        Servers keep such requests beyond the end of a subscription and answer them for the next one.
+        """
+        from asyncua import ua
+
+        request = ua.PublishRequest()
+        request.Parameters.SubscriptionAcknowledgements = [
+            ua.SubscriptionAcknowledgement(ua.UInt32(subscription), ua.UInt32(sequence))
+            for subscription, sequence in acknowledge
+        ]
+        self.publishes.append(asyncio.create_task(self.ask(request, 0)))
+
+    def forget_publishes(self) -> None:
+        """Drop the publish answers that came for earlier subscriptions."""
+        for task in [task for task in self.publishes if task.done()]:
+            task.exception()
+            self.publishes.remove(task)
+
     async def call(self, doing: Awaitable[Any]) -> Any:
         """Await one of asyncua's own services, counted and with its failure in our words."""
         self.traffic.requests += 1
@@ -370,8 +394,10 @@ class Session:
 
     async def close(self) -> None:
         """Say goodbye if the server still listens, and close the socket in any case."""
-        if self._renewal:
-            self._renewal.cancel()
+        for task in (*self.publishes, *([self._renewal] if self._renewal else [])):
+            task.cancel()
+        await asyncio.gather(*self.publishes, return_exceptions=True)
+        self.publishes.clear()
         if client := self._client:
             try:
                 async with asyncio.timeout(1):
@@ -382,6 +408,16 @@ class Session:
             self._abort()
             client.disconnect_socket()
         self._client = None
+
+
+async def _open_channel(client: Client) -> None:
+    """Open the secure channel; a refusal whose status asyncua loses on the way is named as what it means."""
+    from asyncua.ua import uaerrors
+
+    try:
+        await client.open_secure_channel()
+    except (AssertionError, AttributeError) as error:
+        raise uaerrors.BadSecurityChecksFailed from error
 
 
 def node_id(text: str) -> Any:
