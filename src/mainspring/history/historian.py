@@ -1,8 +1,8 @@
 """The historian: takes the streams in order, stores every message exactly once, answers queries.
 
 The only process that opens the history. Batches are gathered for about a second, their range is written down as an
-intent, they are stored under a token made of that range, and the position is published, upon which gateways let go of
-their copies. Killed at any instant, the same range is read and stored again, which the store knows by its token.
+intent, they are stored, and the position is published, upon which gateways let go of their copies. Killed at any
+instant, the historian reads exactly that range again; the store leaves out what it has of it.
 """
 
 from __future__ import annotations

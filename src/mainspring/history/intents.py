@@ -1,7 +1,7 @@
 """The historian's own position in each stream: what is stored, and what was about to be.
 
 Acknowledgements of the bus are never a position. Before a batch is stored, its range is written here and synced;
-after a crash exactly that range is read again and stored under the same token, and then reading goes on behind it.
+after a crash exactly that range is read again and stored as far as it is not there, and reading goes on behind it.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ from typing import Final
 from mainspring.core.samples import Column
 
 DAY_MS: Final = 86_400_000
-DEDUPLICATION_WINDOW: Final = 10_000
-"""Insert tokens each table remembers; one insert uses as many as it touches partitions."""
 
 VALUE_TYPE: Final = {Column.FLOAT64: "Float64", Column.INT64: "Int64", Column.TEXT: "String"}
 SAMPLE: Final = {column: f"sample_{column}" for column in Column}
@@ -21,10 +19,7 @@ EVENT: Final = "alarm_event"
 ASIDE: Final = "set_aside"
 CLASS: Final = "retention_class"
 
-_SETTINGS: Final = (
-    f"settings non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}, "
-    "fsync_after_insert = 1, fsync_part_directory = 1"
-)
+_SETTINGS: Final = "settings fsync_after_insert = 1, fsync_part_directory = 1"
 _DAILY: Final = f"engine = MergeTree partition by (retention, intDiv(time, {DAY_MS}))"
 
 
