@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,7 @@ import pytest_asyncio
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
-from mainspring.core.errors import NotConnected, NotFound, Rejected
+from mainspring.core.errors import DecodeError, NotConnected, NotFound, Rejected
 from mainspring.core.samples import Column, SampleBatch, SampleKind
 from mainspring.drivers.opcua import OpcUa, OpcUaAddress, OpcUaConfig
 from mainspring.drivers.opcua_certificates import application, fingerprint, self_signed
@@ -358,3 +359,70 @@ async def test_no_password_in_clear_unless_allowed(tmp_path: Path) -> None:
 async def test_the_simulator_knows_its_nodes(simulator: OpcUaSimulator) -> None:
     with pytest.raises(NotFound, match="Reactor/Nothing"):
         await simulator.set("Reactor/Nothing", 1.0)
+
+
+@contextlib.asynccontextmanager
+async def noisy_line(port: int, spoil: Callable[[bytes], bytes]) -> AsyncIterator[str]:
+    """A line to a server on which bytes towards the client are spoilt."""
+
+    async def pump(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Callable[[bytes], bytes]
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await reader.read(65_536):
+                writer.write(change(piece))
+                await writer.drain()
+        writer.close()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, far_writer, lambda same: same), pump(far_reader, writer, spoil))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"opc.tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_noisy_line_raises_declared_errors_alone(simulator: OpcUaSimulator, seed: int) -> None:
+    chance = random.Random(seed)
+    noisy = False
+
+    def spoil(piece: bytes) -> bytes:
+        if not noisy:
+            return piece
+        spoilt = bytearray(piece)
+        for _ in range(2):
+            # Every other seed leaves the message's header whole, so that the damage gets as far as our own decoding.
+            first = 24 if seed % 2 and len(spoilt) > 24 else 0
+            spoilt[chance.randrange(first, len(spoilt))] = chance.randrange(256)
+        return bytes(spoilt)
+
+    tags = [tag(1, "Temperature"), tag(2, "Batch", SampleKind.TEXT), tag(3, "Profile", index=1)]
+    async with noisy_line(simulator.port, spoil) as url:
+        driver = OpcUa(config(simulator, url=url, timeout_ms=200, contact_timeout_ms=500))
+        await driver.connect()
+        prepared = driver.prepare(tags)
+        noisy = True
+        for _ in range(6):
+            try:
+                for batch in await driver.read(prepared, 1):
+                    batch.encode()
+            except (NotConnected, Rejected, DecodeError):
+                continue
+        noisy = False
+        await driver.connect()
+        task = asyncio.create_task(driver.subscribe(tags, lambda batch: batch.encode() and None))
+        await asyncio.sleep(0.1)
+        noisy = True
+        for turn in range(6):
+            await simulator.set("Reactor/Temperature", float(turn))
+            await asyncio.sleep(0.06)
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(ended, asyncio.CancelledError | NotConnected | Rejected | DecodeError)
+        await driver.close()
+    await simulator.set("Reactor/Temperature", 20.0)
