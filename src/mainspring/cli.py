@@ -15,6 +15,8 @@ from mainspring.configuration import Configuration
 from mainspring.core import toml
 from mainspring.core.errors import MainspringError
 
+DEMO_FOLDER = Path(".mainspring/demo")
+
 
 def parser() -> argparse.ArgumentParser:
     """Declare the commands and their options."""
@@ -25,7 +27,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("up", help="start the platform and keep it running")
     demo = commands.add_parser("demo", help="start the platform with the demo plant")
     demo.add_argument("--port", type=int, help="port the pages listen on")
-    demo.add_argument("--folder", type=Path, help="data folder; default: .mainspring/demo")
+    demo.add_argument("--folder", type=Path, help=f"data folder; default: {DEMO_FOLDER}")
+    demo.add_argument("--speed", type=float, default=1.0, help="replay so many times faster")
     status = commands.add_parser("status", help="show roles, rates, lag and disk of a running platform")
     status.add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("sample-config", help="print a settings file with every setting and its default")
@@ -65,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
 
         print(reference(), end="")
         return
-    settings = configuration.load(options.config)
+    settings = configuration.load(_settings_file(options))
     config_arguments = ["--config", str(options.config)] if options.config else []
     match options.command:
         case "up":
@@ -95,12 +98,23 @@ def run(options: argparse.Namespace) -> None:
             print(verify_audit(settings))
 
 
+def _settings_file(options: argparse.Namespace) -> Path | None:
+    """Return the settings file meant; where there is only a demo, its own."""
+    demo = DEMO_FOLDER / "mainspring.toml"
+    alone = options.config is None and not configuration.DEFAULT_FILE.exists() and demo.exists()
+    return demo if alone and options.command in {"status", "reset-password", "verify-audit"} else options.config
+
+
 def _demo_configuration(options: argparse.Namespace, settings: Configuration) -> tuple[Configuration, Path]:
-    """Write the demo's own settings file beside its data, so that its roles read the same."""
-    folder = (options.folder or Path(".mainspring/demo")).resolve()
-    port = options.port or settings.web.port
+    """Write the demo's own settings file beside its data, so that its roles and `status` read the same."""
+    folder = (options.folder or DEMO_FOLDER).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "mainspring.toml"
+    web = options.port or settings.web.port
+    # With another port everything moves along, so that two demos can run beside each other.
+    bus, opcua, modbus = (web + 1, web + 2, web + 3) if options.port else (
+        settings.bus.port, settings.demo.opcua_port, settings.demo.modbus_port
+    )  # fmt: skip
     file.write_text(
         f"""# Written by `mainspring demo` at every start.
 data_folder = {json.dumps(str(folder / "data"))}
@@ -112,10 +126,15 @@ name_zh = "演示工厂"
 zone = "Asia/Shanghai"
 
 [bus]
-port = {settings.bus.port}
+port = {bus}
 
 [web]
-port = {port}
+port = {web}
+
+[demo]
+opcua_port = {opcua}
+modbus_port = {modbus}
+speed = {options.speed}
 """,
         encoding="utf-8",
     )

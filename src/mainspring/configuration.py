@@ -102,6 +102,14 @@ class LogSection(Section):
     files_max: int = Field(default=5, ge=1, le=100, description="log files kept for each role")
 
 
+class DemoSection(Section):
+    """The demo plant's simulators; used by `mainspring demo` alone."""
+
+    opcua_port: int = Field(default=48460, ge=1, le=65535, description="loopback port of the simulated process")
+    modbus_port: int = Field(default=5026, ge=1, le=65535, description="loopback port of the simulated chiller")
+    speed: float = Field(default=1.0, gt=0, le=20, description="how many times faster recordings are replayed")
+
+
 class Configuration(Section):
     """The whole settings file."""
 
@@ -115,6 +123,7 @@ class Configuration(Section):
     )
     web: WebSection = WebSection()
     log: LogSection = LogSection()
+    demo: DemoSection = DemoSection()
 
     @field_validator("gateways")
     @classmethod

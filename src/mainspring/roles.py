@@ -96,9 +96,10 @@ async def web(configuration: Configuration, _instance: str, stop: asyncio.Event)
 
 async def demo(configuration: Configuration, _instance: str, stop: asyncio.Event) -> None:
     """Run the demo plant's simulators."""
-    from mainspring.demo.plant import run
+    from mainspring.demo.replay import run
 
-    await run(configuration, stop)
+    section = configuration.demo
+    await run(section.opcua_port, section.modbus_port, stop, section.speed)
 
 
 ROLES: Final[dict[str, Run]] = {

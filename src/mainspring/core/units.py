@@ -30,6 +30,7 @@ SIGNS: Final[dict[str, str]] = {
     "N": "N", "kN": "kN", "N.m": "N·m", "Ohm": "Ω", "uS/cm": "µS/cm", "g/L": "g/L", "mg/L": "mg/L",
     "kg/m3": "kg/m³",
     "dB": "dB", "lx": "lx", "deg": "°", "rad": "rad", "W/m2": "W/m²", "[ton_refrigeration]": "RT",
+    "kW/[ton_refrigeration]": "kW/RT",
 
     "{count}": "", "{var}": "var", "k{var}": "kvar", "{CNY}": "元", "{mu}": "亩", "{tce}": "tce",
 }  # fmt: skip

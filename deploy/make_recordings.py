@@ -1,0 +1,85 @@
+"""Cut the demo plant's recordings out of the published originals.
+
+Run with the folder that holds them: `python deploy/make_recordings.py FOLDER`. The results are kept in the package;
+`src/mainspring/demo/recordings/README.md` says what they are and under which licence.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+
+OUT = Path(__file__).parents[1] / "src" / "mainspring" / "demo" / "recordings"
+
+# (file, first row, rows): normal operation between faults; a fault begins after sample 160 of its file.
+PROGRAM = (
+    ("d00_te", 0, 45),
+    ("d06_te", 158, 60),
+    ("d00_te", 45, 75),
+    ("d04_te", 155, 60),
+    ("d00_te", 120, 60),
+    ("d01_te", 155, 120),
+    ("d00_te", 180, 60),
+    ("d02_te", 155, 90),
+    ("d00_te", 240, 60),
+    ("d07_te", 155, 60),
+)
+CHILLER = {
+    "condenser_water_return_to_tower_temperature": "condenser_return_temperature",
+    "chiller_efficiency": "efficiency",
+    "tonnage": "tonnage",
+    "supply_temperature": "supply_temperature",
+    "return_temperature": "return_temperature",
+    "condenser_water_flow": "condenser_flow",
+    "power_input": "power",
+    "chiller_percent_loaded": "load",
+    "liquid_refrigerant_evaporator_temperature": "evaporator_temperature",
+    "setpoint_temperature": "setpoint_temperature",
+}
+
+
+def write(name: str, header: list[str], rows: list[list[str]]) -> None:
+    """Write one compressed recording."""
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(header)
+    out.writerows(rows)
+    # No time in the file: the same originals give the same bytes.
+    (OUT / f"{name}.csv.gz").write_bytes(gzip.compress(text.getvalue().encode(), 9, mtime=0))
+
+
+def tennessee_eastman(folder: Path) -> None:
+    """Cut the process: normal operation with faults between."""
+    rows: list[list[str]] = []
+    variables: list[str] = []
+    for source, first, count in PROGRAM:
+        with gzip.open(folder / f"{source}.csv.gz", "rt", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            recorded = list(reader)
+        variables = [name for name in recorded[0] if name.startswith("XM")]
+        for row in recorded[first : first + count]:
+            values = [format(float(row[name]), ".6g") for name in variables]
+            rows.append([source, row["sample"], row["fault"] if row["fault_active"] == "1" else "0", *values])
+    write("tennessee_eastman", ["source", "sample", "fault", *variables], rows)
+
+
+def chiller(folder: Path) -> None:
+    """Cut the chiller: rows that are complete."""
+    rows: list[list[str]] = []
+    with gzip.open(folder / "chiller6_june2020_sensordata_couchdb.jsonl.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            if all(row.get(name) is not None for name in CHILLER):
+                rows.append([str(row["timestamp"]), *(format(row[name], ".5g") for name in CHILLER)])
+    rows.sort(key=lambda row: int(row[0]))
+    write("chiller", ["recorded_s", *CHILLER.values()], rows[:960])
+
+
+if __name__ == "__main__":
+    originals = Path(sys.argv[1])
+    tennessee_eastman(originals / "tennessee_eastman")
+    chiller(originals / "assetopsbench")

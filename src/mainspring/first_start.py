@@ -1,0 +1,58 @@
+"""What the supervisor does to the records before the roles start, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any
+
+from pydantic import SecretStr
+
+from mainspring import __version__
+from mainspring.configuration import Configuration
+from mainspring.web.configure import WebSettings, configure
+
+
+def web_settings(configuration: Configuration, *, demo: bool = False) -> WebSettings:
+    """Make the settings of the web role from the settings file and the environment."""
+    folder = configuration.data_folder.resolve()
+    section = configuration.web
+    return WebSettings(
+        database_url=os.environ.get("MAINSPRING_DATABASE_URL")
+        or section.database_url
+        or f"sqlite:///{folder / 'records.sqlite3'}",
+        secret_key=SecretStr(os.environ.get("MAINSPRING_SECRET_KEY") or _secret_key(configuration)),
+        data_folder=folder,
+        allowed_hosts=section.allowed_hosts,
+        https=section.https or section.tls_certificate is not None,
+        demo=demo,
+        tenant=configuration.plant.tenant,
+        zone=configuration.plant.zone,
+        product_version=__version__,
+        session_hours=section.session_hours,
+    )
+
+
+def prepare(configuration: Configuration, *, demo: bool) -> dict[str, Any]:
+    """Create or migrate the records; returns `username` and `password` when an administrator was made."""
+    configure(web_settings(configuration, demo=demo))
+    from mainspring.records.first_start import ADMINISTRATOR, ensure_first_start
+
+    plant = configuration.plant
+    words = {"en": plant.name, "zh": plant.name_zh}
+    password = ensure_first_start(plant.tenant, words, plant.zone, must_change_password=not demo)
+    if demo:
+        from mainspring.demo.seed import seed
+
+        seed(plant.tenant, configuration.demo.opcua_port, configuration.demo.modbus_port)
+    return {"username": ADMINISTRATOR, "password": password} if password else {}
+
+
+def _secret_key(configuration: Configuration) -> str:
+    """Return the key that signs sessions and seals connection secrets, made on the first start."""
+    file = configuration.secrets_folder / "web.key"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(secrets.token_urlsafe(48))
+    return file.read_text(encoding="utf-8").strip()
