@@ -122,6 +122,9 @@ async def test_read_every_kind(simulator: OpcUaSimulator) -> None:
     assert "64-bit" in driver.reasons[3].en
     assert driver.traffic.requests >= 4
     assert driver.traffic.samples == 16
+    assert driver.traffic.bytes_in > 500
+    assert driver.traffic.bytes_out > 500
+    assert 0 < driver.traffic.round_trip_ms < 2000
 
 
 async def test_subscribe(simulator: OpcUaSimulator) -> None:

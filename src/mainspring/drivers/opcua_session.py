@@ -104,6 +104,21 @@ def status_name(status: int) -> str:
     return str(get_name_and_doc(status & 0xFFFF0000)[0])
 
 
+class _Meter:
+    """A transport that counts what is written to it."""
+
+    def __init__(self, transport: asyncio.Transport, traffic: Traffic) -> None:
+        self._transport = transport
+        self._traffic = traffic
+
+    def write(self, message: bytes) -> None:
+        self._traffic.bytes_out += len(message)
+        self._transport.write(message)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
 class Session:
     """A channel and a session to one server; made anew for each attempt to connect."""
 
@@ -140,15 +155,16 @@ class Session:
     async def resolve(self) -> Text:
         """Find the addresses of the host's name."""
         host, port = self.place
-        found = await self._told(asyncio.get_running_loop().getaddrinfo(host, port), _OPEN)
+        asked = asyncio.get_running_loop().getaddrinfo(host, port)
+        found = await self._told(asyncio.wait_for(asked, self.config.timeout_ms / 1000), _OPEN)
         addresses = ", ".join(sorted({str(entry[4][0]) for entry in found}))
         return Text(f"{host} is {addresses}", f"{host} 的地址是 {addresses}")
 
     async def open_port(self) -> Text:
         """Open and close a TCP connection."""
         host, port = self.place
-        async with asyncio.timeout(self.config.timeout_ms / 1000):
-            _, writer = await self._told(asyncio.open_connection(host, port), _OPEN)
+        opening = asyncio.wait_for(asyncio.open_connection(host, port), self.config.timeout_ms / 1000)
+        _, writer = await self._told(opening, _OPEN)
         writer.close()
         return Text(f"port {port} is open", f"端口 {port} 已打开")
 
@@ -230,6 +246,7 @@ class Session:
         if config.sign_in == "certificate":
             await self._load_user(client)
         await self._told(client.connect_socket(), _OPEN)
+        self._protocol.transport = _Meter(self._protocol.transport, self.traffic)
         await self._told(client.send_hello(), _OPEN)
         await self._told(_open_channel(client), _OPEN)
         await self._told(client.create_session(), _OPEN)
@@ -315,7 +332,8 @@ class Session:
         started = time.perf_counter()
         self.traffic.requests += 1
         answer = bytes(await self._told(self._protocol.send_request(request, limit), REQUEST))
-        self.traffic.round_trip_ms = (time.perf_counter() - started) * 1000
+        if limit:  # a publish request waits with the server for news; that is no round trip
+            self.traffic.round_trip_ms = (time.perf_counter() - started) * 1000
         self.traffic.bytes_in += len(answer)
         reader = Reader(answer)
         if (result := reader.header()) >> 30 > 1:
