@@ -1,0 +1,211 @@
+import { type ReactNode, useEffect, useState } from "react";
+import { NavLink, useLocation, useNavigate } from "react-router";
+import { App, Button, Drawer, Modal } from "antd";
+import { alarmStore, followAlarms, useAlarmList } from "../alarms/store";
+import { ApiError } from "../api";
+import { AlarmSign } from "../components/AlarmSign";
+import { Icon, type IconName } from "../components/Icon";
+import { Banner, StaleBanner } from "../components/PageState";
+import { formatNumber } from "../format/number";
+import { useDegradedRoles, useFeed } from "../live";
+import { useSession } from "../session";
+import { useSay, useWords } from "../words";
+import { shellWords } from "../words/shell";
+import { Header } from "./Header";
+import { onShellKeys } from "./keys";
+import { Palette } from "./Palette";
+import "./shell.css";
+
+interface Entry {
+  to: string;
+  name: IconName & keyof typeof import("../words/shared").shared;
+}
+
+/** The rail's entries: fixed, it never grows. */
+const RAIL: readonly Entry[] = [
+  { to: "/", name: "overview" },
+  { to: "/plant", name: "plant" },
+  { to: "/alarms", name: "alarms" },
+  { to: "/trend", name: "trends" },
+  { to: "/pictures", name: "pictures" },
+  { to: "/apps", name: "apps" },
+  { to: "/connect", name: "connect" },
+  { to: "/admin", name: "admin" },
+];
+const PHONE = [RAIL[0], RAIL[2], RAIL[1], RAIL[3]] as Entry[];
+const REST = RAIL.slice(4);
+
+function Links({ entries, onGo }: { entries: readonly Entry[]; onGo?: () => void }) {
+  const t = useWords();
+  return entries.map(({ to, name }) => (
+    <NavLink key={to} to={to} end={to === "/"} className={to === "/admin" ? "ms-inset ms-rail-last" : "ms-inset"} title={t(name)} onClick={onGo}>
+      <Icon name={name} />
+      <span>{t(name)}</span>
+    </NavLink>
+  ));
+}
+
+function PhoneBar() {
+  const t = useWords(shellWords);
+  const [open, setOpen] = useState(false);
+  return (
+    <nav className="ms-bar" aria-label={t("navigation")}>
+      <Links entries={PHONE} />
+      <button type="button" className="ms-plain ms-inset" onClick={() => setOpen(true)} aria-expanded={open}>
+        <Icon name="more" />
+        <span>{t("more")}</span>
+      </button>
+      <Drawer open={open} onClose={() => setOpen(false)} placement="bottom" size={300} title={t("more")} destroyOnHidden>
+        <div className="ms-bar-more">
+          <Links entries={REST} onGo={() => setOpen(false)} />
+        </div>
+      </Drawer>
+    </nav>
+  );
+}
+
+/** The newest unacknowledged critical alarm, always in sight. */
+function CriticalLine() {
+  const t = useWords(shellWords);
+  const say = useSay();
+  const { message } = App.useApp();
+  const navigate = useNavigate();
+  const { may } = useSession();
+  const { alarms, pending } = useAlarmList();
+  const open = alarms.filter((alarm) => alarm.priority === "critical" && alarm.state === "active-unacknowledged");
+  const [first] = open;
+  if (!first) return null;
+  const acknowledge = () => {
+    alarmStore.acknowledge([first.alarm]).then(
+      (refused) => refused[0] && message.warning(say(refused[0].text)),
+      (error: unknown) => message.error(error instanceof ApiError ? say(error.text) : String(error)),
+    );
+  };
+  const value = first.value === null ? "" : `${formatNumber(first.value)} ${first.unit}`;
+  return (
+    <div className="ms-critical ms-blink" role="status">
+      <AlarmSign priority="critical" />
+      <span className="ms-bold ms-cut">{say(first.name)}</span>
+      <span className="ms-num ms-no-phone">{value}</span>
+      <span className="ms-num ms-second ms-no-phone">{t("limitIs", { limit: `${formatNumber(first.limit)} ${first.unit}` })}</span>
+      <span className="ms-grow" />
+      {open.length > 1 ? <span className="ms-third ms-num">{t("oneOf", { n: open.length })}</span> : null}
+      {may("operator") ? (
+        <Button size="small" onClick={acknowledge} loading={pending.has(first.alarm)}>
+          {t("acknowledge")}
+        </Button>
+      ) : null}
+      <Button size="small" onClick={() => void navigate(`/alarms?alarm=${first.alarm}`)}>
+        {t("go")}
+      </Button>
+    </div>
+  );
+}
+
+/** A part of the platform that restarts or is silent is said, not hidden. */
+function RoleBanner() {
+  const say = useSay();
+  const t = useWords(shellWords);
+  const { zone } = useSession();
+  return useDegradedRoles().map(({ role, text, since_ms }) => (
+    <Banner key={role}>
+      {say(text)} <span className="ms-third ms-num">{t("roleSince", { time: zone.time(since_ms) })}</span>
+    </Banner>
+  ));
+}
+
+/** Another zone in the browser is announced once. */
+function ZoneNote() {
+  const t = useWords(shellWords);
+  const { site, zone } = useSession();
+  const now = site.now_ms;
+  const differs = -new Date(now).getTimezoneOffset() * 60_000 !== zone.offsetMs(now);
+  const [shown, setShown] = useState(() => differs && localStorage.getItem("ms-zone-told") !== site.zone);
+  if (!shown) return null;
+  const close = () => {
+    localStorage.setItem("ms-zone-told", site.zone);
+    setShown(false);
+  };
+  return (
+    <Banner action={<Button size="small" onClick={close}>{t("understood")}</Button>}>{t("otherZone", { zone: site.zone })}</Banner>
+  );
+}
+
+const KEYS: readonly (readonly [string, keyof typeof shellWords])[] = [
+  ["Ctrl K  /", "keySearch"],
+  ["g o", "keyOverview"],
+  ["g p", "keyPlant"],
+  ["g a", "keyAlarms"],
+  ["g t", "keyTrend"],
+  ["k", "keyAcknowledge"],
+  ["Space", "keySelect"],
+  ["Esc", "keyEsc"],
+  ["?", "keyHelp"],
+];
+
+function KeysDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
+  const t = useWords(shellWords);
+  const [letters, setLetters] = useState(() => localStorage.getItem("ms-letters") !== "off");
+  const turn = () => {
+    localStorage.setItem("ms-letters", letters ? "off" : "on");
+    setLetters(!letters);
+  };
+  return (
+    <Modal open={open} onCancel={onClose} footer={null} title={t("keysTitle")} width={420} destroyOnHidden>
+      <dl className="ms-facts">
+        {KEYS.map(([key, name]) => [
+          <dt key={key}>
+            <kbd className="ms-key">{key}</kbd>
+          </dt>,
+          <dd key={name}>{t(name)}</dd>,
+        ])}
+      </dl>
+      <label className="ms-row ms-gap-top">
+        <input type="checkbox" checked={letters} onChange={turn} />
+        {t("keyLettersOn")}
+      </label>
+    </Modal>
+  );
+}
+
+/** What every page stands in: header, newest critical alarm, rail, banners. */
+export function Shell({ children }: { children: ReactNode }) {
+  const t = useWords(shellWords);
+  const navigate = useNavigate();
+  const { pathname } = useLocation();
+  const [palette, setPalette] = useState(false);
+  const [keys, setKeys] = useState(false);
+  useFeed();
+  useEffect(followAlarms, []);
+  useEffect(
+    () => onShellKeys({ palette: () => setPalette(true), help: () => setKeys(true), go: (to) => void navigate(to) }),
+    [navigate],
+  );
+  useEffect(() => {
+    const entry = RAIL.findLast(({ to }) => (to === "/" ? pathname === "/" : pathname.startsWith(to)));
+    document.title = entry ? `${t(entry.name)} - ${t("product")}` : t("product");
+  }, [pathname, t]);
+  return (
+    <div className="ms-shell">
+      <a className="ms-skip" href="#main">
+        {t("skip")}
+      </a>
+      <Header onPalette={() => setPalette(true)} onKeys={() => setKeys(true)} />
+      <CriticalLine />
+      <ZoneNote />
+      <RoleBanner />
+      <StaleBanner />
+      <div className="ms-body">
+        <nav className="ms-rail" aria-label={t("navigation")}>
+          <Links entries={RAIL} />
+        </nav>
+        <main id="main" className="ms-main" tabIndex={-1}>
+          {children}
+        </main>
+      </div>
+      <PhoneBar />
+      <Palette open={palette} onClose={() => setPalette(false)} />
+      <KeysDialog open={keys} onClose={() => setKeys(false)} />
+    </div>
+  );
+}

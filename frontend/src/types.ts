@@ -1,0 +1,237 @@
+/** Shapes of the HTTP interface (`/api/v1`). Times are integer milliseconds UTC; a `tag` in an array is an ordinal. */
+
+import type { Priority } from "./theme/tokens";
+
+export type Language = "en" | "zh";
+export interface Words {
+  en: string;
+  zh: string;
+}
+export interface Page<T> {
+  items: T[];
+  total: number;
+}
+
+export interface Site {
+  product_version: string;
+  tenant: string;
+  name: Words;
+  zone: string;
+  zone_offset_min: number;
+  demo: boolean;
+  now_ms: number;
+  languages: Language[];
+}
+
+export const ROLES = ["viewer", "operator", "engineer", "administrator"] as const;
+export type Role = (typeof ROLES)[number];
+export type ThemeChoice = "light" | "dark" | "system";
+export interface Person {
+  id: string;
+  username: string;
+  display_name: string;
+  role: Role;
+  rights: string[];
+  language: Language | null;
+  theme: ThemeChoice | null;
+  must_change_password: boolean;
+}
+
+export const ASSET_KINDS = ["enterprise", "site", "area", "line", "unit", "meter"] as const;
+export type AssetKind = (typeof ASSET_KINDS)[number];
+export interface Ancestor {
+  id: string;
+  name: Words;
+  kind?: AssetKind;
+}
+export interface Asset {
+  id: string;
+  parent: string | null;
+  kind: AssetKind;
+  name: Words;
+  path: string;
+  child_count: number;
+  tag_count: number;
+  version: number;
+  ancestors?: Ancestor[];
+}
+export interface AssetDetail extends Asset {
+  ancestors: Ancestor[];
+  children: Asset[];
+  description: Words | string | null;
+}
+
+export const CONDITIONS = ["HH", "H", "L", "LL", "stale"] as const;
+export type Condition = (typeof CONDITIONS)[number];
+export type SampleKind = "float64" | "int64" | "boolean" | "enumeration" | "text" | "blob";
+export interface TagLimit {
+  id: string;
+  condition: Condition;
+  limit: number;
+  priority: Priority;
+  name: Words;
+}
+export interface Tag {
+  id: string;
+  tag: number;
+  name: string;
+  path: string;
+  description: Words | null;
+  asset: string | null;
+  kind: SampleKind;
+  unit: string;
+  unit_sign: string;
+  low: number | null;
+  high: number | null;
+  decimals: number | null;
+  connection: string | null;
+  address: Record<string, unknown> | null;
+  scan_ms: number;
+  gain: number;
+  offset: number;
+  dead_band: number;
+  silence_max_ms: number;
+  writable: boolean;
+  enabled: boolean;
+  words: Record<string, Words> | null;
+  version: number;
+  alarms: TagLimit[];
+}
+
+export type AlarmState = "active-unacknowledged" | "active-acknowledged" | "cleared-unacknowledged" | "normal";
+export type AlarmTransition = "raised" | "cleared" | "acknowledged" | "removed";
+export interface Alarm {
+  alarm: string;
+  tag: number;
+  tag_id: string;
+  tag_name: string;
+  path: string;
+  asset: string | null;
+  unit: string;
+  condition: Condition;
+  priority: Priority;
+  state: AlarmState;
+  raised_ms: number;
+  changed_ms: number;
+  value: number | null;
+  limit: number;
+  acknowledged_by: string;
+  comment: string;
+  name: Words;
+  consequence: Words | null;
+  response: Words | null;
+}
+export type AlarmCounts = Record<Priority, { unacknowledged: number; total: number }>;
+export interface AlarmPage extends Page<Alarm> {
+  counts: AlarmCounts;
+}
+export interface AlarmEvent {
+  id: string;
+  alarm: string;
+  tag: number;
+  condition: Condition;
+  priority: Priority;
+  transition: AlarmTransition;
+  state: AlarmState;
+  time_ms: number;
+  raised_ms: number;
+  value: number | null;
+  limit: number;
+  by: string;
+  comment: string;
+  name: Words;
+  tag_name: string;
+  path: string;
+  unit: string;
+}
+export interface AlarmDefinition {
+  id: string;
+  tag_id: string;
+  tag: number;
+  condition: Condition;
+  limit: number;
+  dead_band: number;
+  on_delay_ms: number;
+  off_delay_ms: number;
+  priority: Priority;
+  name: Words;
+  consequence: Words | null;
+  response: Words | null;
+  enabled: boolean;
+  version: number;
+}
+
+export interface DegradedRole {
+  role: string;
+  state: "restarting" | "silent" | "degraded";
+  text: Words;
+  since_ms: number;
+}
+
+export interface OverviewArea {
+  id: string;
+  name: Words;
+  path: string;
+  alarms: Partial<Record<Priority, number>>;
+  tag_count: number;
+  bad_count: number;
+}
+export interface Overview {
+  areas: OverviewArea[];
+  sources: { live: number; total: number; lost: { id: string; name: string; since_ms: number; text: Words | null }[] };
+  alarm_rate_per_h: number;
+  alarms_last_10_min: number;
+  lag_ms: number | null;
+  disk_used_ratio: number | null;
+  history: { samples: number; bytes_on_disk: number; oldest_ms: number | null; newest_ms: number | null } | null;
+}
+
+export type HitKind = "asset" | "tag" | "alarm" | "connection" | "page";
+export interface Hit {
+  kind: HitKind;
+  id: string;
+  name: Words;
+  path: string;
+  tag?: number;
+}
+
+export interface User {
+  id: string;
+  username: string;
+  display_name: string;
+  role: Role;
+  enabled: boolean;
+  last_sign_in_ms: number | null;
+  locked: boolean;
+  version: number;
+}
+export interface Token {
+  id: string;
+  name: string;
+  role: Role;
+  expires_ms: number | null;
+  last_used_ms: number | null;
+}
+export const ACTIONS = [
+  "create",
+  "change",
+  "delete",
+  "sign-in",
+  "sign-in-failed",
+  "sign-out",
+  "acknowledge",
+  "command",
+  "export",
+] as const;
+export type Action = (typeof ACTIONS)[number];
+export interface AuditEntry {
+  id: string;
+  time_ms: number;
+  user: string;
+  action: Action;
+  object_kind: string;
+  object_id: string;
+  object_name: string;
+  changes: Record<string, [unknown, unknown]>;
+  address: string;
+}

@@ -1,0 +1,32 @@
+import type { Language, Words } from "../types";
+
+/** A table of whole sentences; `{name}` is a value, `{n, plural, one {...} other {... # ...}}` chooses by count. */
+export type Messages = Record<string, Words>;
+export type Values = Record<string, string | number>;
+
+const PLURAL = /\{(\w+), plural, one \{([^{}]*)\} other \{([^{}]*)\}\}/g;
+const PLACE = /\{(\w+)\}/g;
+
+/** Fill the placeholders of one sentence. */
+export function fill(sentence: string, values: Values): string {
+  return sentence
+    .replace(PLURAL, (_, name: string, one: string, other: string) =>
+      (Number(values[name]) === 1 ? one : other).replaceAll("#", String(values[name])),
+    )
+    .replace(PLACE, (whole, name: string) => (name in values ? String(values[name]) : whole));
+}
+
+/** The names a sentence expects, sorted: both languages must expect the same. */
+export function placeholders(sentence: string): string[] {
+  const names = new Set<string>();
+  for (const match of sentence.matchAll(PLURAL)) names.add(match[1] ?? "");
+  for (const match of sentence.replace(PLURAL, "").matchAll(PLACE)) names.add(match[1] ?? "");
+  return [...names].sort();
+}
+
+/** Choose the reader's language, or the other when one is empty. */
+export function choose(words: Words | string | null | undefined, language: Language): string {
+  if (words === null || words === undefined) return "";
+  if (typeof words === "string") return words;
+  return words[language] || words.en || words.zh || "";
+}
