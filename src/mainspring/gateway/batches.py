@@ -18,6 +18,8 @@ from mainspring.gateway.segments import Entry, SegmentLog
 log = structlog.get_logger(__name__)
 
 PAYLOAD_BYTES_MAX: Final = 4 * 1024 * 1024
+COMPRESSED_ROWS_MIN: Final = 500
+"""Smaller batches are sent as they are: compressing them costs ten times what it saves."""
 RETRY_S: Final = 1.0
 
 _SLOW: Final = Text(
@@ -101,7 +103,7 @@ class Writer:
         written: Callable[[], None],
         *,
         flush_ms: int,
-        compression: Literal["none", "zstd"] = "none",
+        compression: Literal["none", "zstd"] = "zstd",
     ) -> None:
         self._gatherer = gatherer
         self._gate = gate
@@ -177,7 +179,7 @@ def _gathered(column: Column, parts: list[SampleBatch]) -> list[SampleBatch]:
 
 def _entries(batch: SampleBatch, now_ms: int, compression: Literal["zstd"] | None) -> list[Entry]:
     """Encode a batch, in halves while it is too large for a message."""
-    payload = batch.encode(compression)
+    payload = batch.encode(compression if len(batch) >= COMPRESSED_ROWS_MIN else None)
     if len(payload) <= PAYLOAD_BYTES_MAX or len(batch) == 1:
         return [Entry(now_ms, len(batch), payload)]
     rows = np.arange(len(batch))

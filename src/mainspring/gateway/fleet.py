@@ -37,7 +37,7 @@ from mainspring.gateway.settings import GatewaySettings
 log = structlog.get_logger(__name__)
 
 SETTLE_S: Final = 0.1
-STOP_S: Final = 3.0
+STOP_S: Final = 2.0
 
 
 @dataclass(slots=True)

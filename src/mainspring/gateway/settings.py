@@ -14,7 +14,7 @@ class GatewaySection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     flush_ms: int = Field(default=50, ge=10, le=1000, description="readings are gathered this long, then sent")
-    compression: Literal["none", "zstd"] = Field(default="none", description="zstd for slow links and small disks")
+    compression: Literal["none", "zstd"] = Field(default="zstd", description="of batches of 500 rows and more")
     segment_bytes: int = Field(default=16 * 1024**2, ge=64 * 1024, le=1024**3, description="size of one log file")
     log_bytes_max: int = Field(default=10 * 1024**3, ge=1024**2, description="at this size of the log polling pauses")
     disk_free_min_bytes: int = Field(default=1024**3, ge=0, description="below this free space polling pauses")

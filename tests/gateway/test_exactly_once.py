@@ -1,0 +1,123 @@
+"""Nothing is lost and nothing comes twice: gateway and bus are killed again and again under load."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+from tests.bus.conftest import BusUnderTest
+from tests.gateway.conftest import stored
+from tests.gateway.devices import connection, page, tag
+
+from mainspring.core import quality as q
+from mainspring.core.definitions import connection_key, tag_page_key
+from mainspring.core.samples import SampleKind
+from mainspring.core.subjects import LATE, LIVE
+from mainspring.gateway.segments import Reader, SegmentLog
+
+ROOT = Path(__file__).parents[2]
+
+
+async def start_gateway(bus: BusUnderTest, folder: Path) -> asyncio.subprocess.Process:
+    with (folder.parent / "gateway.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.gateway.gateway_process", bus.url,
+            str(bus.folder / "secrets" / "gateway-acme-g1.seed"), str(folder),
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}/src:{ROOT}"}, stdout=log, stderr=log,
+        )  # fmt: skip
+
+
+async def define(bus: BusUnderTest) -> None:
+    admin = await bus.connect("admin")
+    of = connection("", driver="counting")
+    tags = [tag(ordinal, of.id, kind=SampleKind.INTEGER, scan_ms=10) for ordinal in range(1, 4)]
+    await admin.put_definition(connection_key("acme", of.id), of)
+    await admin.put_definition(tag_page_key("acme", 0), page(*tags))
+    await admin.close()
+
+
+def logged(folder: Path) -> list[int]:
+    log = SegmentLog(folder, segment_bytes=64 * 1024, log_bytes_max=2**40, disk_free_min_bytes=0)
+    reader, found, sequence = Reader(log), [], log.first
+    while (record := reader.read(sequence)) is not None:
+        found.append(record.sequence)
+        sequence = record.sequence + 1
+    reader.close()
+    log.close()
+    return found
+
+
+async def drained(bus: BusUnderTest, folder: Path, gateway: asyncio.subprocess.Process) -> None:
+    """Let the gateway send all it has, then end it cleanly."""
+    await asyncio.sleep(3)
+    gateway.terminate()
+    assert await asyncio.wait_for(gateway.wait(), 5) == 0
+
+
+@pytest.mark.slow
+async def test_kills_of_gateway_and_bus_lose_and_repeat_nothing(bus: BusUnderTest, tmp_path: Path) -> None:
+    await define(bus)
+    folder = tmp_path / "gateway"
+    chance = random.Random(20)
+    gateway = await start_gateway(bus, folder)
+    await asyncio.sleep(2)
+    for step in range(12):
+        await asyncio.sleep(chance.uniform(0.4, 2.2))
+        if step % 3 == 2:
+            await bus.kill()
+            await asyncio.sleep(chance.uniform(0.1, 1.2))
+            if step % 2:
+                gateway.kill()
+                await gateway.wait()
+                gateway = await start_gateway(bus, folder)
+            await bus.start_again()
+        else:
+            gateway.kill()
+            await gateway.wait()
+            gateway = await start_gateway(bus, folder)
+    await asyncio.sleep(2)
+    await drained(bus, folder, gateway)
+    admin = await bus.connect("admin")
+    live, late = await stored(admin, LIVE), await stored(admin, LATE)
+    await admin.close()
+    assert late, "the test never sent anything late"
+    # Each record of the log is in exactly one stream, once.
+    assert Counter(sequence for sequence, _ in live + late) == Counter(logged(folder))
+    assert [sequence for sequence, _ in live] == sorted(sequence for sequence, _ in live)
+    # And no reading of any process is missing between its first and its last, or there twice.
+    values: dict[int, list[int]] = defaultdict(list)
+    for _, batch in live + late:
+        for value, quality, ordinal in zip(batch.value.tolist(), batch.quality, batch.tag, strict=True):
+            if quality == q.GOOD and ordinal == 2:
+                values[value // 10**9].append(value)
+    assert len(values) >= 4
+    for numbers in values.values():
+        assert sorted(numbers) == list(range(min(numbers), max(numbers) + 1))
+
+
+async def test_a_gateway_without_a_bus_polls_and_sends_it_all_later(bus: BusUnderTest, tmp_path: Path) -> None:
+    await define(bus)
+    folder = tmp_path / "gateway"
+    gateway = await start_gateway(bus, folder)
+    await asyncio.sleep(2)
+    gateway.terminate()
+    await gateway.wait()
+    await bus.kill()
+    # Definitions come from the last run; there is no bus to ask.
+    gateway = await start_gateway(bus, folder)
+    await asyncio.sleep(3)
+    await bus.start_again()
+    await asyncio.sleep(3)
+    await drained(bus, folder, gateway)
+    admin = await bus.connect("admin")
+    live, late = await stored(admin, LIVE), await stored(admin, LATE)
+    await admin.close()
+    assert sum(len(batch) for _, batch in late) > 100
+    assert Counter(sequence for sequence, _ in live + late) == Counter(logged(folder))
+    # What was fresh when the bus came back did not wait for the backlog.
+    assert live[-1][0] > late[-1][0]

@@ -1,0 +1,329 @@
+"""The whole gateway on a real bus: definitions at run time, answers, commands, health, confirmation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.bus.conftest import BusUnderTest
+from tests.gateway.devices import DEVICES, DRIVERS, Device, connection, page, tag
+
+from mainspring.bus.connect import Bus
+from mainspring.core import quality as q
+from mainspring.core import subjects
+from mainspring.core.commands import Command, CommandItem, CommandOutcome
+from mainspring.core.definitions import ConnectionDefinition, TagDefinition, connection_key, tag_page_key
+from mainspring.core.errors import Conflict, DecodeError, NotAllowed, NotConnected, Rejected
+from mainspring.core.health import GatewayConnections, Health
+from mainspring.core.ids import uuid7
+from mainspring.core.samples import SampleKind, decode
+from mainspring.gateway.commands import Journal
+from mainspring.gateway.role import run
+from mainspring.gateway.settings import GatewaySettings
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Site:
+    """A gateway under test, and what an engineer and the engine see of it."""
+
+    def __init__(self, admin: Bus, folder: Path) -> None:
+        self.admin = admin
+        self.folder = folder
+        self.latest: dict[int, tuple[Any, int]] = {}
+        self.health: Health | None = None
+        self.connections: GatewayConnections | None = None
+        self.tags: list[TagDefinition] = []
+        self.revision = 0
+
+    async def listen(self) -> None:
+        async def on_batch(message: Any) -> None:
+            batch = decode(message.data)
+            for ordinal, value, quality in zip(batch.tag, batch.value.tolist(), batch.quality, strict=True):
+                self.latest[int(ordinal)] = (value, int(quality))
+
+        async def on_health(message: Any) -> None:
+            self.health = Health.model_validate_json(message.data)
+
+        async def on_connections(message: Any) -> None:
+            self.connections = GatewayConnections.model_validate_json(message.data)
+
+        await self.admin.nc.subscribe("ms.acme.live.g1", cb=on_batch)
+        await self.admin.nc.subscribe("ms.health.gateway.>", cb=on_health)
+        await self.admin.nc.subscribe("ms.acme.connections.g1", cb=on_connections)
+
+    async def define(self, of: ConnectionDefinition | None = None, tags: list[TagDefinition] | None = None) -> None:
+        self.revision += 1
+        if of is not None:
+            await self.admin.put_definition(connection_key("acme", of.id), of)
+        if tags is not None:
+            await self.admin.put_definition(tag_page_key("acme", 0), page(*tags, revision=self.revision))
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, (self.latest, self.health, self.connections)
+            await asyncio.sleep(0.02)
+
+    async def until_quality(self, ordinal: int, quality: int, seconds: float = 5.0) -> None:
+        await self.until(lambda: self.latest.get(ordinal, (0, -1))[1] == quality, seconds)
+
+    async def ask(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await self.admin.ask(subjects.gateway("acme", "g1", verb), json.dumps(body).encode())
+        found: dict[str, Any] = json.loads(answer)
+        return found
+
+    async def command(self, of: ConnectionDefinition, *items: CommandItem, **more: Any) -> CommandOutcome:
+        command = Command(
+            id=more.pop("id", None) or uuid7(), tenant=more.pop("tenant", "acme"), connection=of.id, items=items,
+            by="anna", authority="engineer: test", issued_ms=now_ms(),
+            expires_ms=more.pop("expires_ms", now_ms() + 5000),
+        )  # fmt: skip
+        payload = command.model_dump_json().encode()
+        return CommandOutcome.model_validate_json(
+            await self.admin.ask(subjects.gateway("acme", "g1", "command"), payload)
+        )
+
+
+@pytest.fixture
+def device() -> Device:
+    DEVICES["d"] = Device()
+    DEVICES["d"].values = {"a": 1.5, "b": 2.5, "n": 3, "t": "idle"}
+    return DEVICES["d"]
+
+
+@pytest.fixture
+async def site(bus: BusUnderTest, tmp_path: Path, device: Device) -> AsyncIterator[Site]:
+    admin, own = await bus.connect("admin"), await bus.connect("gateway-acme-g1")
+    made = Site(admin, tmp_path / "gateway")
+    await made.listen()
+    stop = asyncio.Event()
+    settings = GatewaySettings(
+        name="g1", tenant="acme", folder=made.folder, disk_free_min_bytes=0, segment_bytes=64 * 1024
+    )
+    task = asyncio.create_task(run(own, settings, stop, DRIVERS))
+    while True:
+        try:
+            await made.ask("test", {"driver": "none", "settings": {}})
+            break
+        except NotConnected:
+            await asyncio.sleep(0.02)
+    yield made
+    stop.set()
+    started = time.monotonic()
+    await asyncio.wait_for(task, 5)
+    assert time.monotonic() - started < 5
+    await own.close()
+    await admin.close()
+
+
+async def test_connections_and_tags_come_change_and_go_at_run_time(site: Site, device: Device) -> None:
+    of = connection("d")
+    one, two = tag(1, of.id), tag(2, of.id, "b")
+    await site.define(of, [one])
+    await site.until_quality(1, q.GOOD, 2)
+    await site.define(tags=[one, two])
+    await site.until_quality(2, q.GOOD, 2)
+    assert device.connects == 1
+    # New settings make the contact anew.
+    await site.define(of.model_copy(update={"settings": {"device": "d", "note": "x"}, "revision": 2}))
+    await site.until(lambda: device.connects == 2, 2)
+    await site.until_quality(1, q.GOOD, 2)
+    await site.define(of.model_copy(update={"enabled": False, "revision": 3}))
+    await site.until_quality(1, q.BAD_OUT_OF_SERVICE, 2)
+    await site.define(of.model_copy(update={"revision": 4}))
+    await site.until_quality(1, q.GOOD, 2)
+    await site.admin.delete_definition(connection_key("acme", of.id))
+    await site.until_quality(2, q.BAD_OUT_OF_SERVICE, 2)
+    await site.until(lambda: site.connections is not None and not site.connections.connections, 3)
+
+
+async def test_a_change_of_one_connection_does_not_touch_another(site: Site, device: Device) -> None:
+    DEVICES["e"] = Device()
+    DEVICES["e"].values = {"a": 1.0}
+    of, other = connection("d"), connection("e", name="press 2")
+    await site.define(of, [tag(1, of.id), tag(2, other.id)])
+    await site.define(other)
+    await site.until_quality(2, q.GOOD, 2)
+    await site.define(of.model_copy(update={"settings": {"device": "d", "note": "y"}}))
+    await site.until(lambda: device.connects == 2, 2)
+    assert DEVICES["e"].connects == 1
+    assert site.latest[2][1] == q.GOOD
+
+
+async def test_a_connection_of_another_gateway_becomes_ours_with_its_tags(site: Site) -> None:
+    of = connection("d", gateway="elsewhere")
+    await site.define(of, [tag(1, of.id)])
+    await asyncio.sleep(0.5)
+    assert 1 not in site.latest
+    await site.define(of.model_copy(update={"gateway": "g1"}))
+    await site.until_quality(1, q.GOOD, 2)
+
+
+async def test_health_says_in_words_what_is_wrong(site: Site, device: Device) -> None:
+    of = connection("d")
+    await site.define(of, [tag(1, of.id)])
+    await site.until(lambda: bool(site.connections and site.connections.connections), 3)
+    await site.until(lambda: site.connections.connections[0].requests_per_s > 5, 4)  # type: ignore[union-attr]
+    assert site.connections is not None
+    assert site.connections.connections[0].state == "connected"
+    assert site.connections.connections[0].tags_bad == 0
+    device.reachable = False
+    await site.until(lambda: site.connections.connections[0].text is not None, 4)  # type: ignore[union-attr]
+    text = site.connections.connections[0].text
+    assert text == {"en": "The device is away.", "zh": "设备不在。"}
+    assert site.connections.connections[0].tags_bad == 1
+    assert site.health is not None
+    assert site.health.state == "running"
+    assert {"samples_per_s", "spool_batches", "spool_bytes", "lag_ms"} <= site.health.figures.keys()
+
+
+async def test_test_and_browse(site: Site, device: Device) -> None:
+    answer = await site.ask("test", {"driver": "memory", "settings": {"device": "d"}})
+    assert [check["ok"] for check in answer["checks"]] == [True, True]
+    device.reachable = False
+    answer = await site.ask("test", {"driver": "memory", "settings": {"device": "d"}})
+    assert [check["ok"] for check in answer["checks"]] == [True, False]
+    device.reachable = True
+    answer = await site.ask("test", {"driver": "memory", "settings": {"devise": "d"}})
+    assert not answer["checks"][0]["ok"]
+    assert "devi" in answer["checks"][0]["detail"]["zh"]
+    nodes = await site.ask("browse", {"driver": "memory", "settings": {"device": "d"}, "parent": None, "limit": 2})
+    assert [node["address"] for node in nodes["nodes"]] == [{"key": "a"}, {"key": "b"}]
+    with pytest.raises(Rejected):
+        await site.ask("browse", {"driver": "counting", "settings": {"x": 1}})
+    with pytest.raises(DecodeError):
+        await site.ask("browse", {"driver": "memory", "settings": {}, "limit": 10**9})
+
+
+async def commanded(site: Site) -> ConnectionDefinition:
+    of = connection("d")
+    tags = [
+        tag(1, of.id, writable=True, gain=0.1, offset=5.0, low=0.0, high=100.0),
+        tag(2, of.id, "b"),
+        tag(3, of.id, "n", kind=SampleKind.INTEGER, writable=True),
+        tag(4, of.id, "t", kind=SampleKind.TEXT, writable=True),
+    ]
+    await site.define(of, tags)
+    await site.until_quality(4, q.GOOD, 3)
+    return of
+
+
+async def test_a_command_is_scaled_back_written_and_read_back(site: Site, device: Device) -> None:
+    of = await commanded(site)
+    outcome = await site.command(
+        of, CommandItem(tag=1, value=72.5), CommandItem(tag=3, value=-7), CommandItem(tag=4, value="run")
+    )
+    assert [item.outcome for item in outcome.items] == ["done"] * 3
+    assert [item.read_back for item in outcome.items] == [pytest.approx(72.5), -7, "run"]
+    assert dict(device.writes) == {"a": pytest.approx(675.0), "n": -7, "t": "run"}
+
+
+async def test_what_a_device_does_not_keep_is_not_confirmed(site: Site, device: Device) -> None:
+    of = await commanded(site)
+    device.stuck = {"n"}
+    outcome = await site.command(of, CommandItem(tag=3, value=9))
+    assert outcome.items[0].outcome == "not-confirmed"
+    assert outcome.items[0].read_back == 3
+
+
+@pytest.mark.parametrize(
+    ("ordinal", "value"), [(2, 1.0), (99, 1.0), (1, 101.0), (1, "hot"), (3, 1.5), (3, True), (4, 1), (1, float("nan"))]
+)
+async def test_wrong_items_refuse_the_whole_command(site: Site, device: Device, ordinal: int, value: Any) -> None:
+    of = await commanded(site)
+    bad = CommandItem.model_construct(tag=ordinal, value=value)
+    if value == value:
+        outcome = await site.command(of, CommandItem(tag=3, value=1), CommandItem(tag=ordinal, value=value))
+        assert [item.outcome for item in outcome.items] == ["refused", "refused"]
+        assert all(item.text and item.text["zh"] for item in outcome.items)
+    else:
+        with pytest.raises(DecodeError):
+            await site.ask("command", {"items": [bad.model_dump()]})
+    assert device.writes == []
+
+
+async def test_a_command_is_never_executed_after_its_time_or_twice(site: Site, device: Device) -> None:
+    of = await commanded(site)
+    late = await site.command(of, CommandItem(tag=3, value=1), expires_ms=now_ms() - 1)
+    assert late.items[0].outcome == "expired"
+    twice = uuid7()
+    first = await site.command(of, CommandItem(tag=3, value=5), id=twice)
+    again = await site.command(of, CommandItem(tag=3, value=6), id=twice)
+    assert again == first
+    assert device.writes == [("n", 5)]
+    with pytest.raises(NotAllowed):
+        await site.command(of, CommandItem(tag=3, value=1), tenant="other")
+
+
+async def test_a_command_that_waits_for_a_busy_device_expires(site: Site, device: Device) -> None:
+    of = await commanded(site)
+    device.hangs = True
+    await asyncio.sleep(0.2)
+    outcome = await site.command(of, CommandItem(tag=3, value=1), expires_ms=now_ms() + 500)
+    assert outcome.items[0].outcome == "expired"
+    device.hangs = False
+    await asyncio.sleep(0.3)
+    assert device.writes == []
+
+
+async def test_a_command_is_known_after_a_crash(tmp_path: Path) -> None:
+    command = Command(
+        id=uuid7(), tenant="acme", connection=uuid7(), items=(CommandItem(tag=3, value=1),), by="anna",
+        authority="engineer", issued_ms=now_ms(), expires_ms=now_ms() + 5000,
+    )  # fmt: skip
+    Journal(tmp_path).begin(command)
+    seen, outcome = Journal(tmp_path).find(command.id)
+    assert seen
+    assert outcome is not None
+    assert outcome.items[0].outcome == "not-confirmed"
+    with (tmp_path / "commands.jsonl").open("ab") as file:
+        file.write(b'{"command": {"half')
+    assert Journal(tmp_path).find(command.id)[0]
+
+
+async def test_segments_go_when_the_historian_has_confirmed_them(site: Site, device: Device) -> None:
+    of = connection("d")
+    await site.define(of, [tag(ordinal, of.id, scan_ms=10) for ordinal in range(1, 200)])
+    stop = time.monotonic() + 30
+    while len(list(site.folder.glob("*.log"))) < 3 and time.monotonic() < stop:
+        device.values["a"] = time.monotonic()
+        await asyncio.sleep(0.01)
+    assert len(list(site.folder.glob("*.log"))) >= 3
+    await site.admin.nc.publish(subjects.position("LIVE"), b"1")
+    await asyncio.sleep(0.3)
+    assert len(list(site.folder.glob("*.log"))) >= 3
+    state = (await site.admin.js.stream_info("LIVE")).state
+    await site.admin.nc.publish(subjects.position("LIVE"), str(state.last_seq).encode())
+    await asyncio.sleep(0.3)
+    assert len(list(site.folder.glob("*.log"))) <= 2
+
+
+async def test_a_second_gateway_on_the_same_folder_is_refused(site: Site) -> None:
+    settings = GatewaySettings(name="g1", tenant="acme", folder=site.folder)
+    with pytest.raises(Conflict):
+        await run(site.admin, settings, asyncio.Event(), DRIVERS)
+
+
+async def test_a_clean_stop_leaves_no_good_value(bus: BusUnderTest, tmp_path: Path, device: Device) -> None:
+    admin, own = await bus.connect("admin"), await bus.connect("gateway-acme-g1")
+    site, stop = Site(admin, tmp_path / "gateway"), asyncio.Event()
+    await site.listen()
+    settings = GatewaySettings(name="g1", tenant="acme", folder=site.folder, disk_free_min_bytes=0)
+    task = asyncio.create_task(run(own, settings, stop, DRIVERS))
+    of = connection("d", replayed=True)
+    await site.define(of, [tag(1, of.id)])
+    await site.until_quality(1, q.GOOD)
+    stop.set()
+    await asyncio.wait_for(task, 5)
+    await site.until_quality(1, q.BAD_NOT_CONNECTED)
+    assert site.latest[1][0] == 1.5
+    await own.close()
+    await admin.close()
