@@ -418,7 +418,8 @@ async def test_a_noisy_line_raises_declared_errors_alone(simulator: OpcUaSimulat
                 continue
         noisy = False
         await driver.connect()
-        task = asyncio.create_task(driver.subscribe(tags, lambda batch: batch.encode() and None))
+        got: list[SampleBatch] = []
+        task = asyncio.create_task(driver.subscribe(tags, got.append))
         await asyncio.sleep(0.1)
         noisy = True
         for turn in range(6):
@@ -427,5 +428,7 @@ async def test_a_noisy_line_raises_declared_errors_alone(simulator: OpcUaSimulat
         task.cancel()
         (ended,) = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(ended, asyncio.CancelledError | NotConnected | Rejected | DecodeError)
+        for batch in got:
+            batch.encode()
         await driver.close()
     await simulator.set("Reactor/Temperature", 20.0)
