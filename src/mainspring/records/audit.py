@@ -1,0 +1,138 @@
+"""What was done, by whom, from where: append-only, each entry bound to the one before it by a hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Final, NoReturn
+from uuid import UUID
+
+from django.db import models, transaction
+
+from mainspring.core.ids import uuid7
+from mainspring.records.faults import canonical
+from mainspring.records.tenant import OfTenant, Tenant, now_ms
+
+BATCH: Final = 500
+GENESIS: Final = "0" * 64
+HIDDEN: Final = "***"
+
+
+class Action(StrEnum):
+    """What an entry can say."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    DELETE = "delete"
+    SIGN_IN = "sign-in"
+    SIGN_IN_FAILED = "sign-in-failed"
+    SIGN_OUT = "sign-out"
+    ACKNOWLEDGE = "acknowledge"
+    COMMAND = "command"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who writes: the tenant, the person's pseudonym (None: nobody known, or the platform), the network address."""
+
+    tenant: Tenant
+    pseudonym: UUID | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing done to one object; `changes` maps a field to its value before and after."""
+
+    action: Action
+    object_kind: str
+    object_id: str
+    object_name: str = ""
+    changes: dict[str, list[Any]] = field(default_factory=dict)
+
+
+class AuditEntry(models.Model):
+    """One deed in the chain of a tenant; persons stand in it as pseudonyms alone."""
+
+    id: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    sequence = models.PositiveBigIntegerField()
+    time_ms = models.BigIntegerField()
+    pseudonym: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True)
+    action = models.CharField(max_length=16)
+    object_kind = models.CharField(max_length=32)
+    object_id = models.CharField(max_length=64)
+    object_name = models.CharField(max_length=300)
+    changes: models.JSONField[Any, Any] = models.JSONField(default=dict)
+    address = models.CharField(max_length=64)
+    previous = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+
+    objects = OfTenant.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "sequence"], name="audit_sequence")]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "object_id"], name="audit_object"),
+            models.Index(fields=["tenant", "time_ms"], name="audit_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.action} {self.object_kind} {self.object_id}"
+
+    def save(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: entries are appended by `append` alone."""
+        raise TypeError("audit entries are appended, never saved")
+
+    def delete(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: entries stay."""
+        raise TypeError("audit entries are never deleted")
+
+    def content_digest(self) -> str:
+        """Return the hash over the entry's content and the hash of the entry before it."""
+        content = [
+            self.previous, self.id, self.tenant_id, self.sequence, self.time_ms, self.pseudonym, self.action,
+            self.object_kind, self.object_id, self.object_name, self.changes, self.address,
+        ]  # fmt: skip
+        return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def append(author: Author, deeds: Iterable[Deed]) -> None:
+    """Add deeds to the tenant's chain, inside the transaction of what they tell."""
+    with transaction.atomic():
+        # The tenant's row is the lock of its chain; two writers never continue the same entry.
+        Tenant.objects.select_for_update().get(pk=author.tenant.pk)
+        last = AuditEntry.objects.of(author.tenant).order_by("-sequence").first()
+        sequence, previous = (last.sequence, last.digest) if last else (0, GENESIS)
+        entries = []
+        for deed in deeds:
+            sequence += 1
+            entry = AuditEntry(
+                tenant=author.tenant,
+                sequence=sequence,
+                time_ms=now_ms(),
+                pseudonym=author.pseudonym,
+                action=str(deed.action),
+                object_kind=deed.object_kind,
+                object_id=deed.object_id,
+                object_name=deed.object_name[:300],
+                changes=deed.changes,
+                address=author.address[:64],
+                previous=previous,
+            )
+            entry.digest = previous = entry.content_digest()
+            entries.append(entry)
+        AuditEntry.objects.bulk_create(entries, batch_size=BATCH)
+
+
+def first_broken(tenant: Tenant) -> int | None:
+    """Return the sequence of the first entry that was altered or is missing, None if the chain holds."""
+    expected, previous = 1, GENESIS
+    for entry in AuditEntry.objects.of(tenant).order_by("sequence").iterator(chunk_size=BATCH):
+        if entry.sequence != expected or entry.previous != previous or entry.content_digest() != entry.digest:
+            return expected
+        expected, previous = expected + 1, entry.digest
+    return None

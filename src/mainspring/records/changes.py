@@ -1,0 +1,67 @@
+"""Writing a record: its version, its audit entry and its publication in one transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from django.db import transaction
+
+from mainspring.records.audit import HIDDEN, Action, Author, Deed, append
+from mainspring.records.record import Record
+from mainspring.records.tenant import now_ms
+
+UNTOLD: Final = frozenset({"id", "version", "unit_sign", "last_sign_in_ms", "last_used_ms"})
+"""Fields no audit entry repeats: they follow from others or change by themselves."""
+HIDDEN_FIELDS: Final[dict[str, frozenset[str]]] = {
+    # Personal words live in the person's record alone, where they can be erased.
+    "user": frozenset({"username", "display_name"}),
+}
+
+
+def create(author: Author, record: Record) -> None:
+    """Store a new record."""
+    with transaction.atomic():
+        record.save(force_insert=True)
+        append(author, [deed(Action.CREATE, record, {}, record.document())])
+
+
+def change(
+    author: Author, record: Record, before: dict[str, Any], *, extra: dict[str, list[Any]] | None = None
+) -> None:
+    """Store a changed record as its next version; `before` is its document as it was.
+
+    `extra` tells what the document does not show, for example that a password was replaced.
+    """
+    with transaction.atomic():
+        after = record.document()
+        told = deed(Action.CHANGE, record, before, after)
+        told.changes.update(extra or {})
+        if not told.changes:
+            return
+        record.version += 1
+        record.changed_ms = now_ms()
+        record.save()
+        append(author, [told])
+
+
+def delete(author: Author, record: Record) -> None:
+    """Remove a record."""
+    with transaction.atomic():
+        told = deed(Action.DELETE, record, record.document(), {})
+        record.delete()
+        append(author, [told])
+
+
+def deed(action: Action, record: Record, before: dict[str, Any], after: dict[str, Any]) -> Deed:
+    """Say what changes between two documents of a record."""
+    hidden = HIDDEN_FIELDS.get(record.kind, frozenset())
+    changes = {}
+    for name in before | after:
+        old, new = before.get(name), after.get(name)
+        if name in UNTOLD or old == new or (not old and not new):
+            continue
+        changes[name] = [HIDDEN if old else None, HIDDEN if new else None] if name in hidden else [old, new]
+    # Through JSON: the hash covers exactly what the database gives back.
+    plain = json.loads(json.dumps(changes, default=str))
+    return Deed(action, record.kind, str(record.pk), record.label(), plain)

@@ -1,0 +1,149 @@
+"""The one registry of credentials: issue, rotate, revoke; of each secret only a hash is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+from django.db import models, transaction
+
+from mainspring.records import changes
+from mainspring.records.audit import HIDDEN, Author
+from mainspring.records.record import Record
+from mainspring.records.rights import Role
+from mainspring.records.tenant import now_ms
+from mainspring.records.user import User
+
+SECRET_BYTES: Final = 32
+PREFIX: Final = "ms"
+_USE_NOTED_MS: Final = 60_000
+"""Last use is noted once a minute, so that reading does not become writing."""
+
+
+class CredentialKind(StrEnum):
+    """Who shows the credential."""
+
+    TOKEN = "token"  # noqa: S105
+    GATEWAY = "gateway"
+    DEVICE = "device"
+    SERVICE = "service"
+    CARRIER = "carrier"
+
+
+class Credential(Record):
+    """One secret that opens something: whose it is, for how long, and whether it was revoked."""
+
+    credential_kind = models.CharField(max_length=16)
+    name = models.CharField(max_length=120)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="credentials")
+    role = models.CharField(max_length=16, default=Role.VIEWER)
+    public = models.CharField(max_length=64, unique=True)
+    digest = models.CharField(max_length=64)
+    issued_ms = models.BigIntegerField(default=now_ms)
+    expires_ms = models.BigIntegerField(null=True)
+    revoked_ms = models.BigIntegerField(null=True)
+    last_used_ms = models.BigIntegerField(null=True)
+
+    kind = "credential"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(credential_kind__in=[str(kind) for kind in CredentialKind]), name="credential_kind"
+            ),
+            models.CheckConstraint(condition=models.Q(role__in=[str(role) for role in Role]), name="credential_role"),
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """Return the form the API shows; neither secret nor hash is in it."""
+        return {
+            "id": self.id,
+            "kind": self.credential_kind,
+            "name": self.name,
+            "role": self.role,
+            "user": self.user_id,
+            "issued_ms": self.issued_ms,
+            "expires_ms": self.expires_ms,
+            "revoked_ms": self.revoked_ms,
+            "last_used_ms": self.last_used_ms,
+            "version": self.version,
+        }
+
+    def label(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+def issue(
+    author: Author,
+    kind: CredentialKind,
+    name: str,
+    *,
+    role: Role = Role.VIEWER,
+    user: User | None = None,
+    expires_ms: int | None = None,
+) -> tuple[Credential, str]:
+    """Make a credential; the secret in the answer is shown this once."""
+    secret, digest = _new_secret()
+    credential = Credential(
+        tenant=author.tenant,
+        credential_kind=str(kind),
+        name=name,
+        user=user,
+        role=str(role),
+        public=secrets.token_hex(8),
+        digest=digest,
+        expires_ms=expires_ms,
+    )
+    changes.create(author, credential)
+    return credential, f"{PREFIX}_{credential.public}_{secret}"
+
+
+def rotate(author: Author, credential: Credential) -> str:
+    """Replace the secret of a credential; the old one ends at once."""
+    secret, digest = _new_secret()
+    with transaction.atomic():
+        before = credential.document()
+        credential.digest, credential.issued_ms = digest, now_ms()
+        changes.change(author, credential, before, extra={"secret": [HIDDEN, HIDDEN]})
+    return f"{PREFIX}_{credential.public}_{secret}"
+
+
+def revoke(author: Author, credential: Credential) -> None:
+    """End a credential for good; its entry stays."""
+    with transaction.atomic():
+        before = credential.document()
+        credential.revoked_ms = now_ms()
+        changes.change(author, credential, before)
+
+
+def verify(shown: str, kind: CredentialKind = CredentialKind.TOKEN) -> Credential | None:
+    """Return the credential whose secret is shown, if it is neither revoked, expired nor of a disabled person."""
+    prefix, _, rest = shown.partition("_")
+    public, _, secret = rest.partition("_")
+    if prefix != PREFIX or not public or not secret:
+        return None
+    rows = Credential.objects.select_related("tenant", "user", "user__tenant")
+    credential = rows.filter(public=public, credential_kind=str(kind)).first()
+    if credential is None or not hmac.compare_digest(credential.digest, _digest(secret)):
+        return None
+    now = now_ms()
+    expired = credential.expires_ms is not None and credential.expires_ms <= now
+    if expired or credential.revoked_ms is not None or (credential.user is not None and not credential.user.enabled):
+        return None
+    if credential.last_used_ms is None or now - credential.last_used_ms > _USE_NOTED_MS:
+        Credential.objects.filter(pk=credential.pk).update(last_used_ms=now)
+    return credential
+
+
+def _new_secret() -> tuple[str, str]:
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    return secret, _digest(secret)
+
+
+def _digest(secret: str) -> str:
+    # 256 random bits cannot be guessed, so a slow hash would only slow down every request.
+    return hashlib.sha256(secret.encode()).hexdigest()

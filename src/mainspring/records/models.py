@@ -1,0 +1,27 @@
+"""Every noun of the records, where Django looks for them."""
+
+from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.asset import Asset
+from mainspring.records.audit import AuditEntry
+from mainspring.records.command import CommandRecord
+from mainspring.records.connection import Connection
+from mainspring.records.counter import Counter
+from mainspring.records.credential import Credential
+from mainspring.records.daily_count import DailyCount
+from mainspring.records.tag import Tag
+from mainspring.records.tenant import Tenant
+from mainspring.records.user import User
+
+__all__ = [
+    "AlarmDefinition",
+    "Asset",
+    "AuditEntry",
+    "CommandRecord",
+    "Connection",
+    "Counter",
+    "Credential",
+    "DailyCount",
+    "Tag",
+    "Tenant",
+    "User",
+]

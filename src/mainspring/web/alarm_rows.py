@@ -1,0 +1,92 @@
+"""Alarm rows as pages show them: what the engine knows, joined with the names that records hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from mainspring.core.alarms import ActiveAlarm, AlarmEvent
+from mainspring.core.units import SIGNS
+from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.tag import Tag
+from mainspring.records.user import User
+
+NAMES_AT_ONCE = 900
+
+
+def of_active(tenant: str, alarms: Sequence[ActiveAlarm]) -> list[dict[str, Any]]:
+    """Return the rows of the alarm list, in the order given; alarms whose definition has gone are left out."""
+    names = _names(tenant, {alarm.alarm for alarm in alarms})
+    people = _people({alarm.acknowledged_by for alarm in alarms})
+    return [
+        alarm.model_dump(mode="json")
+        | names[alarm.alarm]
+        | {"acknowledged_by": people.get(alarm.acknowledged_by, alarm.acknowledged_by)}
+        for alarm in alarms
+        if alarm.alarm in names
+    ]
+
+
+def of_events(tenant: str, events: Sequence[AlarmEvent]) -> list[dict[str, Any]]:
+    """Return the rows of transitions, in the order given; a removed definition keeps its tag's name."""
+    names = _names(tenant, {changed.alarm for changed in events})
+    unnamed = {changed.tag for changed in events if changed.alarm not in names}
+    tags = {tag.ordinal: _tag_names(tag) for tag in _tags(tenant, unnamed)}
+    people = _people({changed.by for changed in events})
+    rows = []
+    for changed in events:
+        row = changed.model_dump(mode="json") | {"changed_ms": changed.time_ms}
+        known = names.get(changed.alarm) or tags.get(changed.tag)
+        if known is None:
+            continue
+        word = f"{known['tag_name']} {changed.condition}"
+        row |= {"name": {"en": word, "zh": word}, "consequence": None, "response": None} | known
+        row["by"] = people.get(changed.by, changed.by)
+        row["acknowledged_by"] = row["by"] if changed.transition == "acknowledged" else ""
+        rows.append(row)
+    return rows
+
+
+def _names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    wanted, found = list(alarms), {}
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        definitions = AlarmDefinition.objects.filter(
+            tenant__key=tenant, pk__in=wanted[start : start + NAMES_AT_ONCE]
+        ).select_related("tag")
+        for definition in definitions:
+            found[definition.id] = _tag_names(definition.tag) | {
+                "name": definition.name,
+                "consequence": definition.consequence,
+                "response": definition.response,
+            }
+    return found
+
+
+def _tags(tenant: str, ordinals: Iterable[int]) -> Iterable[Tag]:
+    wanted = list(ordinals)
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        yield from Tag.objects.filter(tenant__key=tenant, ordinal__in=wanted[start : start + NAMES_AT_ONCE])
+
+
+def _tag_names(tag: Tag) -> dict[str, Any]:
+    return {
+        "tag_id": str(tag.id),
+        "tag_name": tag.name,
+        "path": tag.path,
+        "asset": str(tag.asset_id),
+        "unit": tag.unit,
+        "unit_sign": SIGNS.get(tag.unit, tag.unit),
+        "decimals": tag.decimals,
+    }
+
+
+def _people(pseudonyms: Iterable[str]) -> dict[str, str]:
+    wanted = []
+    for pseudonym in pseudonyms:
+        try:
+            wanted.append(UUID(pseudonym))
+        except ValueError:
+            continue
+    people = User.objects.filter(pseudonym__in=wanted) if wanted else ()
+    return {str(person.pseudonym): person.display_name or person.username for person in people}

@@ -1,0 +1,110 @@
+"""Posted sets of tags and their streams; current values once, for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Router, Schema
+from pydantic import Field
+
+from mainspring.core.history import Ordinal
+from mainspring.records.rights import Right
+from mainspring.web.live import TAGS_MAX, Viewer, ask_current, dumps, event, hub, values_document
+from mainspring.web.runtime import runtime
+from mainspring.web.security import Needs, actor_of, release_connections
+
+router = Router(tags=["live"])
+
+STREAM_S: Final = 300.0
+"""A stream ends after this time and the page opens it again, so that a revoked right ends with it."""
+BEAT_S: Final = 1.0
+
+
+class LiveSetDraft(Schema):
+    """A set of tags to watch."""
+
+    tags: list[Ordinal] = Field(max_length=TAGS_MAX)
+    interval_ms: int = Field(default=250, ge=250, le=60_000)
+
+
+@router.post("/live", auth=Needs(Right.VIEW))
+async def post_set(request: HttpRequest, draft: LiveSetDraft) -> dict[str, Any]:
+    """Post a set of tags; open its stream within a minute."""
+    actor = actor_of(request)
+    return {"id": hub.post(actor.tenant.key, str(actor.pseudonym), draft.tags).id}
+
+
+@router.put("/live/{id}", auth=Needs(Right.VIEW))
+async def change_set(request: HttpRequest, id: UUID, draft: LiveSetDraft) -> dict[str, Any]:
+    """Replace the tags of a set; its stream sends a new snapshot."""
+    actor = actor_of(request)
+    live_set = hub.find(actor.tenant.key, str(actor.pseudonym), id)
+    hub.change(live_set, draft.tags)
+    return {"id": live_set.id}
+
+
+@router.get("/live/{id}/stream", auth=Needs(Right.VIEW))
+async def stream(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Stream snapshot, values, alarm, roles and beat events (text/event-stream)."""
+    actor = actor_of(request)
+    live_set = hub.find(actor.tenant.key, str(actor.pseudonym), id)
+    await sync_to_async(release_connections)()
+    answer = StreamingHttpResponse(_events(hub.open(live_set)), content_type="text/event-stream")
+    answer["Cache-Control"] = "no-store"
+    answer["X-Accel-Buffering"] = "no"
+    return answer
+
+
+@router.get("/current", auth=Needs(Right.VIEW))
+async def current(request: HttpRequest, tags: str) -> HttpResponse:
+    """Return current values of tags, given as ordinals with commas between."""
+    wanted = LiveSetDraft(tags=[int(part) for part in tags.split(",") if part.strip().isdigit()])
+    ordinals = np.unique(np.asarray(wanted.tags, dtype=np.uint32))
+    columns = await ask_current(runtime.require_bus(), actor_of(request).tenant.key, ordinals)
+    return HttpResponse(dumps(values_document(ordinals, columns)), content_type="application/json")
+
+
+async def _events(viewer: Viewer) -> AsyncIterator[bytes]:
+    tenant = viewer.live_set.tenant
+    ends = time.monotonic() + STREAM_S
+    beat = 0.0
+    try:
+        yield b"retry: 1000\n\n"
+        while time.monotonic() < ends:
+            if time.monotonic() >= beat:
+                beat = time.monotonic() + BEAT_S
+                yield _beat()
+            if viewer.roles is not None:
+                roles, viewer.roles = viewer.roles, None
+                yield roles
+            if viewer.alarms_lost:
+                viewer.alarms_lost = False
+                yield event("alarms-missed", {})
+            while viewer.alarms:
+                yield viewer.alarms.popleft()
+            snapshot = hub.snapshots.get(tenant)
+            changes = viewer.changes(snapshot) if snapshot is not None else None
+            if changes is not None:
+                yield changes
+            try:
+                await asyncio.wait_for(viewer.stirred.wait(), max(beat - time.monotonic(), 0.01))
+                viewer.stirred.clear()
+            except TimeoutError:
+                continue
+    finally:
+        hub.close(viewer)
+
+
+def _beat() -> bytes:
+    lags = [health.figures["lag_ms"] for (role, _), health in runtime.health.items()
+            if role == "engine" and "lag_ms" in health.figures]  # fmt: skip
+    silent = hub.engine_silent_since is not None
+    now_ms = time.time_ns() // 1_000_000
+    return event("beat", {"now_ms": now_ms, "lag_ms": max(lags, default=None), "engine": "silent" if silent else "ok"})

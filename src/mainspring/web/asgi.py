@@ -1,0 +1,77 @@
+"""The ASGI application: Django behind a limit on the size of requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from mainspring.web.configure import current
+from mainspring.web.faults import TOO_LARGE, TooLarge
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def application() -> Application:
+    """Make the application; `configure` must have been called. It runs in the event loop of its server."""
+    from django.core.asgi import get_asgi_application
+
+    return limited(get_asgi_application(), current().request_bytes_max)
+
+
+def limited(inner: Application, bytes_max: int) -> Application:
+    """Refuse requests larger than `bytes_max`, also those that do not tell their size beforehand."""
+
+    async def outer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        told = dict(scope.get("headers", ())).get(b"content-length", b"0")
+        if not told.isdigit() or int(told) > bytes_max:
+            await _refuse(send, bytes_max)
+            return
+        seen, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > bytes_max:
+                raise _Overflow
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await inner(scope, counted, noted)
+        except _Overflow:
+            if not started:
+                await _refuse(send, bytes_max)
+
+    return outer
+
+
+class _Overflow(Exception):
+    """A request grew beyond the limit while it came in."""
+
+
+async def _refuse(send: Send, bytes_max: int) -> None:
+    body = json.dumps(TooLarge(TOO_LARGE, limit=bytes_max).document()).encode()
+    headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,72 @@
+"""What the web role is told at its start; the Django settings are made from it.
+
+A role calls `configure(WebSettings(...))` once, before anything of Django is imported. Without it the values that
+suit type checkers hold: a database in memory and a key for nothing but types.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from mainspring.core.errors import ConfigurationError
+from mainspring.core.text import Text
+
+_TWICE: Final = Text(
+    "The web role was configured twice in one process with different settings. Start a second process instead.",
+    "同一进程内以不同设置配置了两次 Web 角色，请另起一个进程。",
+)
+
+
+class WebSettings(BaseModel):
+    """Everything the web role must know before it starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(default="sqlite://:memory:", description="sqlite:///file or postgresql://user@host/name")
+    secret_key: SecretStr = SecretStr("for-type-checkers-alone")
+    secret_key_previous: tuple[SecretStr, ...] = Field(default=(), description="keys still accepted, never used anew")
+    data_folder: Path = Path(".mainspring")
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    https: bool = Field(
+        default=False, description="pages are reached over TLS: cookies are marked secure, HSTS is sent"
+    )
+    trusted_origins: tuple[str, ...] = Field(
+        default=(), description="origins that may send changes although the host differs, as https://plant.example"
+    )
+    debug: bool = False
+    demo: bool = False
+    tenant: str = Field(default="plant", pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    zone: str = "UTC"
+    product_version: str = "0.1.0"
+    static_folder: Path = Path(__file__).parent / "static"
+    session_hours: int = Field(default=12, ge=1, le=24 * 30)
+    request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
+    sign_in_failures_max: int = Field(default=5, ge=3, le=20)
+    lock_out_minutes: int = Field(default=15, ge=1, le=24 * 60)
+
+
+_current = WebSettings()
+_configured = False
+
+
+def configure(settings: WebSettings) -> None:
+    """Take the settings and start Django; the same settings a second time change nothing."""
+    global _current, _configured
+    if _configured:
+        if settings != _current:
+            raise ConfigurationError(_TWICE)
+        return
+    _current, _configured = settings, True
+    os.environ["DJANGO_SETTINGS_MODULE"] = "mainspring.web.settings"
+    import django
+
+    django.setup()
+
+
+def current() -> WebSettings:
+    """Return the settings in force."""
+    return _current

@@ -1,0 +1,42 @@
+"""From a database URL to Django's words for it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from mainspring.core.errors import ConfigurationError
+from mainspring.core.text import Text
+
+_UNKNOWN: Final = Text(
+    "records.database_url: {found!r} is no database we know. Use sqlite:///path/records.sqlite "
+    "or postgresql://user:password@host/name.",
+    "records.database_url：不认识数据库 {found!r}，请用 sqlite:///路径/records.sqlite "
+    "或 postgresql://用户:密码@主机/库名。",
+)
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
+)
+BUSY_S: Final = 10
+"""How long a writer waits for another before it gives up."""
+
+
+def database(url: str) -> dict[str, Any]:
+    """Return the entry of Django's DATABASES for a URL; raises ConfigurationError for an unknown kind."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        name = ":memory:" if parts.netloc == ":memory:" else unquote(parts.path)
+        # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as "locked" beside a writer.
+        options = {"timeout": BUSY_S, "transaction_mode": "IMMEDIATE", "init_command": _PRAGMAS}
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}
+    if parts.scheme in {"postgresql", "postgres"}:
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(parts.path.lstrip("/")),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": parts.hostname or "",
+            "PORT": str(parts.port or ""),
+            "OPTIONS": {**dict(parse_qsl(parts.query)), "pool": {"min_size": 1, "max_size": 16, "timeout": BUSY_S}},
+        }
+    raise ConfigurationError(_UNKNOWN, found=parts.scheme or url)

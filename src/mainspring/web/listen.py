@@ -1,0 +1,132 @@
+"""What the web role hears on the bus: everyone's health, every gateway's connections, every alarm's change."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from asgiref.sync import sync_to_async
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from mainspring.bus.connect import Bus
+from mainspring.core import subjects
+from mainspring.core.alarms import AlarmEvent
+from mainspring.core.health import GatewayConnections, Health
+from mainspring.core.text import Text
+from mainspring.web import alarm_rows
+from mainspring.web.live import Hub
+from mainspring.web.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+SILENT_MS: Final = 4_000
+FORGOTTEN_MS: Final = 600_000
+ALARMS_WAITING_MAX: Final = 50_000
+ALARMS_AT_ONCE: Final = 500
+
+_SILENT: Final = Text(
+    "{role} has not reported for {seconds} s. It is started again by itself; `mainspring status` tells more.",
+    "{role} 已 {seconds} 秒未报告，系统会自动重启它，详见 `mainspring status`。",
+)
+
+
+class Listener:
+    """Keeps the runtime fresh and passes alarms on."""
+
+    def __init__(self, bus: Bus, runtime: Runtime, hub: Hub) -> None:
+        self._bus = bus
+        self._runtime = runtime
+        self._hub = hub
+        self._alarms: asyncio.Queue[tuple[str, AlarmEvent]] = asyncio.Queue(ALARMS_WAITING_MAX)
+        self._troubles: dict[str, dict[str, Any]] = {}
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        await self._bus.nc.subscribe(subjects.HEALTH_ALL, cb=self._on_health)
+        await self._bus.nc.subscribe(subjects.CONNECTIONS_ALL, cb=self._on_connections)
+        await self._bus.nc.subscribe(subjects.ALARM_ALL, cb=self._on_alarm)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._pass_alarms())
+            tasks.create_task(self._watch_roles())
+
+    async def _on_health(self, message: Msg) -> None:
+        try:
+            health = Health.model_validate_json(message.data)
+        except ValidationError as error:
+            log.warning("listen.bad_health", subject=message.subject, reason=str(error))
+            return
+        self._runtime.health[health.role, health.instance] = health
+
+    async def _on_connections(self, message: Msg) -> None:
+        try:
+            report = GatewayConnections.model_validate_json(message.data)
+        except ValidationError as error:
+            log.warning("listen.bad_connections", subject=message.subject, reason=str(error))
+            return
+        self._runtime.gateways[subjects.tenant_of(message.subject), report.gateway] = report
+
+    async def _on_alarm(self, message: Msg) -> None:
+        try:
+            changed = AlarmEvent.model_validate_json(message.data)
+        except ValidationError as error:
+            log.warning("listen.bad_alarm", subject=message.subject, reason=str(error))
+            return
+        if self._alarms.full():
+            # The list itself stays right: pages ask for it again when they are told that they missed some.
+            self._alarms.get_nowait()
+        self._alarms.put_nowait((subjects.tenant_of(message.subject), changed))
+
+    async def _pass_alarms(self) -> None:
+        while True:
+            waiting = [await self._alarms.get()]
+            while len(waiting) < ALARMS_AT_ONCE and not self._alarms.empty():
+                waiting.append(self._alarms.get_nowait())
+            by_tenant: dict[str, list[AlarmEvent]] = {}
+            for tenant, changed in waiting:
+                by_tenant.setdefault(tenant, []).append(changed)
+            for tenant, events in by_tenant.items():
+                if tenant not in self._hub.viewers:
+                    continue
+                for row in await sync_to_async(alarm_rows.of_events)(tenant, events):
+                    self._hub.tell_alarm(tenant, row)
+
+    async def _watch_roles(self) -> None:
+        while True:
+            troubles = {f"{each['role']}": each for each in self.troubles()}
+            if {role: each["state"] for role, each in troubles.items()} != {
+                role: each["state"] for role, each in self._troubles.items()
+            }:
+                self._troubles = troubles
+                self._hub.tell_roles({"degraded": list(troubles.values())})
+            await asyncio.sleep(0.5)
+
+    def troubles(self) -> list[dict[str, Any]]:
+        """Return the roles that are silent, started again, or say themselves that something is wrong."""
+        return troubles(list(self._runtime.health.values()), time.time_ns() // 1_000_000)
+
+
+def troubles(reports: Sequence[Health], now_ms: int) -> list[dict[str, Any]]:
+    """Say what is wrong with the roles, one entry each, from their latest reports."""
+    found: dict[str, dict[str, Any]] = {}
+    for health in reports:
+        age_ms = now_ms - health.time_ms
+        role = health.role
+        restarted = role == "supervisor" and health.instance != "main"
+        if restarted:
+            role = health.instance.rpartition("-")[0] or health.instance
+            if age_ms > SILENT_MS:
+                continue
+        if age_ms > FORGOTTEN_MS:
+            continue
+        if age_ms > SILENT_MS:
+            text = _SILENT.format(role=role, seconds=age_ms // 1000).document()
+            found.setdefault(role, {"role": role, "state": "silent", "text": text, "since_ms": health.time_ms})
+        elif restarted:
+            found[role] = {"role": role, "state": "restarting", "text": health.text, "since_ms": health.started_ms}
+        elif health.state == "degraded":
+            found.setdefault(role, {"role": role, "state": "degraded", "text": health.text, "since_ms": health.time_ms})
+    return list(found.values())
