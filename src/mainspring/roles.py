@@ -83,13 +83,24 @@ async def gateway(configuration: Configuration, instance: str, stop: asyncio.Eve
         await bus.close()
 
 
-async def web(configuration: Configuration, _instance: str, stop: asyncio.Event) -> None:
+async def web(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
     """Serve pages and API."""
+    from mainspring.first_start import web_settings
     from mainspring.web.serve import run
 
+    section = configuration.web
     bus = await connect(configuration, "web")
     try:
-        await run(bus, configuration, stop)
+        await run(
+            bus,
+            web_settings(configuration),
+            stop,
+            host=section.host,
+            port=section.port,
+            instance=instance,
+            certificate=section.tls_certificate,
+            key=section.tls_key,
+        )
     finally:
         await bus.close()
 

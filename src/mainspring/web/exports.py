@@ -106,11 +106,11 @@ async def _window(bus: Bus, export: Export, tag: ExportTag, start_ms: int, end_m
     return pa.table(columns)
 
 
-def _constant(text: str, rows: int) -> pa.Array:
+def _constant(text: str, rows: int) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int8()), [text])
 
 
-def _words(words: dict[int, str], codes: pa.ChunkedArray) -> pa.Array:
+def _words(words: dict[int, str], codes: Any) -> Any:
     listed = [words.get(code, str(code)) for code in range(256)]
     whole = codes.combine_chunks().cast(pa.int32())
     return pa.DictionaryArray.from_arrays(whole, listed)
@@ -127,7 +127,7 @@ async def as_csv(bus: Bus, export: Export) -> AsyncIterator[bytes]:
     yield ("\ufeff" + about).encode()
     first = True
     async for table in tables(bus, export):
-        local = pc.cast(table.column("time_utc"), pa.timestamp("ms", tz=export.zone))
+        local: Any = pc.cast(table.column("time_utc"), pa.timestamp("ms", tz=export.zone))
         shown = pc.strftime(local, format="%Y-%m-%d %H:%M:%S%z")
         plain = table.set_column(1, "time", shown)
         path, unit = plain.column("path").cast(pa.string()), plain.column("unit").cast(pa.string())
@@ -174,6 +174,7 @@ class _Drain(io.RawIOBase):
 async def as_parquet(bus: Bus, export: Export) -> AsyncIterator[bytes]:
     """Write the export as one Parquet file; times are UTC timestamps, plant and zone stand in its metadata."""
     drain = _Drain()
+    sink: Any = drain
     writer: pyarrow.parquet.ParquetWriter | None = None
     about = {"plant": export.plant, "zone": export.zone, "start_ms": str(export.start_ms), "end_ms": str(export.end_ms)}
     async for table in tables(bus, export):
@@ -183,12 +184,16 @@ async def as_parquet(bus: Bus, export: Export) -> AsyncIterator[bytes]:
             place = plain.column_names.index("value")
             plain = plain.set_column(place, "value", plain.column("value").cast(pa.string()))
         if writer is None:
-            writer = pyarrow.parquet.ParquetWriter(drain, plain.schema.with_metadata(about), compression="zstd")
+            writer = pyarrow.parquet.ParquetWriter(sink, plain.schema.with_metadata(about), compression="zstd")
         writer.write_table(plain)
         yield drain.take()
     if writer is None:
-        empty = pa.schema({"path": pa.string(), "time_utc": pa.timestamp("ms", tz="UTC"), "value": pa.float64()})
-        writer = pyarrow.parquet.ParquetWriter(drain, empty.with_metadata(about), compression="zstd")
+        columns: dict[str, pa.DataType] = {
+            "path": pa.string(),
+            "time_utc": pa.timestamp("ms", tz="UTC"),
+            "value": pa.float64(),
+        }
+        writer = pyarrow.parquet.ParquetWriter(sink, pa.schema(columns).with_metadata(about), compression="zstd")
     writer.close()
     yield drain.take()
 

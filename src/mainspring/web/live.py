@@ -156,7 +156,7 @@ def columns_of(answer: bytes) -> dict[str, npt.NDArray[Any]]:
         name: np.ascontiguousarray(table.column(name).to_numpy()) for name in ("time", "quality", "origin", "flags")
     }
     columns["number"] = np.ascontiguousarray(table.column("number").to_numpy().astype(np.float64))
-    columns["integer"] = np.ascontiguousarray(integer.fill_null(0).to_numpy())
+    columns["integer"] = np.ascontiguousarray(integer.fill_null(pa.scalar(0, pa.int64())).to_numpy())
     columns["text"] = text.to_numpy() if (kind == 2).any() else np.zeros(len(kind), dtype=np.uint8)
     columns["kind"] = kind
     return columns

@@ -127,7 +127,7 @@ def _series(table: pa.Table, tags: Sequence[int], columns: Sequence[str]) -> lis
 
 
 @router.post("/history/export", auth=Needs(Right.EXPORT))
-async def export(request: HttpRequest, draft: ExportDraft) -> HttpResponse:
+async def export(request: HttpRequest, draft: ExportDraft) -> StreamingHttpResponse:
     """Download samples or aggregates as CSV or Parquet, however much it is."""
     actor = actor_of(request)
     tags = await sync_to_async(_export_tags)(actor.tenant, draft.tags)
@@ -136,7 +136,10 @@ async def export(request: HttpRequest, draft: ExportDraft) -> HttpResponse:
         tenant=actor.tenant.key, plant=name, zone=actor.tenant.zone, tags=tags, start_ms=draft.start_ms,
         end_ms=draft.end_ms, step_ms=draft.step_ms if draft.mode == "aggregate" else None, language=draft.language,
     )  # fmt: skip
-    changes = {"tags": [None, [tag.path for tag in tags]], "range_ms": [None, [draft.start_ms, draft.end_ms]]}
+    changes: dict[str, list[Any]] = {
+        "tags": [None, [tag.path for tag in tags]],
+        "range_ms": [None, [draft.start_ms, draft.end_ms]],
+    }
     deed = Deed(Action.EXPORT, "history", "", f"{len(tags)} tags", changes)
     await sync_to_async(append)(actor.author, [deed])
     writer, kind = (as_csv, "text/csv; charset=utf-8") if draft.format == "csv" else (

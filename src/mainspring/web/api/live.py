@@ -51,7 +51,7 @@ async def change_set(request: HttpRequest, id: UUID, draft: LiveSetDraft) -> dic
 
 
 @router.get("/live/{id}/stream", auth=Needs(Right.VIEW))
-async def stream(request: HttpRequest, id: UUID) -> HttpResponse:
+async def stream(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """Stream snapshot, values, alarm, roles and beat events (text/event-stream)."""
     actor = actor_of(request)
     live_set = hub.find(actor.tenant.key, str(actor.pseudonym), id)

@@ -1,0 +1,100 @@
+"""The web role: pages, API and live feed in one event loop with the bus client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import structlog
+import uvicorn
+
+from mainspring.bus.connect import Bus
+from mainspring.core.health import Health
+from mainspring.web.configure import WebSettings, configure
+
+log = structlog.get_logger(__name__)
+
+
+async def run(
+    bus: Bus,
+    settings: WebSettings,
+    stop: asyncio.Event,
+    *,
+    host: str,
+    port: int,
+    instance: str = "main",
+    certificate: Path | None = None,
+    key: Path | None = None,
+) -> None:
+    """Serve until `stop` is set; open streams are ended, requests under way get a second."""
+    configure(settings)
+    # Imported after `configure`: models and the API exist only once Django is set up.
+    from mainspring.records.publication import Publication
+    from mainspring.web.asgi import application
+    from mainspring.web.listen import Listener
+    from mainspring.web.live import hub
+    from mainspring.web.runtime import runtime
+
+    runtime.bus = bus
+    options: dict[str, Any] = {}
+    if certificate is not None:
+        options = {"ssl_certfile": str(certificate), "ssl_keyfile": str(key)}
+    server = _Server(
+        uvicorn.Config(
+            application(), host=host, port=port, lifespan="off", log_config=None, access_log=False,
+            server_header=False, timeout_graceful_shutdown=1, ws="none", **options,
+        )
+    )  # fmt: skip
+    work = [
+        asyncio.create_task(Listener(bus, runtime, hub).run(), name="listen"),
+        asyncio.create_task(hub.run(bus), name="live"),
+        asyncio.create_task(Publication(bus).run(), name="publish"),
+        asyncio.create_task(_report(bus, instance), name="report"),
+        asyncio.create_task(server.serve(), name="serve"),
+    ]
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        server.should_exit = True
+        with suppress(TimeoutError, Exception):
+            await asyncio.wait_for(work[-1], 2)
+        for task in (*work, stopped):
+            task.cancel()
+        await asyncio.gather(*work, stopped, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the role."""
+
+    def install_signal_handlers(self) -> None:
+        """Install none."""
+
+    def capture_signals(self) -> Any:
+        """Capture none."""
+        from contextlib import nullcontext
+
+        return nullcontext()
+
+
+async def _report(bus: Bus, instance: str) -> None:
+    own = psutil.Process()
+    started_ms = int(own.create_time() * 1000)
+    while True:
+        from mainspring.web.live import hub
+
+        viewers = sum(len(each) for each in hub.viewers.values())
+        await bus.report(
+            Health(
+                role="web", instance=instance, pid=os.getpid(), time_ms=time.time_ns() // 1_000_000,
+                started_ms=started_ms, memory_bytes=own.memory_info().rss, figures={"viewers": viewers},
+            )
+        )  # fmt: skip
+        await asyncio.sleep(1)
