@@ -143,17 +143,34 @@ class SampleBatch:
 _NUMBER: Final[dict[Column, Any]] = {Column.FLOAT64: np.float64, Column.INT64: np.int64}
 
 
-def _column(kind: pa.DataType, values: npt.NDArray[Any], dtype: Any) -> pa.Array:
+def _column(kind: pa.DataType, values: npt.NDArray[Any], dtype: Any) -> pa.Array[Any]:
     """View an array as Arrow. `pa.array` would do the same and import pandas, 45 MB in every process."""
     values = np.ascontiguousarray(values, dtype=dtype)
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values.data)])
 
 
-def _texts(values: npt.NDArray[Any]) -> pa.Array:
+def _array(values: pa.Array[Any]) -> npt.NDArray[Any]:
+    """View Arrow numbers as an array, or copy texts; `to_numpy` would import pandas too."""
+    if values.type == pa.string():
+        texts = np.empty(len(values), dtype=object)
+        texts[:] = values.to_pylist()
+        return texts
+    dtype = values.type.to_pandas_dtype()
+    buffer = values.buffers()[1]
+    if not len(values) or buffer is None:
+        return np.empty(0, dtype=dtype)
+    start = values.offset * np.dtype(dtype).itemsize
+    viewed: npt.NDArray[Any] = np.frombuffer(memoryview(buffer), dtype=dtype, count=len(values), offset=start)
+    return viewed
+
+
+def _texts(values: npt.NDArray[Any]) -> pa.Array[Any]:
     encoded = [text.encode() for text in values]
     ends = np.zeros(len(encoded) + 1, dtype=np.int32)
     np.cumsum([len(each) for each in encoded], out=ends[1:])
-    return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
+    return pa.Array.from_buffers(
+        pa.string(), len(encoded), [None, pa.py_buffer(ends.data), pa.py_buffer(b"".join(encoded))]
+    )
 
 
 def decode(message: bytes) -> SampleBatch:
@@ -185,9 +202,7 @@ def decode(message: bytes) -> SampleBatch:
 
 def batch_of(batch: pa.RecordBatch, column: Column) -> SampleBatch:
     """View an Arrow record batch of one of `SCHEMAS` as a SampleBatch."""
-    tag, time, value, quality, origin = (
-        values.to_numpy(zero_copy_only=values.type != pa.string()) for values in batch.columns
-    )
+    tag, time, value, quality, origin = (_array(values) for values in batch.columns)
     return SampleBatch(column, tag, time, value, quality, origin)
 
 
