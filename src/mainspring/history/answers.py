@@ -23,6 +23,8 @@ from mainspring.history.ownership import Ownership
 
 CHUNKS_AHEAD: Final = 4
 """Chunks of a raw answer that wait for an asker who takes them slowly."""
+RAW_THREADS: Final = 4
+"""Raw answers under way at a time, in threads of their own: a slow asker holds up no other query."""
 
 _UNKNOWN_TENANT: Final = Text(
     "There is no history of {tenant}. Check the tenant's key.",
@@ -39,12 +41,14 @@ _MALFORMED: Final = Text(
 
 
 class Answers:
-    """Answers one request at a time in each of `threads` threads; further ones wait, bounded by the bus."""
+    """Answers one request at a time in each of `threads` threads; further ones wait, in a number the bus bounds."""
 
     def __init__(self, store: HistoryStore, owners: Ownership, threads: int) -> None:
         self._store = store
         self._owners = owners
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="history-query")
+        self._raw_pool = ThreadPoolExecutor(RAW_THREADS, thread_name_prefix="history-raw")
+        self._closing = threading.Event()
 
     async def answer(self, subject: str, payload: bytes) -> Answer:
         """Answer one request; raises tree errors, which travel to the asker."""
@@ -63,9 +67,11 @@ class Answers:
         table = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
         return encode(table)
 
-    def close(self) -> None:
-        """End the threads; waiting requests are dropped."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    async def close(self) -> None:
+        """End the threads; waiting requests and long answers are dropped."""
+        self._closing.set()
+        for pool in (self._pool, self._raw_pool):
+            await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
 
     def _asked(self, query: str, tenant: int, payload: bytes) -> Callable[[], pa.Table]:
         store = self._store
@@ -91,17 +97,24 @@ class Answers:
         chunks: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(CHUNKS_AHEAD)
         gone = threading.Event()
 
+        def left() -> bool:
+            return gone.is_set() or self._closing.is_set()
+
         def hand(chunk: bytes | BaseException | None) -> None:
-            if not gone.is_set():
-                with suppress(RuntimeError):  # the loop has ended
-                    asyncio.run_coroutine_threadsafe(chunks.put(chunk), loop).result()
+            """Wait for a place in the queue, unless nobody takes from it any more."""
+            place = asyncio.run_coroutine_threadsafe(chunks.put(chunk), loop)
+            while not left():
+                with suppress(TimeoutError):
+                    place.result(0.1)
+                    return
+            place.cancel()
 
         def read() -> None:
             try:
                 sink = _Sink(hand)
                 with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), SCHEMAS[query.column]) as writer:
                     for batch in self._store.raw(tenant, query):
-                        if gone.is_set():
+                        if left():
                             return
                         writer.write_batch(batch)
                         sink.give()
@@ -110,7 +123,7 @@ class Answers:
             except BaseException as error:
                 hand(error)
 
-        reading = loop.run_in_executor(self._pool, read)
+        loop.run_in_executor(self._raw_pool, read)
         try:
             while (chunk := await chunks.get()) is not None:
                 if isinstance(chunk, BaseException):
@@ -118,11 +131,6 @@ class Answers:
                 yield chunk
         finally:
             gone.set()
-            while not reading.done():
-                # A thread that waits to hand over a chunk is let go.
-                while not chunks.empty():
-                    chunks.get_nowait()
-                await asyncio.sleep(0.005)
 
 
 class _Sink(io.RawIOBase):

@@ -145,8 +145,8 @@ class Historian:
             for task in (*work, stopped):
                 task.cancel()
             await asyncio.gather(*work, stopped, return_exceptions=True)
-            self._writer.shutdown(wait=True)
-            self._answers.close()
+            await asyncio.to_thread(self._writer.shutdown, wait=True)
+            await self._answers.close()
 
     # Streams
 
