@@ -10,12 +10,12 @@ from django.db.models import Q
 from pydantic import Field
 
 from mainspring.core import definitions
-from mainspring.core.definitions import Condition, Priority
+from mainspring.core.definitions import Condition, Priority, Words
 from mainspring.core.samples import SampleKind
 from mainspring.core.text import Text
 from mainspring.records import changes, outbox
 from mainspring.records.audit import Author
-from mainspring.records.draft import Description, Draft, Name, Number, Words, merged
+from mainspring.records.draft import Description, Draft, Name, Number, merged
 from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.search_words import searchable

@@ -11,11 +11,12 @@ from django.db import models, transaction
 from django.db.models import Q
 from pydantic import Field
 
+from mainspring.core.definitions import Words
 from mainspring.core.errors import Conflict
 from mainspring.core.text import Text
 from mainspring.records import changes, outbox
 from mainspring.records.audit import Author
-from mainspring.records.draft import Description, Draft, Name, Words, merged
+from mainspring.records.draft import Description, Draft, Name, merged
 from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.search_words import below, initials, moved, searchable

@@ -110,13 +110,11 @@ def find(tenant: Tenant, id: UUID) -> Connection:
 
 
 def complete_settings(tenant: Tenant, driver: str, settings: dict[str, Any], id: UUID | None = None) -> dict[str, Any]:
-    """Check settings and fill empty secrets from the stored connection `id`; for tests before saving.
-
-    A secret is only reused while everything else that tells where it would be sent is unchanged.
-    """
+    """Check settings and fill empty secrets from the stored connection `id`; for tests before saving."""
     if id is not None:
         stored = find(tenant, id)
-        settings = _with_stored_secrets(stored, driver, settings)
+        if stored.driver == driver:
+            settings = _kept_secrets(stored, settings)
     return check_settings(driver, settings)
 
 
@@ -131,7 +129,7 @@ def create(author: Author, draft: ConnectionDraft) -> Connection:
 
 
 def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None) -> Connection:
-    """Change a connection; an empty secret leaves the stored one, and `settings` are merged field by field."""
+    """Change a connection; an empty or absent secret leaves the stored one."""
     with transaction.atomic():
         connection = Connection.objects.of(author.tenant).select_for_update().filter(pk=id).first()
         if connection is None:
@@ -141,9 +139,9 @@ def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None)
             raise Invalid({"driver": _OTHER_DRIVER})
         before, clear = connection.document(), connection.clear_settings()
         draft = merged(ConnectionDraft, before, patch)
-        given = {n: v for n, v in draft.settings.items() if v != "" or n not in secrets(connection.driver)}
-        _fill(connection, draft, {**clear, **given})
-        replaced = [name for name in secrets(connection.driver) if given.get(name, clear.get(name)) != clear.get(name)]
+        settings = _kept_secrets(connection, draft.settings)
+        _fill(connection, draft, settings)
+        replaced = [name for name in secrets(connection.driver) if settings.get(name) != clear.get(name)]
         changes.change(author, connection, before, extra={f"settings.{name}": [HIDDEN, HIDDEN] for name in replaced})
         outbox.mark_connection(author.tenant.key, connection.id)
     return connection
@@ -174,12 +172,7 @@ def _fill(connection: Connection, draft: ConnectionDraft, settings: dict[str, An
     connection.search = searchable(draft.name, {"zh": draft.name})
 
 
-def _with_stored_secrets(stored: Connection, driver: str, settings: dict[str, Any]) -> dict[str, Any]:
-    hidden = secrets(driver)
+def _kept_secrets(stored: Connection, settings: dict[str, Any]) -> dict[str, Any]:
     clear = stored.clear_settings()
-    same_place = driver == stored.driver and all(
-        settings.get(name, found) == found for name, found in clear.items() if name not in hidden
-    )
-    if not same_place:
-        return settings
-    return {**clear, **{name: found for name, found in settings.items() if found != "" or name not in hidden}}
+    kept = {name: clear[name] for name in secrets(stored.driver) if clear.get(name) and not settings.get(name)}
+    return {**settings, **kept}

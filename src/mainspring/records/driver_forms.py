@@ -31,8 +31,8 @@ def driver(name: str) -> type[Driver]:
 
 
 def check_settings(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return a connection's settings as the driver understands them, defaults filled in; raises Invalid."""
-    return check(driver(name).Config, settings, "settings").model_dump(mode="json")
+    """Return a connection's settings as the driver understands them, without defaults; raises Invalid."""
+    return check(driver(name).Config, settings, "settings").model_dump(mode="json", exclude_unset=True)
 
 
 def check_address(name: str, address: dict[str, Any], prefix: str = "address") -> dict[str, Any]:

@@ -87,7 +87,7 @@ def fault(text: Text) -> PydanticCustomError:
     """Make a validator's error that keeps both languages."""
     # Braces would be taken for placeholders by pydantic.
     escaped = text.en.replace("{", "{{").replace("}", "}}")
-    return PydanticCustomError("mainspring", escaped, {"text_en": text.en, "text_zh": text.zh})  # type: ignore[arg-type]
+    return PydanticCustomError("mainspring", escaped, {"text_en": text.en, "text_zh": text.zh})
 
 
 def words(error: ErrorDetails | dict[str, Any]) -> Text:

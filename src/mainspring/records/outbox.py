@@ -25,7 +25,7 @@ class Outbox:
         self.wake: Callable[[], None] | None = None
 
     def add(self, keys: Iterable[str]) -> None:
-        """Remember keys, once each, and wake the publisher."""
+        """Remember keys, once each, and wake the publication."""
         with self._lock:
             self._keys.update(keys)
             if len(self._keys) > KEYS_MAX:

@@ -10,7 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from pydantic import AfterValidator, Field, model_validator
 
-from mainspring.core.definitions import TagDefinition
+from mainspring.core.definitions import TagDefinition, Words
 from mainspring.core.samples import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
@@ -20,7 +20,7 @@ from mainspring.records.asset import Asset
 from mainspring.records.audit import Action, Author, append
 from mainspring.records.connection import Connection
 from mainspring.records.counter import ORDINALS, take
-from mainspring.records.draft import Description, Draft, Number, Unit, Words, merged
+from mainspring.records.draft import Description, Draft, Number, Unit, merged
 from mainspring.records.driver_forms import check_address
 from mainspring.records.faults import Invalid, fault
 from mainspring.records.record import Record, absent, require_version

@@ -22,6 +22,8 @@ from mainspring.records.tag import Tag, TagDraft
 from mainspring.records.tenant import Tenant, now_ms
 
 ROWS_MAX: Final = 10_000
+_SHOWN: Final = frozenset({"id", "tag", "path", "unit_sign", "version", "alarms"})
+"""What the API shows of a tag and an import leaves alone."""
 BATCH: Final = 500
 _NO_ASSET: Final = Text("There is no asset {found}.", "没有资产 {found}。")
 _NO_CONNECTION: Final = Text("There is no connection {found}.", "没有连接 {found}。")
@@ -109,7 +111,7 @@ def _among(rows: Any, column: str, wanted: Iterable[Any]) -> list[Any]:
 
 def _apply(known: _Known, number: int, row: dict[str, Any]) -> tuple[Tag, dict[str, Any] | None]:
     """Read one row into a new or a known tag; returns the tag and its document before, None for a new one."""
-    given = {name: value for name, value in row.items() if name in TagDraft.model_fields}
+    given = {name: value for name, value in row.items() if name not in _SHOWN}
     asset = _asset(known, given)
     if given.get("connection"):
         given["connection"] = _connection(known, str(given["connection"])).id

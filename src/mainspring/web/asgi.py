@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from mainspring.web.configure import current
 from mainspring.web.faults import TOO_LARGE, TooLarge
@@ -20,7 +20,7 @@ def application() -> Application:
     """Make the application; `configure` must have been called. It runs in the event loop of its server."""
     from django.core.asgi import get_asgi_application
 
-    return limited(get_asgi_application(), current().request_bytes_max)
+    return limited(cast("Application", get_asgi_application()), current().request_bytes_max)
 
 
 def limited(inner: Application, bytes_max: int) -> Application:

@@ -68,7 +68,9 @@ def part(request: HttpRequest, path: str) -> HttpResponse:
         if encoding:
             response.headers["Content-Encoding"] = encoding
     lifetime = "public, max-age=31536000, immutable" if found.immutable else "public, max-age=300"
-    response.headers.update({"ETag": found.etag, "Cache-Control": lifetime, "Vary": "Accept-Encoding"})
+    response.headers["ETag"] = found.etag
+    response.headers["Cache-Control"] = lifetime
+    response.headers["Vary"] = "Accept-Encoding"
     return response
 
 

@@ -1,0 +1,235 @@
+"""From records to the bus: documents are published after commit, and compared with what lies there at start.
+
+The bus holds nothing that records do not: whatever is lost there comes back by comparison, and nothing is read from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import structlog
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connections
+from nats.errors import Error as NatsError
+
+from mainspring.core import definitions
+from mainspring.core.definitions import PAGE, AlarmPage, Definition, TagPage, TenantDefinition
+from mainspring.core.errors import MainspringError
+from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.connection import Connection
+from mainspring.records.counter import REVISIONS, take
+from mainspring.records.outbox import Outbox, outbox
+from mainspring.records.tag import Tag
+from mainspring.records.tenant import Tenant
+
+log = structlog.get_logger(__name__)
+
+GATHER_S: Final = 0.05
+"""Changes this close together are published as one."""
+CONCURRENT_MAX: Final = 16
+COMPARE_EVERY_S: Final = 600.0
+"""Everything is compared this often, for what other processes changed and for what the bus lost."""
+BACK_OFF_MIN_S: Final = 0.5
+BACK_OFF_MAX_S: Final = 15.0
+_LOST: Final = (MainspringError, NatsError, DatabaseError, OSError, TimeoutError)
+
+
+class Publishes(Protocol):
+    """The part of the bus that publication needs."""
+
+    async def put_definition(self, key: str, document: Definition) -> None:
+        """Publish one definition."""
+
+    async def delete_definition(self, key: str) -> None:
+        """Withdraw one definition."""
+
+    async def definitions(self, tenant: str = "*") -> dict[str, bytes]:
+        """Return all that is published."""
+
+
+class Publication:
+    """The one task that publishes; run it in the event loop of the web role."""
+
+    def __init__(self, bus: Publishes, waiting: Outbox = outbox) -> None:
+        self.bus = bus
+        self.published = 0
+        self.compared = 0
+        self._outbox = waiting
+        self._awake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Compare everything, then publish what changes, until cancelled; a lost bus is tried again with back-off."""
+        loop = asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(self._awake.set)
+
+        self._outbox.wake = wake
+        everything, back_off_s = True, BACK_OFF_MIN_S
+        try:
+            while True:
+                keys, overflowed = self._outbox.take()
+                everything = everything or overflowed
+                try:
+                    await (self.compare() if everything else self._publish(keys))
+                except _LOST as error:
+                    log.warning("publication.delayed", keys=len(keys), reason=str(error) or type(error).__name__)
+                    self._outbox.add(keys)
+                    await asyncio.sleep(back_off_s)
+                    back_off_s = min(2 * back_off_s, BACK_OFF_MAX_S)
+                    continue
+                everything, back_off_s = await self._quiet(), BACK_OFF_MIN_S
+        finally:
+            self._outbox.wake = None
+
+    async def compare(self) -> None:
+        """Publish what differs from the records and withdraw what they no longer have."""
+        lying = await self.bus.definitions()
+        wanted = await sync_to_async(_closing(_all_documents), thread_sensitive=False)()
+        changed: dict[str, Definition | None] = {
+            key: document for key, document in wanted.items() if not _same(key, lying.get(key), document)
+        }
+        changed |= dict.fromkeys(lying.keys() - wanted.keys())
+        await self._send(changed)
+        self.compared += 1
+
+    async def _quiet(self) -> bool:
+        """Wait for the next changes; tells whether it is time to compare everything again."""
+        try:
+            await asyncio.wait_for(self._awake.wait(), COMPARE_EVERY_S)
+        except TimeoutError:
+            return True
+        self._awake.clear()
+        await asyncio.sleep(GATHER_S)
+        return False
+
+    async def _publish(self, keys: set[str]) -> None:
+        if keys:
+            await self._send(await sync_to_async(_closing(documents), thread_sensitive=False)(keys))
+
+    async def _send(self, changed: Mapping[str, Definition | None]) -> None:
+        gate = asyncio.Semaphore(CONCURRENT_MAX)
+
+        async def send(key: str, document: Definition | None) -> None:
+            async with gate:
+                if document is None:
+                    await self.bus.delete_definition(key)
+                else:
+                    await self.bus.put_definition(key, document)
+                self.published += 1
+
+        # A tenant's document goes first: nothing of a tenant means anything to a role that does not know it.
+        first = {key: document for key, document in changed.items() if isinstance(document, TenantDefinition)}
+        for part in (first, {key: document for key, document in changed.items() if key not in first}):
+            sent = await asyncio.gather(*(send(key, found) for key, found in part.items()), return_exceptions=True)
+            lost = [outcome for outcome in sent if isinstance(outcome, BaseException)]
+            if lost:
+                raise lost[0]
+
+
+def documents(keys: Iterable[str]) -> dict[str, Definition | None]:
+    """Build the documents of some keys from the records; None for what is no longer there."""
+    listed = sorted(keys)
+    if not listed:
+        return {}
+    revision = take(REVISIONS)
+    tenants = {tenant.key: tenant for tenant in Tenant.objects.filter(key__in={key.split(".")[0] for key in listed})}
+    return {key: _document(tenants.get(key.split(".")[0]), key, revision) for key in listed}
+
+
+def _document(tenant: Tenant | None, key: str, revision: int) -> Definition | None:
+    _, kind, place = key.split(".", 2)
+    if tenant is None:
+        return None
+    if kind == "tenant":
+        return _tenant(tenant, revision)
+    if kind == "connections":
+        return _connections(tenant, revision, UUID(place)).get(key)
+    page = int(place)
+    if kind == "tags":
+        return _tag_pages(tenant, revision, page).get(page)
+    return _alarm_pages(tenant, revision, page).get(page)
+
+
+def _all_documents() -> dict[str, Definition]:
+    revision = take(REVISIONS)
+    found: dict[str, Definition] = {}
+    for tenant in Tenant.objects.all():
+        key = tenant.key
+        found[definitions.tenant_key(key, tenant.number)] = _tenant(tenant, revision)
+        found |= _connections(tenant, revision)
+        for page, tags in _tag_pages(tenant, revision).items():
+            found[definitions.tag_page_key(key, page)] = tags
+        for page, alarms in _alarm_pages(tenant, revision).items():
+            found[definitions.alarm_page_key(key, page)] = alarms
+    return found
+
+
+def _tenant(tenant: Tenant, revision: int) -> TenantDefinition:
+    return TenantDefinition.model_validate(
+        {"key": tenant.key, "number": tenant.number, "revision": revision, "name": tenant.name, "zone": tenant.zone}
+    )
+
+
+def _connections(tenant: Tenant, revision: int, only: UUID | None = None) -> dict[str, Definition]:
+    rows = Connection.objects.of(tenant).select_related("tenant")
+    found: dict[str, Definition] = {}
+    for connection in rows.filter(pk=only) if only else rows:
+        try:
+            found[definitions.connection_key(tenant.key, connection.id)] = connection.definition(revision)
+        except MainspringError as error:
+            # One connection whose driver or key is missing must not keep all others from working.
+            log.error("publication.connection_left_out", connection=connection.name, reason=str(error))
+    return found
+
+
+def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, TagPage]:
+    rows = Tag.objects.of(tenant).order_by("ordinal")
+    if page is not None:
+        rows = rows.filter(ordinal__gte=page * PAGE, ordinal__lt=(page + 1) * PAGE)
+    pages: dict[int, list[Any]] = {}
+    for tag in rows.defer("search").iterator(chunk_size=PAGE):
+        pages.setdefault(tag.ordinal // PAGE, []).append(tag.definition())
+    return {
+        number: TagPage(revision=revision, tenant=tenant.key, page=number, tags=tuple(tags))
+        for number, tags in pages.items()
+    }
+
+
+def _alarm_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, AlarmPage]:
+    rows = AlarmDefinition.objects.of(tenant).select_related("tag").order_by("tag__ordinal", "condition")
+    if page is not None:
+        rows = rows.filter(tag__ordinal__gte=page * PAGE, tag__ordinal__lt=(page + 1) * PAGE)
+    pages: dict[int, list[Any]] = {}
+    for alarm in rows.defer("search", "tag__search").iterator(chunk_size=PAGE):
+        pages.setdefault(alarm.tag.ordinal // PAGE, []).append(alarm.definition())
+    return {
+        number: AlarmPage(revision=revision, tenant=tenant.key, page=number, alarms=tuple(alarms))
+        for number, alarms in pages.items()
+    }
+
+
+def _same(key: str, lying: bytes | None, wanted: Definition) -> bool:
+    """Tell whether a document on the bus says what the records say; its revision does not count."""
+    if lying is None:
+        return False
+    try:
+        found = definitions.parse(key, lying)
+    except ValueError:
+        return False
+    return found.model_copy(update={"revision": wanted.revision}) == wanted
+
+
+def _closing(work: Any) -> Any:
+    """Close the thread's database connection after the work: the thread belongs to a pool and lives on."""
+
+    def closed(*arguments: Any) -> Any:
+        try:
+            return work(*arguments)
+        finally:
+            connections.close_all()
+
+    return closed

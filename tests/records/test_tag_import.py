@@ -1,0 +1,92 @@
+"""Ten thousand tags at once, and every fault by its row."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from tests.records.plant import asset, author, modbus, tag
+
+from mainspring.records.audit import AuditEntry, first_broken
+from mainspring.records.outbox import outbox
+from mainspring.records.tag import Tag
+from mainspring.records.tag_import import import_tags
+from mainspring.records.tenant import Tenant
+
+
+def rows_of(count: int, where: str, connection_name: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"TI-{number:05}",
+            "asset": where,
+            "connection": connection_name,
+            "unit": "Cel",
+            "address": {"register": number % 60_000},
+        }
+        for number in range(count)
+    ]
+
+
+def test_ten_thousand_rows_in_few_statements(plant: Tenant) -> None:
+    asset(plant, "unit")
+    modbus(plant)
+    outbox.take()
+    began = time.perf_counter()
+    with CaptureQueriesContext(connection) as queries:
+        outcome = import_tags(author(plant), rows_of(10_000, "unit", "PLC 1"))
+    print(f"10,000 tags in {time.perf_counter() - began:.2f} s, {len(queries)} statements")
+    assert (outcome.created, outcome.updated, outcome.refused) == (10_000, 0, [])
+    assert len(queries) < 1000
+    assert Tag.objects.of(plant).count() == 10_000
+    assert AuditEntry.objects.of(plant).filter(object_kind="tag").count() == 10_000
+    assert first_broken(plant) is None
+    keys, _ = outbox.take()
+    assert len([key for key in keys if ".tags." in key]) in {10, 11}
+
+
+def test_known_tags_are_changed_and_keep_their_ordinal(plant: Tenant) -> None:
+    unit = asset(plant, "unit")
+    known = tag(plant, "TI-1", unit)
+    rows = [{"name": "TI-1", "asset": "unit", "high": 200}, {"id": str(known.id), "name": "TI-1b"}, {"name": "TI-2"}]
+    outcome = import_tags(author(plant), rows[:1])
+    assert (outcome.created, outcome.updated) == (0, 1)
+    import_tags(author(plant), rows[1:2])
+    again = Tag.objects.get(pk=known.pk)
+    assert (again.high, again.name, again.path, again.ordinal) == (200, "TI-1b", "unit/TI-1b", known.ordinal)
+    assert again.version == 3
+
+
+def test_each_bad_row_is_told_and_the_good_ones_are_stored(plant: Tenant) -> None:
+    unit = asset(plant, "unit")
+    modbus(plant)
+    tag(plant, "Taken", unit)
+    rows: list[dict[str, Any]] = [
+        {"name": "good", "asset": "unit"},
+        {"name": "bad unit", "asset": "unit", "unit": "parsec"},
+        {"name": "nowhere", "asset": "attic"},
+        {"name": "good", "asset": "unit"},
+        {"name": "far", "asset": "unit", "connection": "PLC 9"},
+        {"name": "register", "asset": "unit", "connection": "PLC 1", "address": {"register": -1}},
+        {"asset": "unit"},
+        {"id": "0190a000-0000-7000-8000-000000000000", "name": "ghost"},
+        {"name": 7, "asset": "unit", "colour": "blue"},
+    ]
+    dry = import_tags(author(plant), rows, dry_run=True)
+    assert Tag.objects.of(plant).count() == 1
+    outcome = import_tags(author(plant), rows)
+    assert [(fault.row, fault.field) for fault in outcome.refused] == [
+        (1, "unit"),
+        (2, "asset"),
+        (3, "name"),
+        (4, "connection"),
+        (5, "address.register"),
+        (6, "name"),
+        (7, "id"),
+        (8, "name"),
+        (8, "colour"),
+    ]
+    assert dry.refused == outcome.refused
+    assert outcome.created == 1
+    assert Tag.objects.of(plant).filter(name="good").count() == 1

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.records import ground
+from tests.records.plant import person, tenant
+
+from mainspring.records.rights import Role
+from mainspring.records.tenant import Tenant
+
+
+@pytest.fixture(autouse=True)
+def database() -> Iterator[None]:
+    ground.fresh_database()
+    yield
+    from django.db import connections
+
+    connections.close_all()
+
+
+@pytest.fixture
+def plant(database: None) -> Tenant:
+    return tenant()
+
+
+@pytest.fixture
+def signed_in(plant: Tenant) -> Callable[..., Any]:
+    """Return a client signed in with a role, of the plant or of another tenant."""
+    from django.test import Client
+
+    def sign_in(role: Role = Role.ADMINISTRATOR, of: Tenant | None = None) -> Client:
+        from mainspring.records.user import User
+
+        where = of or plant
+        user = User.objects.filter(tenant=where, username=role.value).first() or person(role, where)
+        client = Client()
+        client.force_login(user, backend="mainspring.records.sign_in.TenantBackend")
+        return client
+
+    return sign_in
