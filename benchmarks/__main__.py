@@ -1,0 +1,112 @@
+"""Runs each scenario in its own process and writes docs/benchmarks.md; `python -m benchmarks NAME` runs one."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "benchmarks.md"
+RESULTS = ROOT / "docs" / "benchmarks.jsonl"
+
+# name, what it shows, longest time in seconds
+SCENARIOS = (
+    ("pipeline", "Bus, engine and historian as separate processes: 500,000 tags with a limit each", 600),
+    ("idle", "All roles and the demo plant, left alone", 180),
+    ("history_store", "The embedded history store alone", 600),
+    ("engine", "The engine's arrays and compiled loops alone", 300),
+    ("gateway", "The gateway's path alone: report by exception, segment log, publishing", 300),
+    ("modbus", "Modbus TCP, next to pymodbus in the same run", 300),
+    ("opcua_subscribe", "OPC UA subscriptions", 300),
+    ("live_feed", "The live feed: 100 pages of 1,000 tags", 180),
+)
+
+Figure = dict[str, object]
+
+
+def main(names: list[str]) -> int:
+    """Run the scenarios named, or all, keep their figures and write the page; returns the number that failed."""
+    kept = _kept()
+    failed = 0
+    for name, _words, seconds_max in SCENARIOS:
+        if names and name not in names:
+            continue
+        print(f"== {name}", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{name}"]
+        try:
+            ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=seconds_max, check=True)
+        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+            print(f"   failed: {error}", flush=True)
+            failed += 1
+            continue
+        figures = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+        for figure in figures:
+            print(f"   {figure['figure']}: {shown(figure)}", flush=True)
+        kept[name] = figures
+    RESULTS.write_text("".join(json.dumps({"run": name, **figure}, ensure_ascii=False) + "\n"
+                               for name, figures in kept.items() for figure in figures), encoding="utf-8")  # fmt: skip
+    PAGE.write_text(page(kept), encoding="utf-8")
+    return failed
+
+
+def _kept() -> dict[str, list[Figure]]:
+    """Return the figures of earlier runs, so that one scenario can be run again alone."""
+    kept: dict[str, list[Figure]] = {}
+    if RESULTS.exists():
+        for line in RESULTS.read_text(encoding="utf-8").splitlines():
+            figure = json.loads(line)
+            kept.setdefault(figure.pop("run"), []).append(figure)
+    return kept
+
+
+def shown(figure: Figure) -> str:
+    """Write a figure with its unit."""
+    value = figure["value"]
+    if isinstance(value, int | float):
+        digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
+        return f"{digits} {figure['unit']}"
+    return f"{value} {figure['unit']}"
+
+
+def machine() -> str:
+    """Describe this machine in one sentence."""
+    name = platform.processor() or platform.machine()
+    cpu = Path("/proc/cpuinfo")
+    if cpu.exists():
+        name = next((line.split(":")[1].strip() for line in cpu.read_text().splitlines() if "model name" in line), name)
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{psutil.cpu_count()} cores ({name}), {memory:.0f} GiB memory, {platform.system()} {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def page(kept: dict[str, list[Figure]]) -> str:
+    """Write the whole page."""
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Machine: {machine()}. The load is made on the same",
+        "cores. `.venv/bin/python -m benchmarks NAME` runs one scenario and writes this page anew.",
+        "",
+    ]
+    notes = PAGE.with_name("benchmarks-notes.md")
+    for name, words, _seconds in SCENARIOS:
+        if not kept.get(name):
+            continue
+        lines += [f"## {name}", "", words + ".", "", "| figure | value | wanted |", "|---|---|---|"]
+        lines += [f"| {row['figure']} | {shown(row)} | {row.get('wanted', '')} |" for row in kept[name]]
+        lines.append("")
+    if notes.exists():
+        lines.append(notes.read_text(encoding="utf-8"))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(sys.argv[1:]) else 0)

@@ -1,0 +1,86 @@
+"""All roles and the demo plant, left alone for a while: memory, processor, and how fast it starts."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+
+from benchmarks.platform_under_test import Platform, cpu_seconds, free_ports
+
+SETTLE_S = 25
+WATCH_S = 40
+
+
+def tell(figure: str, value: float, unit: str, wanted: str = "") -> None:
+    print(json.dumps({"scenario": "idle", "figure": figure, "value": round(value, 2), "unit": unit, "wanted": wanted}))
+    sys.stdout.flush()
+
+
+def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
+    """Start the demo and return its process and the seconds until the page answers and values flow."""
+    began = time.monotonic()
+    command = [sys.executable, "-m", "mainspring", "demo", "--port", str(port), "--folder", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    while time.monotonic() - began < 90:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/site", timeout=1) as answer:
+                if answer.status == 200 and flowing(folder):
+                    return process, time.monotonic() - began
+        except OSError:
+            pass
+        time.sleep(0.1)
+    sys.exit("the demo did not start within 90 s")
+
+
+def flowing(folder: Path) -> bool:
+    """Tell whether both sources are live, as `mainspring status` sees it."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "mainspring", "--config", str(folder / "mainspring.toml"), "status"],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False,
+    )  # fmt: skip
+    found = re.search(r"(\d+) of (\d+) connections live", ran.stdout)
+    return found is not None and found[1] == found[2] == "2"
+
+
+def main() -> None:
+    """Run the scenario."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        port = free_ports(1)[0] // 10 * 10
+        process, first = start(folder, port)
+        stop(process)
+        process, second = start(folder, port)
+        tell("first start to live values", first, "s")
+        tell("second start to live values", second, "s", "at most 8")
+        time.sleep(SETTLE_S)
+        roles = Platform(folder, port, port + 1, process).roles()
+        before = cpu_seconds(roles)
+        time.sleep(WATCH_S)
+        used = {name: 100 * (now - before[name]) / WATCH_S for name, now in cpu_seconds(roles).items()}
+        memory = {name: psutil.Process(role.pid).memory_info().rss / 2**20 for name, role in roles.items()}
+        for role in roles:
+            tell(f"{role}: memory", memory[role], "MB")
+            tell(f"{role}: processor", used[role], "% of a core")
+        tell("all together: memory", sum(memory.values()), "MB", "at most 1,000")
+        tell("all together: processor", sum(used.values()), "% of a core", "at most 5")
+        began = time.monotonic()
+        stop(process)
+        tell("clean stop", time.monotonic() - began, "s", "at most 5")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+
+
+if __name__ == "__main__":
+    main()
