@@ -11,38 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mainspring import __version__, configuration
+from mainspring.arguments import DEMO_FOLDER, parser
 from mainspring.configuration import Configuration
 from mainspring.core import toml
 from mainspring.core.errors import MainspringError
-
-DEMO_FOLDER = Path(".mainspring/demo")
-
-
-def parser() -> argparse.ArgumentParser:
-    """Declare the commands and their options."""
-    top = argparse.ArgumentParser(prog="mainspring", description="Open industrial internet platform.")
-    top.add_argument("--version", action="version", version=f"mainspring {__version__}")
-    top.add_argument("--config", type=Path, metavar="FILE", help="settings file; default: mainspring.toml if it exists")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("up", help="start the platform and keep it running")
-    demo = commands.add_parser("demo", help="start the platform with the demo plant")
-    demo.add_argument("--port", type=int, help="port the pages listen on")
-    demo.add_argument("--folder", type=Path, help=f"data folder; default: {DEMO_FOLDER}")
-    demo.add_argument("--speed", type=float, default=1.0, help="replay so many times faster")
-    status = commands.add_parser("status", help="show roles, rates, lag and disk of a running platform")
-    status.add_argument("--json", action="store_true", help="for programs")
-    commands.add_parser("sample-config", help="print a settings file with every setting and its default")
-    commands.add_parser("reference", help="print the reference of settings, drivers and commands as Markdown")
-    reset = commands.add_parser("reset-password", help="give a person a new one-time password")
-    reset.add_argument("username")
-    commands.add_parser("verify-audit", help="check that the audit's chain of entries is unbroken")
-    role = commands.add_parser("role", help="run one role alone, for machines with several")
-    role.add_argument("name", choices=("historian", "engine", "gateway", "web", "demo"))
-    role.add_argument("--instance", default="main", help="which one, for roles that run in several copies")
-    role.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
-    prepare = commands.add_parser("prepare", help="create or migrate the records; `up` and `demo` do it by themselves")
-    prepare.add_argument("--demo", action="store_true", help="with the demo plant")
-    return top
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

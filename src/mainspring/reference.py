@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from mainspring.arguments import parser
 from mainspring.configuration import Configuration
 from mainspring.core import drivers, toml
 from mainspring.core.drivers import Browses, Settings, Subscribes, Writes
@@ -24,8 +25,6 @@ def reference() -> str:
 
 
 def _commands() -> str:
-    from mainspring.cli import parser
-
     lines = ["# Commands\n", "| command | does |", "|---|---|"]
     for action in parser()._actions:
         if isinstance(action, argparse._SubParsersAction):
