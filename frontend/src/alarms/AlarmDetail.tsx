@@ -1,0 +1,149 @@
+import { useState } from "react";
+import { useNavigate } from "react-router";
+import { Button, Drawer, Input } from "antd";
+import { api } from "../api";
+import { AlarmSign } from "../components/AlarmSign";
+import { Elapsed } from "../components/Elapsed";
+import { PageState } from "../components/PageState";
+import { useResource } from "../resource";
+import { useZone } from "../session";
+import type { Alarm, AlarmEvent, AlarmTransition } from "../types";
+import { useSay, useWords } from "../words";
+import { alarmWords } from "../words/alarms";
+import { valueAndLimit } from "./text";
+
+const WEEK_MS = 7 * 86_400_000;
+const AROUND_MS = 600_000;
+const EVENTS = 10;
+const COMMENT_MAX = 500;
+
+export const transitionWord = (transition: AlarmTransition) => (transition === "acknowledged" ? "acknowledgedEvent" : transition);
+
+function Events({ alarm }: { alarm: string }) {
+  const t = useWords(alarmWords);
+  const zone = useZone();
+  const events = useResource(
+    alarm,
+    (signal) => {
+      const end_ms = Date.now() + 60_000;
+      return api.get<{ items: AlarmEvent[] }>("/alarms/history", { start_ms: end_ms - WEEK_MS, end_ms, alarm, limit: EVENTS }, signal);
+    },
+    true,
+  );
+  return (
+    <PageState state={events} rows={4}>
+      {({ items }) =>
+        items.length === 0 ? (
+          <p className="ms-third">{t("noEvents")}</p>
+        ) : (
+          <ul className="ms-list">
+            {items.map((event) => (
+              <li key={event.id} className="ms-row ms-pad-small">
+                <span className="ms-num">{zone.full(event.time_ms)}</span>
+                <span className="ms-grow">
+                  {t(transitionWord(event.transition))}
+                  {event.by ? `, ${event.by}` : ""}
+                  {event.comment ? <span className="ms-third"> {event.comment}</span> : null}
+                </span>
+                <span className="ms-num ms-second">{valueAndLimit(event)}</span>
+              </li>
+            ))}
+          </ul>
+        )
+      }
+    </PageState>
+  );
+}
+
+interface AlarmDetailProps {
+  alarm: Alarm | undefined;
+  onClose: () => void;
+  onAcknowledge: ((alarms: readonly string[], comment?: string) => void) | null;
+}
+
+/** What one alarm means, what to do, and what happened before. */
+export function AlarmDetail({ alarm, onClose, onAcknowledge }: AlarmDetailProps) {
+  const t = useWords(alarmWords);
+  const say = useSay();
+  return (
+    <Drawer
+      open={alarm !== undefined}
+      onClose={onClose}
+      mask={false}
+      size={480}
+      destroyOnHidden
+      title={
+        alarm ? (
+          <span className="ms-row">
+            <AlarmSign priority={alarm.priority} state={alarm.state} />
+            <span className="ms-cut">{say(alarm.name)}</span>
+          </span>
+        ) : null
+      }
+    >
+      {alarm ? <Body key={alarm.alarm} alarm={alarm} onAcknowledge={onAcknowledge} /> : null}
+      <span className="ms-hidden">{t("alarm")}</span>
+    </Drawer>
+  );
+}
+
+function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDetailProps["onAcknowledge"] }) {
+  const t = useWords(alarmWords);
+  const say = useSay();
+  const zone = useZone();
+  const navigate = useNavigate();
+  const [comment, setComment] = useState("");
+  const open = alarm.state.endsWith("-unacknowledged");
+  const around = `/trend?tags=${alarm.tag}&start=${alarm.raised_ms - AROUND_MS}&end=${alarm.raised_ms + AROUND_MS}`;
+  return (
+    <div className="ms-stack">
+      <dl className="ms-facts">
+        <dt>{t("valueLimit")}</dt>
+        <dd className="ms-num">{valueAndLimit(alarm)}</dd>
+        <dt>{t("condition")}</dt>
+        <dd>{t(alarm.condition)}</dd>
+        <dt>{t("priority")}</dt>
+        <dd>{t(alarm.priority)}</dd>
+        <dt>{t("state")}</dt>
+        <dd>
+          {t(alarm.state)}
+          {alarm.acknowledged_by ? `, ${alarm.acknowledged_by}` : ""}
+        </dd>
+        <dt>{t("time")}</dt>
+        <dd className="ms-num">
+          {zone.full(alarm.raised_ms)} {zone.offsetText(alarm.raised_ms)} (<Elapsed sinceMs={alarm.raised_ms} />)
+        </dd>
+        <dt>{t("tag")}</dt>
+        <dd>
+          {alarm.tag_name}
+          <br />
+          <span className="ms-third">{alarm.path}</span>
+        </dd>
+        <dt>{t("consequence")}</dt>
+        <dd>{say(alarm.consequence) || <span className="ms-third">{t("notWritten")}</span>}</dd>
+        <dt>{t("response")}</dt>
+        <dd>{say(alarm.response) || <span className="ms-third">{t("notWritten")}</span>}</dd>
+        {alarm.comment ? (
+          <>
+            <dt>{t("comment")}</dt>
+            <dd>{alarm.comment}</dd>
+          </>
+        ) : null}
+      </dl>
+      <div className="ms-actions">
+        <Button onClick={() => void navigate(around)}>{t("trendAround")}</Button>
+        {alarm.asset ? <Button onClick={() => void navigate(`/plant/${alarm.asset}`)}>{t("toAsset")}</Button> : null}
+      </div>
+      {open && onAcknowledge ? (
+        <div className="ms-row">
+          <Input value={comment} maxLength={COMMENT_MAX} placeholder={t("comment")} aria-label={t("comment")} onChange={(event) => setComment(event.target.value)} />
+          <Button type="primary" onClick={() => onAcknowledge([alarm.alarm], comment)}>
+            {t("acknowledge")}
+          </Button>
+        </div>
+      ) : null}
+      <h3>{t("lastTimes")}</h3>
+      <Events alarm={alarm.alarm} />
+    </div>
+  );
+}

@@ -1,0 +1,15 @@
+import { formatNumber } from "../format/number";
+import type { Alarm, AlarmEvent } from "../types";
+
+/** `2.914 / 2.900 MPa`; a silent tag has neither. */
+export function valueAndLimit(alarm: Pick<Alarm | AlarmEvent, "value" | "limit" | "unit" | "condition">): string {
+  if (alarm.condition === "stale") return alarm.limit > 0 ? `> ${formatNumber(alarm.limit)} s` : "-";
+  const value = alarm.value === null ? "-" : formatNumber(alarm.value);
+  return `${value} / ${formatNumber(alarm.limit)} ${alarm.unit}`.trim();
+}
+
+/** The place of a tag without its own name. */
+export function placeOfPath(path: string): string {
+  const parts = path.split("/");
+  return parts.slice(Math.max(0, parts.length - 3), -1).join(" / ");
+}

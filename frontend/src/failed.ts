@@ -1,0 +1,17 @@
+import { useCallback } from "react";
+import { App } from "antd";
+import { ApiError } from "./api";
+import { useSay } from "./words";
+
+/** Tell that something asked for did not happen, in the server's words. */
+export function useFailed(): (error: unknown) => void {
+  const say = useSay();
+  const { notification } = App.useApp();
+  return useCallback(
+    (error) => {
+      const text = error instanceof ApiError ? say(error.text) : String(error);
+      notification.error({ title: text, duration: 0, placement: "bottomRight" });
+    },
+    [say, notification],
+  );
+}
