@@ -1,13 +1,14 @@
-/** The plant's time zone as integer arithmetic: `Intl` is asked a few times, never per tick or per row. */
+/** Wall-clock arithmetic for ranges and axes: the zone is asked for its offset a few times, never per tick or per row. */
 
 export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
+/** The part of the plant's zone that is needed here. */
 export interface Zone {
   /** Milliseconds to add to UTC to get the wall clock. */
-  offsetAt(utc_ms: number): number;
+  offsetMs(utc_ms: number): number;
 }
 
 export interface Stretch {
@@ -16,84 +17,22 @@ export interface Stretch {
   offset_ms: number;
 }
 
-/** A zone that never changes its offset. */
-export function fixedZone(offset_min: number): Zone {
-  return { offsetAt: () => offset_min * MINUTE };
-}
-
 // No zone changes twice within this window, so equal offsets at both ends mean no change inside.
 const WINDOW = 10 * DAY;
-const WINDOWS_MAX = 4_000;
-
-/** The zone by its IANA name; an unknown name falls back to the offset the server told. */
-export function zoneOf(name: string, fallback_min: number): Zone {
-  let format: Intl.DateTimeFormat;
-  try {
-    format = new Intl.DateTimeFormat("en-US", {
-      timeZone: name,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
-  } catch {
-    return fixedZone(fallback_min);
-  }
-  const ask = (utc_ms: number): number => {
-    const whole = Math.floor(utc_ms / SECOND) * SECOND;
-    const part: Record<string, number> = {};
-    for (const { type, value } of format.formatToParts(whole)) part[type] = Number(value);
-    const wall = Date.UTC(
-      part.year ?? 1970,
-      (part.month ?? 1) - 1,
-      part.day ?? 1,
-      part.hour ?? 0,
-      part.minute ?? 0,
-      part.second ?? 0,
-    );
-    return wall - whole;
-  };
-  const windows = new Map<number, { change_ms: number; before: number; after: number }>();
-  const offsetAt = (utc_ms: number): number => {
-    const index = Math.floor(utc_ms / WINDOW);
-    let window = windows.get(index);
-    if (window === undefined) {
-      let low = index * WINDOW;
-      let high = low + WINDOW;
-      const before = ask(low);
-      const after = ask(high);
-      if (before !== after) {
-        while (high - low > SECOND) {
-          const middle = Math.floor((low + high) / 2 / SECOND) * SECOND;
-          if (ask(middle) === before) low = middle;
-          else high = middle;
-        }
-      }
-      window = { change_ms: high, before, after };
-      if (windows.size >= WINDOWS_MAX) windows.clear();
-      windows.set(index, window);
-    }
-    return utc_ms < window.change_ms ? window.before : window.after;
-  };
-  return { offsetAt };
-}
 
 /** The wall clock of an instant, as milliseconds that read like UTC. */
 export function toWall(utc_ms: number, zone: Zone): number {
-  return utc_ms + zone.offsetAt(utc_ms);
+  return utc_ms + zone.offsetMs(utc_ms);
 }
 
 /** The instant of a wall clock; of a repeated hour the first, a skipped hour moves forward. */
 export function fromWall(wall_ms: number, zone: Zone): number {
-  const before = zone.offsetAt(wall_ms - DAY);
-  const after = zone.offsetAt(wall_ms + DAY);
+  const before = zone.offsetMs(wall_ms - DAY);
+  const after = zone.offsetMs(wall_ms + DAY);
   const early = wall_ms - before;
-  if (zone.offsetAt(early) === before) return early;
+  if (zone.offsetMs(early) === before) return early;
   const late = wall_ms - after;
-  return zone.offsetAt(late) === after ? late : early;
+  return zone.offsetMs(late) === after ? late : early;
 }
 
 /** Cut a range where the offset changes. */
@@ -101,20 +40,20 @@ export function stretches(start_ms: number, end_ms: number, zone: Zone): Stretch
   const found: Stretch[] = [];
   let from = start_ms;
   while (from < end_ms) {
-    const offset_ms = zone.offsetAt(from);
+    const offset_ms = zone.offsetMs(from);
     let same = from;
     let other = Math.min(from + WINDOW, end_ms);
-    while (other < end_ms && zone.offsetAt(other) === offset_ms) {
+    while (other < end_ms && zone.offsetMs(other) === offset_ms) {
       same = other;
       other = Math.min(other + WINDOW, end_ms);
     }
-    if (zone.offsetAt(other) === offset_ms) {
+    if (zone.offsetMs(other) === offset_ms) {
       found.push({ start_ms: from, end_ms, offset_ms });
       break;
     }
     while (other - same > 1) {
       const middle = Math.floor((same + other) / 2);
-      if (zone.offsetAt(middle) === offset_ms) same = middle;
+      if (zone.offsetMs(middle) === offset_ms) same = middle;
       else other = middle;
     }
     found.push({ start_ms: from, end_ms: other, offset_ms });
@@ -155,8 +94,8 @@ export function spanText(start_ms: number, end_ms: number, now_ms: number, zone:
   const year = dateText(toWall(now_ms, zone)).slice(0, 4);
   const sameYear = dateText(start).startsWith(year) && dateText(end).startsWith(year);
   const day = (wall: number): string => (sameYear ? dateText(wall).slice(5) : dateText(wall));
-  const first = zone.offsetAt(start_ms);
-  const last = zone.offsetAt(end_ms);
+  const first = zone.offsetMs(start_ms);
+  const last = zone.offsetMs(end_ms);
   const from = `${day(start)} ${clockText(start, precision)}${first === last ? "" : ` ${offsetText(first)}`}`;
   const until = dateText(start) === dateText(end) ? clockText(end, precision) : `${day(end)} ${clockText(end, precision)}`;
   return `${from} - ${until} ${offsetText(last)}`;
