@@ -12,6 +12,7 @@ import structlog
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
 from mainspring.configuration import Configuration
+from mainspring.core.errors import MainspringError
 from mainspring.core.logs import configure_logs
 
 log = structlog.get_logger(__name__)
@@ -123,7 +124,7 @@ ROLES: Final[dict[str, Run]] = {
 
 
 def run_role(name: str, instance: str, configuration: Configuration) -> None:
-    """Be one role until SIGTERM or SIGINT; raises what stops the start."""
+    """Be one role until SIGTERM or SIGINT; what ends it otherwise is logged, and raised."""
     file = configuration.logs_folder / f"{name}-{instance}.log"
     configure_logs(configuration.log.level, file, configuration.log.file_bytes_max, configuration.log.files_max)
 
@@ -136,4 +137,11 @@ def run_role(name: str, instance: str, configuration: Configuration) -> None:
         await ROLES[name](configuration, instance, stop)
         log.info("role.stopped", role=name, instance=instance)
 
-    asyncio.run(until_stopped())
+    try:
+        asyncio.run(until_stopped())
+    except MainspringError as error:
+        log.error("role.stopped_by_error", role=name, instance=instance, reason=str(error))
+        raise
+    except Exception:
+        log.exception("role.failed", role=name, instance=instance)
+        raise

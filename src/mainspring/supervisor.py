@@ -182,10 +182,13 @@ class Supervisor:
     async def _keep(self, role: Role) -> None:
         """Start a role and start it again with back-off whenever it ends."""
         while True:
-            role.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "mainspring", *self.config_arguments, *role.arguments,
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+            # What a role says before its log is open, or while it dies, would be lost otherwise.
+            with (self.configuration.logs_folder / f"{role.name}-{role.instance}.err").open("wb") as last_words:
+                role.process = await asyncio.create_subprocess_exec(
+                    sys.executable, "-m", "mainspring", *self.config_arguments, *role.arguments,
+                    stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=last_words,
+                    start_new_session=True,
+                )  # fmt: skip
             role.starts += 1
             role.started_ms = time.time_ns() // 1_000_000
             began = time.monotonic()
