@@ -191,8 +191,8 @@ def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[i
     if page is not None:
         rows = rows.filter(ordinal__gte=page * PAGE, ordinal__lt=(page + 1) * PAGE)
     pages: dict[int, list[Any]] = {}
-    for tag in rows.defer("search").iterator(chunk_size=PAGE):
-        pages.setdefault(tag.ordinal // PAGE, []).append(tag.definition())
+    for tag in Tag.definitions(rows):
+        pages.setdefault(tag.ordinal // PAGE, []).append(tag)
     return {
         number: TagPage(revision=revision, tenant=tenant.key, page=number, tags=tuple(tags))
         for number, tags in pages.items()
@@ -202,7 +202,7 @@ def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[i
 def _alarm_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, AlarmPage]:
     rows = AlarmDefinition.objects.of(tenant).select_related("tag").order_by("tag__ordinal", "condition")
     if page is not None:
-        rows = rows.filter(tag__ordinal__gte=page * PAGE, tag__ordinal__lt=(page + 1) * PAGE)
+        rows = rows.filter(tag__tenant=tenant, tag__ordinal__gte=page * PAGE, tag__ordinal__lt=(page + 1) * PAGE)
     pages: dict[int, list[Any]] = {}
     for alarm in rows.defer("search", "tag__search").iterator(chunk_size=PAGE):
         pages.setdefault(alarm.tag.ordinal // PAGE, []).append(alarm.definition())

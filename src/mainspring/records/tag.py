@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID
 
@@ -134,6 +135,7 @@ class Tag(Record):
             models.CheckConstraint(condition=Q(scan_ms__gte=10, dead_band__gte=0), name="tag_scan"),
         ]
         indexes: ClassVar = [
+            models.Index(fields=["tenant", "ordinal"], name="tag_page"),
             models.Index(fields=["tenant", "asset", "name"], name="tag_asset"),
             models.Index(fields=["tenant", "connection"], name="tag_connection"),
             models.Index(fields=["tenant", "search"], name="tag_search"),
@@ -166,14 +168,18 @@ class Tag(Record):
         self.path = f"{asset.path}/{draft.name}"
         self.search = searchable(self.path, self.description)
 
-    def definition(self) -> TagDefinition:
-        """Return what is published."""
-        shared = {name: getattr(self, name) for name in TagDefinition.model_fields if hasattr(self, name)}
-        return TagDefinition.model_validate(shared | {"kind": self.sample_kind, "connection": self.connection_id})
+    @staticmethod
+    def definitions(rows: models.QuerySet[Tag]) -> Iterator[TagDefinition]:
+        """Yield what is published of some tags, without a record for each."""
+        columns = {_COLUMNS.get(name, name): name for name in TagDefinition.model_fields}
+        for row in rows.values(*columns).iterator(chunk_size=1000):
+            yield TagDefinition.model_validate({columns[column]: found for column, found in row.items()})
 
 
 _SAME: Final = tuple(name for name in TagFields.model_fields if name not in {"asset", "kind", "connection"})
 """Fields that a draft, a record and the API name alike and keep alike."""
+_COLUMNS: Final = {"kind": "sample_kind", "connection": "connection_id"}
+"""Fields of the published definition that the table names otherwise."""
 
 
 def find(tenant: Tenant, id: UUID) -> Tag:
