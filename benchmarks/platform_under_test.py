@@ -123,7 +123,7 @@ def put_plant(file: Path, tags: int, limit: float) -> str:
     from mainspring import configuration
     from mainspring.first_start import prepare
 
-    prepare(configuration.load(file), demo=False)
+    prepare(configuration.load(file))
     from django.db import transaction
 
     from mainspring.records import credential

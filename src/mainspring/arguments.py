@@ -31,7 +31,5 @@ def parser() -> argparse.ArgumentParser:
     role = commands.add_parser("role", help="run one role alone, for machines with several")
     role.add_argument("name", choices=("historian", "engine", "gateway", "web", "demo"))
     role.add_argument("--instance", default="main", help="which one, for roles that run in several copies")
-    role.add_argument("--demo", action="store_true", help=argparse.SUPPRESS)
-    prepare = commands.add_parser("prepare", help="create or migrate the records; `up` and `demo` do it by themselves")
-    prepare.add_argument("--demo", action="store_true", help="with the demo plant")
+    commands.add_parser("prepare", help="create or migrate the records; `up` and `demo` do it by themselves")
     return top

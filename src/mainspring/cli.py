@@ -44,10 +44,10 @@ def run(options: argparse.Namespace) -> None:
     config_arguments = ["--config", str(options.config)] if options.config else []
     match options.command:
         case "up":
-            supervise(settings, config_arguments, demo=False)
+            supervise(settings, config_arguments)
         case "demo":
             demo_settings, file = _demo_configuration(options, settings)
-            supervise(demo_settings, ["--config", str(file)], demo=True)
+            supervise(demo_settings, ["--config", str(file)])
         case "role":
             from mainspring.roles import run_role
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
         case "prepare":
             from mainspring.first_start import prepare
 
-            print(json.dumps(prepare(settings, demo=options.demo)))
+            print(json.dumps(prepare(settings)))
         case "reset-password":
             from mainspring.first_start import reset_password
 
@@ -104,6 +104,7 @@ port = {bus}
 port = {web}
 
 [demo]
+enabled = true
 opcua_port = {opcua}
 modbus_port = {modbus}
 speed = {options.speed}
@@ -113,7 +114,7 @@ speed = {options.speed}
     return configuration.load(file), file
 
 
-def supervise(settings: Configuration, config_arguments: list[str], *, demo: bool) -> None:
+def supervise(settings: Configuration, config_arguments: list[str]) -> None:
     """Prepare the records, start every role of this machine and keep them until stopped."""
     from mainspring.bus.server import check_port
     from mainspring.core.logs import configure_logs
@@ -123,13 +124,13 @@ def supervise(settings: Configuration, config_arguments: list[str], *, demo: boo
     configure_logs(settings.log.level, settings.logs_folder / "supervisor.log", settings.log.file_bytes_max)
     check_port(settings.web.host, settings.web.port, "web")
     # A process of its own: what preparing needs in memory is given back before the roles start.
-    command = [sys.executable, "-m", "mainspring", *config_arguments, "prepare", *(["--demo"] if demo else [])]
+    command = [sys.executable, "-m", "mainspring", *config_arguments, "prepare"]
     prepared = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     if prepared.returncode:
         sys.exit(prepared.returncode)
     first = json.loads(prepared.stdout)
     scheme = "https" if settings.web.tls_certificate else "http"
-    supervisor = Supervisor(settings, config_arguments, demo=demo)
+    supervisor = Supervisor(settings, config_arguments)
     print(f"Mainspring {__version__}  {scheme}://{settings.web.host}:{settings.web.port}/  (Ctrl C stops it)")
     if first.get("password"):
         print(f"Sign in as {first['username']} with the password {first['password']}  (shown this once)")

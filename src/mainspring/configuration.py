@@ -103,8 +103,9 @@ class LogSection(Section):
 
 
 class DemoSection(Section):
-    """The demo plant's simulators; used by `mainspring demo` alone."""
+    """The demo plant's simulators; `mainspring demo` writes a settings file of its own that switches them on."""
 
+    enabled: bool = Field(default=False, description="put the demo plant into the records and run its simulators")
     opcua_port: int = Field(default=48460, ge=1, le=65535, description="loopback port of the simulated process")
     modbus_port: int = Field(default=5026, ge=1, le=65535, description="loopback port of the simulated chiller")
     speed: float = Field(default=1.0, gt=0, le=20, description="how many times faster recordings are replayed")

@@ -13,7 +13,7 @@ from mainspring.configuration import Configuration
 from mainspring.web.configure import WebSettings, configure
 
 
-def web_settings(configuration: Configuration, *, demo: bool = False) -> WebSettings:
+def web_settings(configuration: Configuration) -> WebSettings:
     """Make the settings of the web role from the settings file and the environment."""
     folder = configuration.data_folder.resolve()
     section = configuration.web
@@ -25,7 +25,7 @@ def web_settings(configuration: Configuration, *, demo: bool = False) -> WebSett
         data_folder=folder,
         allowed_hosts=section.allowed_hosts,
         https=section.https or section.tls_certificate is not None,
-        demo=demo,
+        demo=configuration.demo.enabled,
         tenant=configuration.plant.tenant,
         zone=configuration.plant.zone,
         product_version=__version__,
@@ -33,9 +33,10 @@ def web_settings(configuration: Configuration, *, demo: bool = False) -> WebSett
     )
 
 
-def prepare(configuration: Configuration, *, demo: bool) -> dict[str, Any]:
+def prepare(configuration: Configuration) -> dict[str, Any]:
     """Create or migrate the records; returns `username` and `password` when an administrator was made."""
-    configure(web_settings(configuration, demo=demo))
+    configure(web_settings(configuration))
+    demo = configuration.demo.enabled
     from mainspring.records.first_start import ADMINISTRATOR, ensure_first_start
 
     plant = configuration.plant

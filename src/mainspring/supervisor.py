@@ -86,11 +86,11 @@ def hold_folder(folder: Path) -> IO[str]:
     return held
 
 
-def roles_of(configuration: Configuration, *, demo: bool) -> list[Role]:
+def roles_of(configuration: Configuration) -> list[Role]:
     """Return the roles that run on this machine, in the order they are started."""
     names = [("historian", "main"), ("engine", "main"), ("web", "main")]
     names += [("gateway", name) for name in configuration.gateways]
-    if demo:
+    if configuration.demo.enabled:
         names.append(("demo", "main"))
     return [Role(name, instance, ("role", name, "--instance", instance)) for name, instance in names]
 
@@ -109,7 +109,6 @@ class Supervisor:
 
     configuration: Configuration
     config_arguments: Sequence[str]
-    demo: bool = False
     say: Callable[[str], None] = print
     roles: list[Role] = field(default_factory=list)
     bus: Bus | None = None
@@ -129,7 +128,7 @@ class Supervisor:
                 await self._start_bus()
                 tasks.append(asyncio.create_task(self._keep_bus()))
             await self._prepare_bus()
-            self.roles = roles_of(self.configuration, demo=self.demo)
+            self.roles = roles_of(self.configuration)
             tasks += [asyncio.create_task(self._keep(role)) for role in self.roles]
             tasks.append(asyncio.create_task(self._report()))
             await self._stop.wait()

@@ -23,6 +23,12 @@ ROUTERS: Final = (
     "audit",
     "search",
     "reference",
+    "alarms",
+    "live",
+    "history",
+    "gateway",
+    "health",
+    "overview",
 )
 """Modules of this package that hold a `router`; every path is written in full beside its function."""
 
