@@ -297,6 +297,7 @@ async def test_a_disk_full_amid_an_insert_loses_and_doubles_nothing(plant: Plant
     """Without a mark the disk fills to the last byte while inserts fail half-way; later all is there once."""
     noise = np.random.default_rng(3)
     async with at_work(plant, folder=small_disk) as store:
+        (small_disk / "ballast").write_bytes(bytes(20 * 1024**2))
         sent = 0
         for _ in range(60):
             batch = numbered(np.full(40_000, 1), sent)

@@ -115,6 +115,7 @@ class Historian:
         # One thread writes: appends of the three streams never overlap.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-write")
         self._journal = Journal(settings.folder)
+        self._readers: dict[str, Reader] = {}
         self._positions: dict[str, Position] = {}
         self._last_on: dict[str, dict[str, int]] = {stream: {} for stream in subjects.STREAMS}
         self._stored_at: dict[str, deque[tuple[float, int]]] = {stream: deque() for stream in subjects.STREAMS}
@@ -131,6 +132,7 @@ class Historian:
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the streams and answer until `stop` is set; a failure that is not survived is raised."""
         await self._bus.watch_definitions(self._owners.changed)
+        self._bus.on_reconnected(self._renew)
         await self._bus.serve(
             "ms.*.history.*", self._answers.answer, queue="history", concurrent_max=self._settings.queries_max
         )
@@ -152,7 +154,7 @@ class Historian:
 
     async def _follow(self, stream: str) -> None:
         while True:
-            reader = Reader(self._bus, stream)
+            reader = self._readers[stream] = Reader(self._bus, stream)
             try:
                 position = self._resume(stream, await reader.incarnation())
                 if position.intent is not None:
@@ -166,6 +168,10 @@ class Historian:
                 continue
             finally:
                 await reader.close()
+
+    async def _renew(self) -> None:
+        for reader in self._readers.values():
+            await reader.renew()
 
     def _resume(self, stream: str, incarnation: str) -> Position:
         """Return the position in the stream as it is now; a stream made anew begins at nothing."""

@@ -82,6 +82,10 @@ class Reader:
                 return message
         return None
 
+    async def renew(self) -> None:
+        """Make the consumer anew soon: contact was lost and has returned, and it may not have outlived that."""
+        self._heard_s = -SILENCE_S
+
     async def close(self) -> None:
         """Leave the stream; the server forgets the consumer by itself."""
         subscription, self._subscription = self._subscription, None
