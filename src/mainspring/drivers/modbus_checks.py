@@ -8,12 +8,15 @@ from typing import Final, NamedTuple
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import Check, DriverTag, Traffic
-from mainspring.core.errors import DecodeError, NotConnected
+from mainspring.core.errors import DecodeError, NotConnected, Rejected
 from mainspring.core.samples import SampleKind
 from mainspring.core.text import Text
 from mainspring.drivers.modbus_address import ModbusAddress
 from mainspring.drivers.modbus_frames import (
     IDENTIFY,
+    ILLEGAL_ADDRESS,
+    ILLEGAL_FUNCTION,
+    ILLEGAL_VALUE,
     UNREACHABLE,
     Table,
     exception,
@@ -130,24 +133,29 @@ class _Caller:
         return (await link.exchange(unit, [query]))[0]
 
     async def meet(self, unit: int) -> _Met | None:
-        """Ask a unit for its name, then for anything; None when it keeps silent. Raises DecodeError for a foreigner."""
-        foreign: DecodeError | None = None
+        """Ask a unit for its name, then for a register; None when it keeps silent, DecodeError from a foreigner.
+
+        The name alone proves nothing: gateways answer for units that are not there.
+        """
+        words, silent, foreign = _NAMELESS, _NOBODY, None
         for query in (IDENTIFY, read_query(Table.HOLDING, 0, 1)):
             try:
                 pdu = await self.ask(unit, query)
                 code = refusal(pdu, query[0])
-                if code in UNREACHABLE:
-                    return _Met(False, exception(code).text)
-                named = identity(pdu) if not code and query is IDENTIFY else ""
-            except NotConnected:
-                continue
+                if query is IDENTIFY and not code:
+                    words = _NAMED.format(identity=identity(pdu))
+            except NotConnected as error:
+                silent = error.text
             except DecodeError as error:
                 foreign = error
-                continue
-            return _Met(True, _NAMED.format(identity=named) if named else _NAMELESS)
+            else:
+                if code in UNREACHABLE:
+                    return _Met(False, exception(code).text)
+                if query is not IDENTIFY:
+                    return _Met(True, words)
         if foreign is not None:
             raise foreign
-        return None
+        return None if words is _NAMELESS else _Met(False, silent)
 
     def close(self) -> None:
         if self._link is not None:
@@ -189,26 +197,32 @@ async def _protocol(caller: _Caller, unit: int, clock: _Clock) -> list[Check]:
 async def _example(caller: _Caller, unit: int, tag: DriverTag, clock: _Clock) -> Check:
     """Read one tag alone."""
     name = _READS.format(address=tag.address)
+    try:
+        words, good = await _value(caller, unit, tag)
+    except (NotConnected, DecodeError, Rejected) as error:
+        words, good = error.text, False
+    return Check(name, good, words, clock.lap())
+
+
+async def _value(caller: _Caller, unit: int, tag: DriverTag) -> tuple[Text, bool]:
     plan = Plan([tag], Limits())
     for group in plan.groups:
-        try:
-            pdu = await caller.ask(unit, group.query)
-            code = refusal(pdu, group.query[0])
-            if code:
-                return Check(name, False, exception(code).text, clock.lap())
-            plan.store(group, pdu)
-        except (NotConnected, DecodeError) as error:
-            return Check(name, False, error.text, clock.lap())
+        pdu = await caller.ask(unit, group.query)
+        code = refusal(pdu, group.query[0])
+        if code:
+            raise Rejected(exception(code).text)
+        plan.store(group, pdu)
     (batch,), faults = plan.batches(0, {})
-    detail = faults.get(tag.ordinal) or _VALUE.format(address=tag.address, value=batch.value[0])
-    return Check(name, q.is_good(int(batch.quality[0])), detail, clock.lap())
+    words = faults.get(tag.ordinal) or _VALUE.format(address=tag.address, value=batch.value[0])
+    return words, q.is_good(int(batch.quality[0]))
 
 
 async def _anything(caller: _Caller, unit: int, clock: _Clock) -> Check:
-    """Read register 0 of any table; a device that has none is as good."""
+    """Read register 0 of any table; a device that has none of them is as good."""
+    absent = {exception(code).text for code in (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE)}
     for table in (Table.HOLDING, Table.INPUT, Table.COIL, Table.DISCRETE):
         address = ModbusAddress.model_validate({"table": table, "register": 0})
         check = await _example(caller, unit, DriverTag(0, SampleKind.INTEGER, address), clock)
-        if check.ok:
-            return Check(_READS_ANY, True, check.detail, check.elapsed_ms)
+        if check.detail not in absent:
+            return Check(_READS_ANY, check.ok, check.detail, check.elapsed_ms)
     return Check(_READS_ANY, True, _NO_REGISTER, clock.lap())

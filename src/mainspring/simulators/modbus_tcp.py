@@ -102,6 +102,7 @@ class ModbusTcpSimulator:
             transport.abort()
         if server is not None:
             await server.wait_closed()
+            await asyncio.sleep(0)  # aborted connections close their sockets in the next round
 
     async def cut(self) -> None:
         """Break contact: connections are reset and new ones refused."""
