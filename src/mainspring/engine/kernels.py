@@ -90,6 +90,8 @@ _tags = from_dtype(TAG)[::1]
 _alarms = from_dtype(ALARM)[::1]
 _events = from_dtype(EVENT)[::1]
 _rows = types.int64[::1]
+_two: Any = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
+_three: Any = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
 
 
 def _incoming(kind: Any) -> Any:
@@ -98,14 +100,14 @@ def _incoming(kind: Any) -> Any:
 
 
 @njit(cache=True, boundscheck=True, inline="always")
-def _usable(quality: int, number: float, column: int) -> bool:
+def _usable(quality: int, number: float, column: int) -> Any:
     """Tell whether a limit can be judged: good or uncertain, and a number."""
     main = quality & 0xC0
     return (main == 0xC0 or main == 0x40) and (column == TEXT or number == number)  # noqa: PLR0124, PLR1714 - NaN
 
 
 @njit(cache=True, boundscheck=True, inline="always")
-def _beyond(alarm: Any, active: bool, number: float) -> bool:
+def _beyond(alarm: Any, active: bool, number: float) -> Any:
     """Tell whether a number lies beyond the limit; an active alarm holds on through its dead-band."""
     band = alarm.dead_band if active else 0.0
     if alarm.condition <= H:
@@ -196,7 +198,7 @@ def _judge(
 
 
 @njit(
-    types.UniTuple(types.int64, 2)(
+    _two(
         _tags, _alarms, types.uint8[::1], _incoming(types.uint32), _incoming(types.int64), _incoming(types.float64),
         _incoming(types.int64), _incoming(types.uint8), _incoming(types.uint8), types.int64, types.int64, types.int64,
         types.int64, types.int64, types.int64, _events, types.uint8[::1], types.int64[::1],
@@ -270,9 +272,7 @@ def update(
 
 
 @njit(
-    types.UniTuple(types.int64, 3)(
-        _tags, _alarms, types.uint8[::1], _rows, types.int64, types.boolean, types.int64, _events
-    ),
+    _three(_tags, _alarms, types.uint8[::1], _rows, types.int64, types.boolean, types.int64, _events),
     cache=True,
     boundscheck=True,
 )

@@ -1,0 +1,319 @@
+"""The table of alarms and their life cycle (ISA-18.2); one row for each definition."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from mainspring.core.alarms import Acknowledge, ActiveAlarm, AlarmEvent, AlarmState, Transition
+from mainspring.core.definitions import AlarmDefinition, Condition, Priority
+from mainspring.core.text import Text
+from mainspring.engine import kernels
+from mainspring.engine.current import GROWTH, CurrentValues
+
+Rows = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+
+CONDITIONS: Final = (Condition.HH, Condition.H, Condition.L, Condition.LL, Condition.STALE)
+PRIORITIES: Final = tuple(Priority)
+TRANSITIONS: Final = (Transition.RAISED, Transition.CLEARED, Transition.ACKNOWLEDGED, Transition.REMOVED)
+STATES: Final = (
+    AlarmState.NORMAL,
+    AlarmState.ACTIVE_ACKNOWLEDGED,
+    AlarmState.CLEARED_UNACKNOWLEDGED,
+    AlarmState.ACTIVE_UNACKNOWLEDGED,
+)
+STATE_BITS: Final = kernels.ACTIVE | kernels.UNACKNOWLEDGED
+_STATIC: Final = ("limit", "dead_band", "on_ms", "off_ms", "priority")
+_LOW: Final = 0xFFFF_FFFF_FFFF_FFFF
+_ID: Final = np.dtype([("high", "<i8"), ("low", "<i8"), ("transition", "<i8"), ("cause", "<i8"), ("time", "<i8")])
+
+_UNKNOWN: Final = Text(
+    "This alarm is normal or does not exist any more; there is nothing to acknowledge.",
+    "该报警已恢复正常或已不存在，无需确认。",
+)
+_ALREADY: Final = Text(
+    "This alarm was acknowledged already by {by}.",
+    "该报警已由 {by} 确认。",
+)
+
+
+def id_parts(identity: UUID) -> tuple[int, int]:
+    """Return the upper and lower 64 bits of an id."""
+    return identity.int >> 64, identity.int & _LOW
+
+
+def identity_of(record: Any) -> UUID:
+    """Return the id of an alarm from a row or an event."""
+    return UUID(int=int(record["id_high"]) << 64 | int(record["id_low"]))
+
+
+def event_ids(events: Records) -> list[str]:
+    """Return each event's id: a hash of alarm, transition, cause and time, the same in every replay."""
+    parts = np.empty(len(events), _ID)
+    parts["high"], parts["low"] = events["id_high"].view(np.int64), events["id_low"].view(np.int64)
+    for name in ("transition", "cause", "time"):
+        parts[name] = events[name]
+    packed = parts.tobytes()
+    size = _ID.itemsize
+    return [
+        hashlib.blake2b(packed[start : start + size], digest_size=16).hexdigest()
+        for start in range(0, len(packed), size)
+    ]
+
+
+def event_of(record: Any, identity: str, by: str, comment: str) -> AlarmEvent:
+    """Return the travelling form of one transition."""
+    value = float(record["value"])
+    return AlarmEvent(
+        id=identity,
+        alarm=identity_of(record),
+        tag=int(record["tag"]),
+        condition=CONDITIONS[record["condition"]],
+        priority=PRIORITIES[record["priority"]],
+        transition=TRANSITIONS[record["transition"]],
+        state=STATES[record["state"]],
+        time_ms=int(record["time"]),
+        raised_ms=int(record["raised"]),
+        value=value if math.isfinite(value) else None,
+        limit=float(record["limit"]),
+        by=by,
+        comment=comment,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A copy of some rows, out of reach of what happens meanwhile."""
+
+    records: Records
+    flags: npt.NDArray[np.uint8]
+    acknowledged: list[tuple[str, str]]
+
+    def alarms(self, start: int, stop: int) -> list[ActiveAlarm]:
+        """Return a slice of the list in its travelling form."""
+        rows = zip(
+            self.records[start:stop], self.flags[start:stop].tolist(), self.acknowledged[start:stop], strict=True
+        )
+        return [
+            ActiveAlarm(
+                alarm=identity_of(record),
+                tag=int(record["tag"]),
+                condition=CONDITIONS[record["condition"]],
+                priority=PRIORITIES[record["priority"]],
+                state=STATES[flags & STATE_BITS],
+                raised_ms=int(record["raised"]),
+                changed_ms=int(record["changed"]),
+                value=float(record["value"]) if math.isfinite(record["value"]) else None,
+                limit=float(record["limit"]),
+                acknowledged_by=by,
+                comment=comment,
+            )
+            for record, flags, (by, comment) in rows
+        ]
+
+
+class AlarmTable:
+    """Rows of `kernels.ALARM`; `flags` has the state of each in a byte, so that two million are scanned quickly."""
+
+    def __init__(self, values: CurrentValues) -> None:
+        self._values = values
+        self.rows: Records = np.zeros(0, kernels.ALARM)
+        self.flags: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self.longest = 1
+        self._pages: dict[tuple[int, int], Rows] = {}
+        self._used = 0
+        self._free: list[int] = []
+        self._acknowledged: dict[int, tuple[int, str, str]] = {}
+        self._order: tuple[npt.NDArray[np.bytes_], Rows] | None = None
+
+    @property
+    def used(self) -> int:
+        """How many rows are or were in use; beyond it there is nothing."""
+        return self._used
+
+    @property
+    def defined(self) -> int:
+        """How many alarms are defined."""
+        return self._used - len(self._free)
+
+    def define(
+        self, definitions: Sequence[AlarmDefinition], tenant: int, number: int, now_ms: int
+    ) -> tuple[Rows, Records]:
+        """Take a new version of a page; return the rows that are new or changed, and the events of those removed."""
+        before = self._pages.pop((tenant, number), np.zeros(0, np.int64))
+        known = {(identity_of(self.rows[row]), int(self.rows["tag"][row]), int(self.rows["condition"][row])): row
+                 for row in before.tolist()}  # fmt: skip
+        wanted = {
+            (each.id, each.tag, CONDITIONS.index(each.condition)): each
+            for each in definitions
+            if each.enabled and self._values.reserve(each.tag)
+        }
+        kernels.unlink(self._values.tags, self.rows, before)
+        gone = np.array([row for key, row in known.items() if key not in wanted], np.int64)
+        removed = self._remove(gone, now_ms)
+        fresh = np.zeros(len(wanted), kernels.ALARM)
+        for index, ((identity, tag, condition), each) in enumerate(wanted.items()):
+            high, low = id_parts(identity)
+            fresh[index] = (
+                each.limit, each.dead_band, -1, tenant, condition, PRIORITIES.index(each.priority), tag, high, low,
+                math.nan, kernels.NONE, 0, 0, 0, each.on_delay_ms, each.off_delay_ms,
+            )  # fmt: skip
+        kept = np.array([known.get(key, -1) for key in wanted], np.int64)
+        rows, changed = kept.copy(), np.ones(len(kept), bool)
+        old = kept >= 0
+        differs = [self.rows[name][kept[old]] != fresh[name][old] for name in _STATIC]
+        changed[old] = np.any(differs, axis=0) if old.any() else False
+        for name in _STATIC:
+            self.rows[name][kept[old]] = fresh[name][old]
+        rows[~old] = self._take(int(np.count_nonzero(~old)))
+        self.rows[rows[~old]] = fresh[~old]
+        stale = fresh["condition"][~old] == kernels.STALE
+        self.flags[rows[~old]] = np.where(stale, kernels.WATCHES_STALENESS, 0)
+        if len(rows):
+            self._pages[tenant, number] = rows
+            self.longest = max(self.longest, kernels.link(self._values.tags, self.rows, rows))
+        self._order = None
+        return rows[changed], removed
+
+    def acknowledge(self, request: Acknowledge, tenant: int, now_ms: int) -> tuple[Records, dict[UUID, Text]]:
+        """Acknowledge alarms; return the events, and why others were refused."""
+        waiting = np.flatnonzero(self.flags[: self._used] & STATE_BITS)
+        candidates = waiting[self.rows["tenant"][waiting] == tenant]
+        found = {identity_of(self.rows[row]): row for row in candidates.tolist()}
+        refused: dict[UUID, Text] = {}
+        rows = []
+        for identity in dict.fromkeys(request.alarms):
+            row = found.get(identity)
+            if row is None:
+                refused[identity] = _UNKNOWN
+            elif not self.flags[row] & kernels.UNACKNOWLEDGED:
+                refused[identity] = _ALREADY.format(by=self.acknowledgement(row)[0] or "?")
+            else:
+                rows.append(row)
+                self.acknowledge_row(row, request.by, request.comment)
+        accepted = np.array(rows, np.int64)
+        self.rows["changed"][accepted] = now_ms
+        return self._events(accepted, kernels.ACKNOWLEDGED, now_ms), refused
+
+    def acknowledge_row(self, row: int, by: str, comment: str) -> None:
+        """Mark one alarm as acknowledged."""
+        self.flags[row] &= ~np.uint8(kernels.UNACKNOWLEDGED)
+        if self.flags[row] & kernels.ACTIVE:
+            self.keep_acknowledgement(row, int(self.rows["raised"][row]), by, comment)
+
+    def keep_acknowledgement(self, row: int, raised_ms: int, by: str, comment: str) -> None:
+        """Remember who acknowledged the raise of `raised_ms`."""
+        self._acknowledged[row] = (raised_ms, by, comment)
+
+    def acknowledgement(self, row: int) -> tuple[str, str]:
+        """Return who acknowledged the present raise of an alarm, and the comment."""
+        raised, by, comment = self._acknowledged.get(row, (0, "", ""))
+        current = raised == self.rows["raised"][row] and not self.flags[row] & kernels.UNACKNOWLEDGED
+        return (by, comment) if current else ("", "")
+
+    def acknowledgements(self) -> dict[int, tuple[int, str, str]]:
+        """Return raise time, person and comment of all acknowledged alarms that are active, dropping all others."""
+        kept = {row: entry for row, entry in self._acknowledged.items() if self.acknowledgement(row) != ("", "")}
+        self._acknowledged = {row: entry for row, entry in kept.items() if self.flags[row] & kernels.ACTIVE}
+        return self._acknowledged
+
+    def listed(self, tenant: int, limit: int) -> tuple[Listing, int]:
+        """Return the alarms that are not normal, unacknowledged, grave and new ones first, and how many there are."""
+        rows = np.flatnonzero(self.flags[: self._used] & STATE_BITS)
+        rows = rows[self.rows["tenant"][rows] == tenant]
+        records = self.rows[rows]
+        settled = (self.flags[rows] & kernels.UNACKNOWLEDGED) == 0
+        order = np.lexsort((rows, -records["raised"], records["priority"], settled))[:limit]
+        by = [self.acknowledgement(row) for row in rows[order].tolist()]
+        return Listing(records[order], self.flags[rows[order]], by), len(rows)
+
+    def find(self, identities: Sequence[UUID]) -> list[int]:
+        """Return the row of each alarm, -1 where there is none."""
+        if self._order is None:
+            used = np.flatnonzero(self.rows["tenant"][: self._used] >= 0)
+            keys = _sortable(self.rows["id_high"][used], self.rows["id_low"][used])
+            order = np.argsort(keys)
+            self._order = keys[order], used[order]
+        keys, rows = self._order
+        if not len(keys) or not identities:
+            return [-1] * len(identities)
+        parts = np.array([id_parts(identity) for identity in identities], np.uint64).reshape(-1, 2)
+        wanted = _sortable(parts[:, 0], parts[:, 1])
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return [int(row) for row in np.where(keys[places] == wanted, rows[places], -1)]
+
+    def redo(self, row: int, event: AlarmEvent) -> None:
+        """Bring an alarm to where a recorded transition left it."""
+        if event.transition is Transition.ACKNOWLEDGED:
+            # Of an earlier raise than the present one: that is not acknowledged by it.
+            if self.rows["raised"][row] == event.raised_ms and self.flags[row] & kernels.UNACKNOWLEDGED:
+                self.acknowledge_row(row, event.by, event.comment)
+                self.rows["changed"][row] = event.time_ms
+            return
+        record = self.rows[row]
+        self.flags[row] = (self.flags[row] & kernels.WATCHES_STALENESS) | STATES.index(event.state)
+        record["raised"], record["changed"], record["since"] = event.raised_ms, event.time_ms, kernels.NONE
+        if event.transition is Transition.RAISED:
+            record["value"] = math.nan if event.value is None else event.value
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many alarms are active and how many unacknowledged."""
+        flags = self.flags[: self._used]
+        return int(np.count_nonzero(flags & kernels.ACTIVE)), int(np.count_nonzero(flags & kernels.UNACKNOWLEDGED))
+
+    def _remove(self, rows: Rows, now_ms: int) -> Records:
+        standing = rows[(self.flags[rows] & STATE_BITS) != 0]
+        self.flags[rows] = 0
+        events = self._events(standing, kernels.REMOVED, now_ms)
+        self.rows["tenant"][rows] = -1
+        self._free.extend(rows.tolist())
+        return events
+
+    def _take(self, wanted: int) -> Rows:
+        """Return unused rows, in rising order."""
+        reused = [self._free.pop() for _ in range(min(wanted, len(self._free)))]
+        more = wanted - len(reused)
+        if self._used + more > len(self.rows):
+            grown = np.zeros(max(64, int((self._used + more) * GROWTH)), kernels.ALARM)
+            grown["tenant"] = -1
+            grown[: self._used] = self.rows[: self._used]
+            flags = np.zeros(len(grown), np.uint8)
+            flags[: self._used] = self.flags[: self._used]
+            self.rows, self.flags = grown, flags
+        self._used += more
+        return np.array([*sorted(reused), *range(self._used - more, self._used)], np.int64)
+
+    def _events(self, rows: Rows, transition: int, now_ms: int) -> Records:
+        events = np.zeros(len(rows), kernels.EVENT)
+        for name in (
+            "id_high",
+            "id_low",
+            "raised",
+            "cause",
+            "value",
+            "limit",
+            "tag",
+            "tenant",
+            "condition",
+            "priority",
+        ):
+            events[name] = self.rows[name][rows]
+        events["time"] = now_ms
+        events["transition"] = transition
+        events["state"] = self.flags[rows] & STATE_BITS
+        return events
+
+
+def _sortable(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
+    """Return ids as 16 bytes each, which numpy can sort and search."""
+    pairs = np.empty((len(high), 2), ">u8")
+    pairs[:, 0], pairs[:, 1] = high, low
+    return pairs.view("S16").reshape(-1)

@@ -1,0 +1,146 @@
+"""Current values of all tags, in arrays indexed by tag ordinal."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import structlog
+
+from mainspring.core.definitions import TagDefinition, TagPage
+from mainspring.core.samples import Column
+from mainspring.core.subjects import CURRENT_SCHEMA, KNOWN, STALE
+from mainspring.core.text import Text
+from mainspring.engine import kernels
+
+log = structlog.get_logger(__name__)
+
+COLUMNS: Final = {Column.FLOAT64: kernels.FLOAT64, Column.INT64: kernels.INT64, Column.TEXT: kernels.TEXT}
+SILENCES: Final = 3
+"""A tag without a time of its own is stale after this many silences."""
+GROWTH: Final = 1.25
+
+_BEYOND: Final = Text(
+    "Tag {ordinal} lies beyond the {limit} tags the engine holds; it has no current value and no alarms. "
+    "Raise [engine] tags_max and start the engine again.",
+    "测点 {ordinal} 超出引擎容量 {limit}，没有当前值和报警。请调大 [engine] tags_max 并重启引擎。",
+)
+
+
+class CurrentValues:
+    """The newest sample of each tag; `tags` has the fields of `kernels.TAG`, texts lie apart as few tags have one."""
+
+    def __init__(self, tags_max: int) -> None:
+        self.tags_max = tags_max
+        self.tags: npt.NDArray[np.void] = np.zeros(0, kernels.TAG)
+        self.texts: dict[int, str] = {}
+        self.tenants: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._pages: dict[tuple[int, int], frozenset[int]] = {}
+
+    def tenant(self, key: str) -> int:
+        """Return the index of a tenant that has definitions, -1 for any other."""
+        return self._numbers.get(key, -1)
+
+    def define_tenant(self, key: str) -> int:
+        """Return the index of a tenant, giving it one on first use."""
+        if key not in self._numbers:
+            self._numbers[key] = len(self.tenants)
+            self.tenants.append(key)
+        return self._numbers[key]
+
+    def reserve(self, ordinal: int) -> bool:
+        """Make room for an ordinal; False, said in the log, if it lies beyond the limit."""
+        if ordinal < len(self.tags):
+            return True
+        if ordinal >= self.tags_max:
+            log.error("engine.tag_beyond_limit", text=str(_BEYOND.format(ordinal=ordinal, limit=self.tags_max)))
+            return False
+        grown = np.zeros(min(self.tags_max, max(1024, int(ordinal * GROWTH) + 1)), kernels.TAG)
+        grown["owner"] = -1
+        grown["first"] = -1
+        grown[: len(self.tags)] = self.tags
+        self.tags = grown
+        return True
+
+    def define(self, page: TagPage | None, tenant: int, number: int, now_ms: int) -> None:
+        """Take a new version of a page of tags; None withdraws it."""
+        before = self._pages.pop((tenant, number), frozenset())
+        wanted = {tag.ordinal: tag for tag in (page.tags if page is not None else ()) if self.reserve(tag.ordinal)}
+        for ordinal in before - wanted.keys():
+            if self.tags[ordinal]["owner"] == tenant:
+                self._forget(ordinal, owner=-1, column=0, now_ms=now_ms)
+        for ordinal, tag in wanted.items():
+            record = self.tags[ordinal]
+            column = COLUMNS[tag.kind.column]
+            if record["owner"] != tenant or record["column"] != column:
+                self._forget(ordinal, owner=tenant, column=column, now_ms=now_ms)
+            record["stale_ms"] = _stale_ms(tag)
+        if wanted:
+            self._pages[tenant, number] = frozenset(wanted)
+
+    def take_texts(self, ordinals: npt.NDArray[np.uint32], values: npt.NDArray[Any]) -> None:
+        """Keep the texts of rows that have become current, in their order."""
+        self.texts.update(zip(ordinals.tolist(), map(str, values), strict=True))
+
+    def answer(self, ordinals: npt.NDArray[np.uint32], tenant: int, now_ms: int) -> pa.RecordBatch:
+        """Return the current values of some tags as CURRENT_SCHEMA; those of others come back as not KNOWN."""
+        inside = ordinals < len(self.tags)
+        found = np.zeros(len(ordinals), kernels.TAG)
+        found[inside] = self.tags[ordinals[inside]]
+        mine = inside & (found["owner"] == tenant) & (tenant >= 0) & (found["known"] != 0)
+        found[~mine] = np.zeros(1, kernels.TAG)
+        stale = mine & (found["stale_ms"] > 0) & (now_ms - found["arrival"] > found["stale_ms"])
+        found["number"][~mine | (found["column"] == kernels.TEXT)] = np.nan
+        told = mine & (found["column"] == kernels.TEXT)
+        texts = [self.texts.get(ordinal, "") if is_text else "" for ordinal, is_text in zip(
+            ordinals.tolist(), told.tolist(), strict=True)] if told.any() else []  # fmt: skip
+        columns = [
+            _array(pa.uint32(), ordinals),
+            *(_array(CURRENT_SCHEMA.field(name).type, found[name]) for name in ("time", "number", "integer")),
+            _texts(texts, told) if texts else pa.nulls(len(ordinals), pa.string()),
+            *(_array(CURRENT_SCHEMA.field(name).type, found[name]) for name in ("quality", "origin")),
+            _array(pa.uint8(), (mine * KNOWN + stale * STALE).astype(np.uint8)),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=CURRENT_SCHEMA)
+
+    @property
+    def owned(self) -> int:
+        """How many tags are defined."""
+        return sum(len(page) for page in self._pages.values())
+
+    def _forget(self, ordinal: int, owner: int, column: int, now_ms: int) -> None:
+        """Start a tag anew; its chain of alarms stays."""
+        record = self.tags[ordinal]
+        first = record["first"]
+        self.tags[ordinal] = np.zeros((), kernels.TAG)
+        record["number"] = np.nan
+        record["first"] = first
+        record["owner"] = owner
+        record["column"] = column
+        # Silence is counted from here until the first sample.
+        record["arrival"] = now_ms
+        self.texts.pop(ordinal, None)
+
+
+def _array(kind: pa.DataType, values: npt.NDArray[Any]) -> pa.Array[Any]:
+    """View an array as Arrow. `pa.array` would do the same and import pandas, 45 MB."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values).data)])
+
+
+def _texts(values: list[str], told: npt.NDArray[np.bool_]) -> pa.Array[Any]:
+    """Return texts as Arrow; where `told` is false there is none."""
+    encoded = [value.encode() for value in values]
+    ends = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(each) for each in encoded], out=ends[1:])
+    valid = np.packbits(told, bitorder="little")
+    buffers = [pa.py_buffer(valid.data), pa.py_buffer(ends.data), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+
+
+def _stale_ms(tag: TagDefinition) -> int:
+    if not tag.enabled:
+        return 0
+    return tag.stale_ms or SILENCES * tag.silence_max_ms

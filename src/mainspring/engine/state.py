@@ -1,0 +1,124 @@
+"""What the engine knows: current values and alarms together, and what each message, change or moment does to them.
+
+Nothing here waits or touches the bus. Every call returns the transitions it brought about, as `kernels.EVENT` records.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mainspring.core.alarms import Acknowledge
+from mainspring.core.definitions import AlarmPage, Definition, TagPage
+from mainspring.core.samples import Column, SampleBatch
+from mainspring.core.text import Text
+from mainspring.engine import kernels
+from mainspring.engine.alarms import AlarmTable, Records
+from mainspring.engine.current import COLUMNS, CurrentValues
+
+EVENTS_ROOM: Final = 8192
+"""Transitions the loops write before they are taken out; a batch may bring about any number."""
+TAGS_MAX: Final = 4_000_000
+_NO_BYTES: Final = np.zeros(0, np.uint8)
+_NO_INTEGERS: Final = np.zeros(0, np.int64)
+NO_EVENTS: Final = np.zeros(0, kernels.EVENT)
+
+
+class PlantState:
+    """Current values, alarms and counters of every tenant."""
+
+    def __init__(self, tags_max: int = TAGS_MAX) -> None:
+        self.values = CurrentValues(tags_max)
+        self.alarms = AlarmTable(self.values)
+        self.counts: npt.NDArray[np.int64] = np.zeros(kernels.COUNTS, np.int64)
+        self._room = np.zeros(EVENTS_ROOM, kernels.EVENT)
+        self._next_stale_ms = 0
+
+    def update(self, batch: SampleBatch, tenant: str, sequence: int, now_ms: int) -> Records:
+        """Take a batch of one tenant, which arrived as message `sequence` at `now_ms` on our own clock.
+
+        Samples of foreign or unknown tags, of the wrong column, from an impossible time or older than the current
+        value are left out and counted (`counts`, by `kernels.FOREIGN` and so on).
+        """
+        values, alarms = self.values, self.alarms
+        text = batch.column is Column.TEXT
+        numbers = np.full(len(batch), np.nan) if text else batch.value.astype(np.float64, copy=False)
+        integers = batch.value if batch.column is Column.INT64 else _NO_INTEGERS
+        taken = np.zeros(len(batch), np.uint8) if text else _NO_BYTES
+        columns = [np.require(each, requirements=("A", "C")) for each in (
+            batch.tag, batch.time, numbers, integers, batch.quality, batch.origin)]  # fmt: skip
+        room = self._make_room()
+        found: list[Records] = []
+        start = 0
+        while start < len(batch):
+            start, count = kernels.update(  # type: ignore[call-arg]
+                values.tags, alarms.rows, alarms.flags, *columns, COLUMNS[batch.column], values.tenant(tenant),
+                sequence, now_ms, start, room, self._room, taken, self.counts,
+            )  # fmt: skip
+            found.append(self._room[:count].copy())
+        if text:
+            rows = np.flatnonzero(taken)
+            values.take_texts(batch.tag[rows], batch.value[rows])
+        return _joined(found)
+
+    def sweep(self, now_ms: int) -> Records:
+        """Let time pass: delays that have run out, tags that have turned stale."""
+        flags = self.alarms.flags[: self.alarms.used]
+        found = self._pass_time(np.flatnonzero(flags & kernels.PENDING), now_ms)[0]
+        if now_ms >= self._next_stale_ms:
+            watching = np.flatnonzero(flags & kernels.WATCHES_STALENESS)
+            stale, self._next_stale_ms = self._pass_time(watching, now_ms)
+            found += stale
+        return _joined(found)
+
+    def define(self, key: str, definition: Definition | None, now_ms: int) -> Records:
+        """Take a published definition, or its withdrawal; a new or changed alarm is judged by the current value."""
+        tenant_key, kind, number = key.split(".", 2)
+        if kind not in {"tags", "alarms"}:
+            return NO_EVENTS
+        tenant = self.values.define_tenant(tenant_key)
+        self._next_stale_ms = 0
+        if kind == "tags":
+            self.values.define(definition if isinstance(definition, TagPage) else None, tenant, int(number), now_ms)
+            return NO_EVENTS
+        wanted = definition.alarms if isinstance(definition, AlarmPage) else ()
+        changed, removed = self.alarms.define(wanted, tenant, int(number), now_ms)
+        return _joined([removed, *self._pass_time(changed, now_ms, judge=True)[0]])
+
+    def judge_all(self, now_ms: int) -> Records:
+        """Judge every alarm at rest by the current value: its definition may have changed while nobody ran."""
+        used = self.alarms.used
+        rest = np.flatnonzero((self.alarms.flags[:used] & kernels.PENDING) == 0)
+        return _joined(self._pass_time(rest, now_ms, judge=True)[0])
+
+    def acknowledge(self, request: Acknowledge, tenant: str, now_ms: int) -> tuple[Records, dict[str, Text]]:
+        """Acknowledge alarms of a tenant; return the transitions, and by id why others were refused."""
+        events, refused = self.alarms.acknowledge(request, self.values.tenant(tenant), now_ms)
+        return events, {str(identity): text for identity, text in refused.items()}
+
+    def _pass_time(self, rows: npt.NDArray[np.int64], now_ms: int, *, judge: bool = False) -> tuple[list[Records], int]:
+        self._make_room()
+        found: list[Records] = []
+        start, earliest = 0, kernels.FOREVER
+        while start < len(rows):
+            start, count, due = kernels.pass_time(
+                self.values.tags, self.alarms.rows, self.alarms.flags, rows, now_ms, judge, start, self._room
+            )
+            earliest = min(earliest, due)
+            found.append(self._room[:count].copy())
+        return found, earliest
+
+    def _make_room(self) -> int:
+        """Return how many transitions one sample may bring about, with room for at least that many."""
+        room: int = kernels.CHANGES_MAX * self.alarms.longest
+        if room > len(self._room):
+            self._room = np.zeros(2 * room, kernels.EVENT)
+        return room
+
+
+def _joined(found: list[Records]) -> Records:
+    if len(found) == 1:
+        return found[0]
+    return np.concatenate(found) if found else NO_EVENTS
