@@ -3,93 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.bus.conftest import BusUnderTest
-from tests.gateway.devices import DEVICES, DRIVERS, Device, connection, page, tag
+from tests.gateway.devices import DEVICES, DRIVERS, Device, connection, tag
+from tests.gateway.site import Site, now_ms, running_gateway
 
-from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
 from mainspring.core import subjects
-from mainspring.core.commands import Command, CommandItem, CommandOutcome
-from mainspring.core.definitions import ConnectionDefinition, TagDefinition, connection_key, tag_page_key
-from mainspring.core.errors import Conflict, DecodeError, NotAllowed, NotConnected, Rejected
-from mainspring.core.health import GatewayConnections, Health
+from mainspring.core.commands import Command, CommandItem
+from mainspring.core.definitions import ConnectionDefinition, connection_key
+from mainspring.core.errors import Conflict, DecodeError, NotAllowed, Rejected
 from mainspring.core.ids import uuid7
-from mainspring.core.samples import SampleKind, decode
+from mainspring.core.samples import SampleKind
 from mainspring.gateway.commands import Journal
 from mainspring.gateway.role import run
 from mainspring.gateway.settings import GatewaySettings
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-class Site:
-    """A gateway under test, and what an engineer and the engine see of it."""
-
-    def __init__(self, admin: Bus, folder: Path) -> None:
-        self.admin = admin
-        self.folder = folder
-        self.latest: dict[int, tuple[Any, int]] = {}
-        self.health: Health | None = None
-        self.connections: GatewayConnections | None = None
-        self.tags: list[TagDefinition] = []
-        self.revision = 0
-
-    async def listen(self) -> None:
-        async def on_batch(message: Any) -> None:
-            batch = decode(message.data)
-            for ordinal, value, quality in zip(batch.tag, batch.value.tolist(), batch.quality, strict=True):
-                self.latest[int(ordinal)] = (value, int(quality))
-
-        async def on_health(message: Any) -> None:
-            self.health = Health.model_validate_json(message.data)
-
-        async def on_connections(message: Any) -> None:
-            self.connections = GatewayConnections.model_validate_json(message.data)
-
-        await self.admin.nc.subscribe("ms.acme.live.g1", cb=on_batch)
-        await self.admin.nc.subscribe("ms.health.gateway.>", cb=on_health)
-        await self.admin.nc.subscribe("ms.acme.connections.g1", cb=on_connections)
-
-    async def define(self, of: ConnectionDefinition | None = None, tags: list[TagDefinition] | None = None) -> None:
-        self.revision += 1
-        if of is not None:
-            await self.admin.put_definition(connection_key("acme", of.id), of)
-        if tags is not None:
-            await self.admin.put_definition(tag_page_key("acme", 0), page(*tags, revision=self.revision))
-
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, (self.latest, self.health, self.connections)
-            await asyncio.sleep(0.02)
-
-    async def until_quality(self, ordinal: int, quality: int, seconds: float = 5.0) -> None:
-        await self.until(lambda: self.latest.get(ordinal, (0, -1))[1] == quality, seconds)
-
-    async def ask(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self.admin.ask(subjects.gateway("acme", "g1", verb), json.dumps(body).encode())
-        found: dict[str, Any] = json.loads(answer)
-        return found
-
-    async def command(self, of: ConnectionDefinition, *items: CommandItem, **more: Any) -> CommandOutcome:
-        command = Command(
-            id=more.pop("id", None) or uuid7(), tenant=more.pop("tenant", "acme"), connection=of.id, items=items,
-            by="anna", authority="engineer: test", issued_ms=now_ms(),
-            expires_ms=more.pop("expires_ms", now_ms() + 5000),
-        )  # fmt: skip
-        payload = command.model_dump_json().encode()
-        return CommandOutcome.model_validate_json(
-            await self.admin.ask(subjects.gateway("acme", "g1", "command"), payload)
-        )
 
 
 @pytest.fixture
@@ -101,27 +34,8 @@ def device() -> Device:
 
 @pytest.fixture
 async def site(bus: BusUnderTest, tmp_path: Path, device: Device) -> AsyncIterator[Site]:
-    admin, own = await bus.connect("admin"), await bus.connect("gateway-acme-g1")
-    made = Site(admin, tmp_path / "gateway")
-    await made.listen()
-    stop = asyncio.Event()
-    settings = GatewaySettings(
-        name="g1", tenant="acme", folder=made.folder, disk_free_min_bytes=0, segment_bytes=64 * 1024
-    )
-    task = asyncio.create_task(run(own, settings, stop, DRIVERS))
-    while True:
-        try:
-            await made.ask("test", {"driver": "none", "settings": {}})
-            break
-        except NotConnected:
-            await asyncio.sleep(0.02)
-    yield made
-    stop.set()
-    started = time.monotonic()
-    await asyncio.wait_for(task, 5)
-    assert time.monotonic() - started < 5
-    await own.close()
-    await admin.close()
+    async with running_gateway(bus, tmp_path / "gateway", DRIVERS) as made:
+        yield made
 
 
 async def test_connections_and_tags_come_change_and_go_at_run_time(site: Site, device: Device) -> None:

@@ -172,9 +172,11 @@ class Publisher:
         delay_s = 0.1
         while True:
             reader = Reader(self._log)
+            before = self._marks.acknowledged[lane.stream]
             try:
                 await self._synchronise(bus, lane)
-                lane.text, delay_s = None, 0.1
+                # A refusal is over when something is taken again.
+                lane.text = None if lane.text is _AWAY else lane.text
                 await self._send(bus, lane, reader)
             except Doubt as doubt:
                 self._say(lane, doubt.text)
@@ -182,6 +184,8 @@ class Publisher:
                 self._say(lane, _REFUSED.format(stream=lane.stream, reason=str(error) or type(error).__name__))
             finally:
                 reader.close()
+            if self._marks.acknowledged[lane.stream] != before:
+                delay_s = 0.1
             lane.returned.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(lane.returned.wait(), delay_s)
@@ -392,6 +396,7 @@ class Publisher:
         if lane.probing and place.stored <= known.stored:
             self._replaced(lane, known, place)
         lane.probing = False
+        lane.text = None
         self._acknowledge(lane, place)
 
     def _acknowledge(self, lane: Lane, place: Place) -> None:
