@@ -183,7 +183,7 @@ def test_grouping_never_changes_what_is_read(
     for group in plan.groups:
         wanted, limit = (gap * 16, bits) if group.table.bits else (gap, registers)
         assert 0 < group.end - group.first <= limit
-        asked = sorted(place for member in group.fields for place in range(*member.span))
+        asked = sorted(place for member in group.fields for place in range(member.first, member.end))
         assert max((b - a - 1 for a, b in pairwise(asked)), default=0) <= wanted
 
 

@@ -55,6 +55,7 @@ class Order(StrEnum):
 NUMBERS: Final[dict[Type, np.dtype[Any]]] = {
     kind: np.dtype(kind.value) for kind in Type if kind not in (Type.BIT, Type.STRING)
 }
+_WIDTHS: Final = {Type.BIT: 1} | {kind: dtype.itemsize // 2 for kind, dtype in NUMBERS.items()}
 _REFERENCE: Final = re.compile(r"([0134])(\d{4,5})")
 _REFERENCE_TABLES: Final = {"0": Table.COIL, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
 
@@ -128,7 +129,7 @@ with warnings.catch_warnings():
             """Entries of the table that the value takes."""
             if self.type is Type.STRING:
                 return self.length
-            return 1 if self.type is Type.BIT else NUMBERS[self.type].itemsize // 2
+            return _WIDTHS[self.type]
 
         @property
         def end(self) -> int:

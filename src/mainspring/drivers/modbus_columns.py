@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -41,23 +40,28 @@ class Fault(NamedTuple):
     text: Text
 
 
-@dataclass(slots=True, eq=False)
+class Layout(NamedTuple):
+    """What values that are gathered at once have in common."""
+
+    type: Type
+    of_bits: bool
+    little_endian: bool
+    truth: bool
+
+
 class Field:
     """One tag with its place: entry n of its table lies at n + `shift` of the image."""
 
-    tag: DriverTag
-    address: ModbusAddress
-    shift: int = 0
+    __slots__ = ("address", "end", "first", "layout", "shift", "tag")
 
-    @property
-    def span(self) -> tuple[int, int]:
-        """First entry and the one behind the last."""
-        return self.address.register, self.address.end
-
-    @property
-    def at(self) -> int:
-        """Where the value starts in the image."""
-        return self.address.register + self.shift
+    def __init__(self, tag: DriverTag) -> None:
+        self.tag = tag
+        self.address: ModbusAddress = tag.address
+        self.first = self.address.register
+        self.end = self.address.end
+        self.shift = 0
+        truth = tag.kind is SampleKind.BOOLEAN and self.address.type is not Type.BIT
+        self.layout = Layout(self.address.type, self.address.table.bits, self.address.order.bytes_swapped, truth)
 
 
 class Images:
@@ -75,7 +79,7 @@ class ColumnOf:
     def __init__(self, column: Column, fields: Iterable[Field], unread: Container[int], images: Images) -> None:
         self.column = column
         self._images = images
-        members = sorted(fields, key=lambda member: (member.tag.ordinal in unread, _layout(member)))
+        members = sorted(fields, key=lambda member: (member.tag.ordinal in unread, member.layout))
         self._fields = members
         self._read = [member for member in members if member.tag.ordinal not in unread]
         self._rows = {member.tag.ordinal: row for row, member in enumerate(members)}
@@ -84,7 +88,7 @@ class ColumnOf:
         self._gathers: list[_Gather] = []
         if column is not Column.TEXT:
             row = 0
-            for _, same in groupby(self._read, key=_layout):
+            for _, same in groupby(self._read, key=lambda member: member.layout):
                 alike = list(same)
                 self._gathers.append(_Gather(alike, slice(row, row + len(alike)), images))
                 row += len(alike)
@@ -111,7 +115,7 @@ class ColumnOf:
 
     def _texts(self, value: npt.NDArray[Any], faults: dict[int, Fault]) -> None:
         for row, member in enumerate(self._read):
-            words = self._images.registers[member.at : member.at + member.address.width]
+            words = self._images.registers[member.first + member.shift : member.end + member.shift]
             raw = (words.byteswap() if member.address.order.bytes_swapped else words).tobytes()
             text = raw.partition(b"\0")[0].decode("utf-8", "replace").rstrip()
             value[row] = text
@@ -120,34 +124,23 @@ class ColumnOf:
                 faults.setdefault(member.tag.ordinal, fault)
 
 
-def _layout(member: Field) -> tuple[str, bool, bool, bool]:
-    """Fields with the same answer are gathered at once: type, bits of a table, little-endian, truth."""
-    address = member.address
-    return (
-        address.type,
-        address.table.bits,
-        address.order.bytes_swapped,
-        member.tag.kind is SampleKind.BOOLEAN and address.type is not Type.BIT,
-    )
-
-
 class _Gather:
     """Fields of one layout: taken from an image into a buffer of their own, of which `_seen` is a typed view."""
 
     def __init__(self, members: list[Field], rows: slice, images: Images) -> None:
-        kind, of_bits, little, self._truth = _layout(members[0])
+        kind, of_bits, little, self._truth = members[0].layout
         self._rows = rows
         self._image = images.bits if of_bits else images.registers
-        at = np.array([member.at for member in members], np.intp)
+        at = np.array([member.first + member.shift for member in members], np.intp)
         self._shifts: npt.NDArray[np.uint16] | None = None
         dtype: np.dtype[Any]
         if of_bits:
             dtype = np.dtype(np.uint8)
-        elif kind == Type.BIT:
+        elif kind is Type.BIT:
             dtype = np.dtype(">u2")
             self._shifts = np.array([member.address.shift for member in members], np.uint16)
         else:
-            dtype = NUMBERS[Type(kind)].newbyteorder("<" if little else ">")
+            dtype = NUMBERS[kind].newbyteorder("<" if little else ">")
         width = members[0].address.width
         # A value read little-endian needs its registers in the other order: BADC is DCBA with registers swapped.
         backwards = np.array([member.address.order.words_swapped is not little for member in members])

@@ -60,16 +60,16 @@ class Group:
     def of(cls, fields: Sequence[Field]) -> Group:
         """Make the request that covers some fields."""
         table = fields[0].address.table
-        first, end = fields[0].address.register, max(member.address.end for member in fields)
+        first, end = fields[0].first, max(member.end for member in fields)
         return cls(table, tuple(fields), fields[0].shift, first, end, read_query(table, first, end - first))
 
     def parts(self) -> tuple[Group, ...]:
         """Split in two where an unread gap is widest, else in the middle; a single span cannot be split."""
         best, reached = (-1, 0, 0), 0
         for index, (before, after) in enumerate(pairwise(self.fields), 1):
-            reached = max(reached, before.address.end)
-            if before.span != after.span:
-                gap = max(0, after.address.register - reached)
+            reached = max(reached, before.end)
+            if (before.first, before.end) != (after.first, after.end):
+                gap = max(0, after.first - reached)
                 best = max(best, (gap, -abs(2 * index - len(self.fields)), index))
         cut = best[2]
         return (Group.of(self.fields[:cut]), Group.of(self.fields[cut:])) if cut else ()
@@ -83,18 +83,18 @@ class Plan:
         self.said: set[int] = set()
         """Ordinals whose fault the driver made known after the last reading."""
         self._limits = limits
-        fields = [Field(tag, tag.address) for tag in tags]
+        fields = [Field(tag) for tag in tags]
         self._unreadable = dict(_unreadable(fields, limits))
         sizes = {True: 0, False: 0}
         whole: list[Group] = []
         asked = sorted(
             (member for member in fields if member.tag.ordinal not in self._unreadable),
-            key=lambda member: (member.address.table, member.span),
+            key=lambda member: (member.address.table, member.first, member.end),
         )
         for table, entries in groupby(asked, key=lambda member: member.address.table):
             for neighbours in _neighbours(entries, *limits.of(table)):
                 for member in neighbours:
-                    member.shift = sizes[table.bits] - neighbours[0].address.register
+                    member.shift = sizes[table.bits] - neighbours[0].first
                 whole.append(Group.of(neighbours))
                 sizes[table.bits] += whole[-1].end - whole[-1].first
         self._whole = tuple(whole)
@@ -169,8 +169,8 @@ def _neighbours(fields: Iterable[Field], gap: int, limit: int) -> Iterator[list[
     run: list[Field] = []
     end = 0
     for member in fields:
-        first, behind = member.span
-        if run and (first > end + gap or max(end, behind) - run[0].address.register > limit):
+        first, behind = member.first, member.end
+        if run and (first > end + gap or max(end, behind) - run[0].first > limit):
             yield run
             run = []
         end = max(end, behind) if run else behind
@@ -182,11 +182,11 @@ def _neighbours(fields: Iterable[Field], gap: int, limit: int) -> Iterator[list[
 def _unreadable(fields: Sequence[Field], limits: Limits) -> Iterator[tuple[int, Fault]]:
     """Yield the tags that cannot be right whatever the device says, each with its reason."""
     reached: list[ModbusAddress] = []
-    order = sorted(fields, key=lambda member: (member.address.register, member.tag.ordinal))
+    order = sorted(fields, key=lambda member: (member.first, member.tag.ordinal))
     for member in order:
         address, (_, limit) = member.address, limits.of(member.address.table)
         text = mismatch(member.tag)
-        if text is None and address.width > limit:
+        if text is None and member.end - member.first > limit:
             text = _TOO_WIDE.format(address=address, width=address.width, limit=limit)
         if text is None and member.tag.writable and address.table is Table.HOLDING:
             reached = [other for other in reached if other.end > address.register]
