@@ -59,7 +59,9 @@ async def engine(configuration: Configuration, instance: str, stop: asyncio.Even
     bus = await connect(configuration, "engine")
     try:
         await role.run(
-            bus, role.EngineSettings(folder=folder, instance=instance, snapshot_s=configuration.engine.snapshot_s), stop
+            bus,
+            role.EngineSettings(folder=folder, instance=instance, snapshot_s=configuration.engine.snapshot_s),
+            stop,
         )
     finally:
         await bus.close()

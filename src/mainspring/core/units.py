@@ -22,7 +22,7 @@ SIGNS: Final[dict[str, str]] = {
     "mm/min": "mm/min", "m/s2": "m/s²",
     "m3/h": "m³/h", "m3/s": "m³/s", "L/min": "L/min", "L/s": "L/s", "kg/h": "kg/h", "kg/s": "kg/s",
     "t/h": "t/h",
-    "[gal_us]/min": "gal/min", "km3/h": "k m³/h",
+    "[gal_us]/min": "gal/min", "km3/h": "10³ m³/h",
     "A": "A", "mA": "mA", "V": "V", "mV": "mV", "kV": "kV", "W": "W", "kW": "kW", "MW": "MW",
     "VA": "VA", "kVA": "kVA", "Wh": "Wh", "kW.h": "kWh", "MW.h": "MWh", "J": "J", "kJ": "kJ",
     "MJ": "MJ", "GJ": "GJ",

@@ -75,8 +75,7 @@ def _tag_names(tag: Tag) -> dict[str, Any]:
         "tag_name": tag.name,
         "path": tag.path,
         "asset": str(tag.asset_id),
-        "unit": tag.unit,
-        "unit_sign": SIGNS.get(tag.unit, tag.unit),
+        "unit": SIGNS.get(tag.unit, tag.unit),
         "decimals": tag.decimals,
     }
 

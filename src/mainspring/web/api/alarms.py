@@ -155,7 +155,7 @@ def _csv(rows: Sequence[dict[str, Any]], language: Literal["en", "zh"], zone: st
     for row in rows:
         name = row["name"].get(language) or row["name"]["en"]
         cells = [clock(row["time_ms"]), name, row["path"], row["condition"], row["priority"], row["transition"]]
-        cells += [row["value"], row["limit"], row["unit_sign"], row["by"], row["comment"]]
+        cells += [row["value"], row["limit"], row["unit"], row["by"], row["comment"]]
         out.writerow([neutral(cell) for cell in cells])
     # The mark lets spreadsheets read the Chinese words.
     answer = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
