@@ -31,4 +31,5 @@ it("keeps a tag's colour while others come and go", () => {
   const first = colourSlots([17, 18, 19], new Map());
   const second = colourSlots([17, 19, 20], first);
   expect([second.get(17), second.get(19), second.get(20)]).toEqual([0, 2, 1]);
+  expect([...colourSlots([18, 20], new Map([...first, ...second])).values()]).toEqual([1, 0]);
 });

@@ -77,11 +77,14 @@ export const COLOURS = 8;
 /** A tag keeps its colour while it stays: free colours first, then the least used one, dashed. */
 export function colourSlots(tags: readonly number[], before: ReadonlyMap<number, number>): Map<number, number> {
   const slots = new Map<number, number>();
+  const used = new Set<number>();
   for (const tag of tags) {
     const slot = before.get(tag);
-    if (slot !== undefined) slots.set(tag, slot);
+    // Two tags that were never shown together may have had the same colour.
+    if (slot === undefined || used.has(slot)) continue;
+    slots.set(tag, slot);
+    used.add(slot);
   }
-  const used = new Set(slots.values());
   for (const tag of tags) {
     if (slots.has(tag)) continue;
     let slot = 0;

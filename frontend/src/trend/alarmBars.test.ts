@@ -1,0 +1,52 @@
+import { expect, it } from "vitest";
+import type { Alarm, AlarmEvent } from "../types";
+import { barsOf, drawnBars, tracksOf } from "./alarmBars";
+
+const span = { start_ms: 1000, end_ms: 2000 };
+const name = { en: "R-101 pressure HH", zh: "R-101 压力高高" };
+const event = (alarm: string, transition: AlarmEvent["transition"], time_ms: number, raised_ms: number): AlarmEvent => ({
+  id: `${alarm}-${time_ms}`,
+  alarm,
+  tag: 17,
+  condition: "HH",
+  priority: alarm === "a" ? "critical" : "low",
+  transition,
+  state: transition === "raised" ? "active-unacknowledged" : transition === "acknowledged" ? "active-acknowledged" : "normal",
+  time_ms,
+  raised_ms,
+  value: 3,
+  limit: 2.9,
+  by: "",
+  comment: "",
+  name,
+  tag_name: "PIC-101",
+  path: "",
+  unit: "MPa",
+  unit_sign: "MPa",
+  decimals: 3,
+});
+
+it("makes one bar of raise, acknowledge and clear, also when the raise was before the span", () => {
+  const events = [event("a", "cleared", 1500, 500), event("a", "acknowledged", 1200, 500), event("b", "raised", 1800, 1800)];
+  const bars = barsOf(events, [], span);
+  expect(bars.map(({ start_ms, end_ms, state }) => [start_ms, end_ms, state])).toEqual([
+    [500, 1500, "normal"],
+    [1800, null, "active-unacknowledged"],
+  ]);
+});
+
+it("takes in alarms that stand since before the span", () => {
+  const active = { ...event("a", "raised", 500, 500), tag_id: "", asset: null, changed_ms: 500, acknowledged_by: "", consequence: null, response: null };
+  expect(barsOf([], [active as Alarm], span)).toHaveLength(1);
+  expect(barsOf([], [{ ...active, state: "cleared-unacknowledged", changed_ms: 900 } as Alarm], span)).toHaveLength(0);
+});
+
+it("drops the least urgent and says how many", () => {
+  const bars = barsOf([event("b", "raised", 1100, 1100), event("a", "raised", 1200, 1200)], [], span);
+  expect(drawnBars(bars, 1)).toMatchObject({ hidden: 1, bars: [{ priority: "critical" }] });
+});
+
+it("stacks bars that overlap", () => {
+  const bars = barsOf([event("a", "raised", 1100, 1100), event("b", "raised", 1200, 1200)], [], span);
+  expect(tracksOf(bars, span, 1000, 16)).toEqual([0, 1]);
+});

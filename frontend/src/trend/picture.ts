@@ -1,0 +1,160 @@
+/** What the charts draw: series of history with live values appended, outside React. */
+import type { Cell as LiveCell } from "../live";
+import type { Tag } from "../types";
+import { type Line, type Pace, type TrendAnswer, type TrendSeries, appendLive, dropBefore, lineOf } from "./columns";
+import { discrete } from "./lanes";
+import type { Zoom } from "./range";
+
+/** How a tag's samples follow each other. */
+export function paceOf(tag: Pick<Tag, "kind" | "scan_ms" | "silence_max_ms">): Pace {
+  return { discrete: discrete(tag.kind), scan_ms: tag.scan_ms, silence_max_ms: tag.silence_max_ms };
+}
+
+const copy = (series: TrendSeries): TrendSeries => ({
+  tag: series.tag,
+  time: [...series.time],
+  first: [...series.first],
+  min: [...series.min],
+  max: [...series.max],
+  last: [...series.last],
+  mean: [...series.mean],
+  good: [...series.good],
+  bad: [...series.bad],
+});
+
+export class Picture {
+  span: Zoom;
+  bucket_ms = 1000;
+  oldest_ms: number | null = null;
+  took_ms = 0;
+  loaded = false;
+  private readonly series = new Map<number, TrendSeries>();
+  private readonly compared = new Map<number, Line>();
+  private readonly lines = new Map<number, Line>();
+  private readonly paces = new Map<number, Pace>();
+  private readonly listeners = new Set<() => void>();
+
+  constructor(span: Zoom) {
+    this.span = span;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  redraw(): void {
+    for (const listener of this.listeners) listener();
+  }
+
+  knowTags(tags: readonly Tag[]): void {
+    for (const tag of tags) this.paces.set(tag.tag, paceOf(tag));
+    this.lines.clear();
+  }
+
+  /** Show another span; what is loaded stays and stretches. */
+  show(span: Zoom): void {
+    if (span.start_ms === this.span.start_ms && span.end_ms === this.span.end_ms) return;
+    this.span = span;
+    this.redraw();
+  }
+
+  take(answer: TrendAnswer, compared: TrendAnswer | null, shift_ms: number): void {
+    this.bucket_ms = answer.bucket_ms;
+    this.oldest_ms = answer.oldest_ms;
+    this.took_ms = answer.took_ms;
+    this.loaded = true;
+    this.series.clear();
+    this.lines.clear();
+    this.compared.clear();
+    for (const series of answer.series) this.series.set(series.tag, copy(series));
+    for (const series of compared?.series ?? []) {
+      const pace = this.paces.get(series.tag);
+      if (!pace || !compared) continue;
+      const time = series.time.map((at) => at + shift_ms);
+      this.compared.set(series.tag, lineOf({ ...series, time }, compared.bucket_ms, pace));
+    }
+    this.redraw();
+  }
+
+  /** Take in a live value; true when the picture changed. */
+  append(tag: number, cell: LiveCell): boolean {
+    const series = this.series.get(tag);
+    if (!this.loaded || !cell.known || cell.stale || typeof cell.value === "string") return false;
+    if (!series) {
+      if (cell.time < this.span.start_ms) return false;
+      this.series.set(tag, { tag, time: [], first: [], min: [], max: [], last: [], mean: [], good: [], bad: [] });
+      return this.append(tag, cell);
+    }
+    if (!appendLive(series, this.bucket_ms, cell.time, cell.value ?? NaN, cell.quality)) return false;
+    dropBefore(series, this.span.start_ms);
+    this.lines.delete(tag);
+    return true;
+  }
+
+  seriesOf(tag: number): TrendSeries | undefined {
+    return this.series.get(tag);
+  }
+
+  paceOf(tag: number): Pace {
+    return this.paces.get(tag) ?? { discrete: false, scan_ms: 1000, silence_max_ms: 60_000 };
+  }
+
+  line(tag: number): Line | undefined {
+    const series = this.series.get(tag);
+    if (!series) return undefined;
+    let line = this.lines.get(tag);
+    if (!line) this.lines.set(tag, (line = lineOf(series, this.bucket_ms, this.paceOf(tag))));
+    return line;
+  }
+
+  /** Changes when lines come or go, not when they grow. */
+  shape(): string {
+    return [...this.compared.keys()].join();
+  }
+
+  comparedLine(tag: number): Line | undefined {
+    return this.compared.get(tag);
+  }
+}
+
+/** Where the pointer and both cursors stand; readers write their own text. */
+export class Cursors {
+  hover: number | null = null;
+  a: number | null;
+  b: number | null;
+  private readonly listeners = new Set<() => void>();
+
+  constructor(a: number | null, b: number | null) {
+    this.a = a;
+    this.b = b;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  point(at_ms: number | null): void {
+    if (this.hover === at_ms) return;
+    this.hover = at_ms;
+    this.tell();
+  }
+
+  place(a: number | null, b: number | null): void {
+    this.a = a;
+    this.b = b;
+    this.tell();
+  }
+
+  /** A first click sets A, a second B, each further one moves the nearer. */
+  click(at_ms: number): void {
+    if (this.a === null) this.place(at_ms, this.b);
+    else if (this.b === null || Math.abs(at_ms - this.b) < Math.abs(at_ms - this.a)) this.place(this.a, at_ms);
+    else this.place(at_ms, this.b);
+  }
+
+  private tell(): void {
+    for (const listener of this.listeners) listener();
+  }
+}
