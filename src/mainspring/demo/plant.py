@@ -176,7 +176,7 @@ ALARMS: Final = (
     PlantAlarm(
         "XMEAS_1", Condition.LL, 0.05, 0.02, Priority.CRITICAL,
         Text("A feed lost", "A 进料中断"),
-        Text("The reactor runs out of A: pressure rises to the trip at 3000 kPa.", "反应器缺 A，压力将升至 3000 kPa 联锁值。"),
+        Text("Without A the pressure rises to the trip at 3000 kPa.", "反应器缺 A，压力将升至 3000 kPa 联锁值。"),
         Text("Check the A feed valve and its supply; lower the C feed.", "检查 A 进料阀及其来源，降低 C 进料。"),
     ),
     PlantAlarm(
