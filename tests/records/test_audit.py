@@ -76,7 +76,7 @@ def test_a_write_that_fails_leaves_neither_record_nor_entry(plant: Tenant) -> No
 def test_no_secret_and_no_name_stands_in_the_log(plant: Tenant) -> None:
     boss = person(Role.ADMINISTRATOR, plant)
     opcua(plant, sign_in="password", user="reader", password="pw-of-device", password_in_clear=True)
-    draft = UserDraft(username="li.wei", display_name="Li Wei", password="correct horse 7")
+    draft = UserDraft.model_validate({"username": "li.wei", "display_name": "Li Wei", "password": "correct horse 7"})
     made, _ = people.create(Author(plant, boss.pseudonym), draft)
     people.reset_password(Author(plant, boss.pseudonym), made.id)
     _, token = credential.issue(author(plant), CredentialKind.TOKEN, "reports", user=made)

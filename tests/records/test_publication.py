@@ -94,7 +94,12 @@ async def _compared(publication: Publication, times: int) -> bool:
 
 
 async def test_a_secret_reaches_the_gateway_in_clear(bus: BusUnderTest, plant: Tenant) -> None:
-    fields = {"sign_in": "password", "user": "reader", "password": "of-device", "password_in_clear": True}
+    fields: dict[str, Any] = {
+        "sign_in": "password",
+        "user": "reader",
+        "password": "of-device",
+        "password_in_clear": True,
+    }
     server = await in_thread(lambda: opcua(plant, **fields))
     client = await bus.connect("web")
     await Publication(client).compare()

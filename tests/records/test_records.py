@@ -192,7 +192,7 @@ def test_limits_of_a_tag_stay_in_order(plant: Tenant) -> None:
 def test_a_text_has_no_limits(plant: Tenant) -> None:
     batch = tag(plant, "Batch", asset(plant, "unit"), kind="text")
     with pytest.raises(Invalid) as refused:
-        alarms.create(author(plant), AlarmDraft(tag_id=batch.id, condition="H", limit=1))  # type: ignore[arg-type]
+        alarms.create(author(plant), AlarmDraft(tag_id=batch.id, condition="H", limit=1))
     assert list(refused.value.fields) == ["condition"]
 
 

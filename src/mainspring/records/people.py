@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from django.db import transaction
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from mainspring.core.errors import Conflict
 from mainspring.core.text import Text
@@ -42,7 +42,7 @@ class UserFields(Draft):
 class UserDraft(UserFields):
     """A new person; without a password one is made."""
 
-    password: str | None = Field(default=None, max_length=PASSWORD_LENGTH_MAX)
+    password: SecretStr | None = Field(default=None, max_length=PASSWORD_LENGTH_MAX)
 
 
 def find(tenant: Tenant, id: UUID) -> User:
@@ -58,14 +58,12 @@ def create(author: Author, draft: UserDraft) -> tuple[User, str | None]:
     with transaction.atomic():
         user = User(tenant=author.tenant, must_change_password=True)
         _fill(user, draft)
-        made = None
-        if draft.password is None:
-            made = random_password()
-        else:
-            check_password(draft.password, user, "password")
-        user.set_password(made or draft.password)
+        chosen = draft.password.get_secret_value() if draft.password else None
+        password = chosen or random_password()
+        check_password(password, user, "password")
+        user.set_password(password)
         changes.create(author, user)
-    return user, made
+    return user, None if chosen else password
 
 
 def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None) -> User:

@@ -40,26 +40,19 @@ def limited(inner: Application, bytes_max: int) -> Application:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > bytes_max:
-                raise _Overflow
-            return message
+            # Django drops a request whose sender is gone, and closes what it had kept of it.
+            return message if seen <= bytes_max else {"type": "http.disconnect"}
 
         async def noted(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
-        try:
-            await inner(scope, counted, noted)
-        except _Overflow:
-            if not started:
-                await _refuse(send, bytes_max)
+        await inner(scope, counted, noted)
+        if seen > bytes_max and not started:
+            await _refuse(send, bytes_max)
 
     return outer
-
-
-class _Overflow(Exception):
-    """A request grew beyond the limit while it came in."""
 
 
 async def _refuse(send: Send, bytes_max: int) -> None:

@@ -139,6 +139,7 @@ def _actor(request: HttpRequest) -> Actor | None:
     user = get_user(request)
     if not isinstance(user, User):
         return None
+    request.user = user  # Django ends and renews sessions by it
     return Actor(user.tenant, Role(user.role), user.pseudonym, address_of(request), user)
 
 

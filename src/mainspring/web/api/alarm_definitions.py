@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
 from mainspring.records import alarm_definition as records
@@ -64,9 +64,9 @@ def alarm_definition(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.post("/alarm-definitions", auth=Needs(Right.CONFIGURE), response={201: AlarmDefinitionOut})
-def create_alarm_definition(request: HttpRequest, draft: AlarmDraft) -> tuple[int, dict[str, Any]]:
+def create_alarm_definition(request: HttpRequest, draft: AlarmDraft) -> Status[dict[str, Any]]:
     """Add an alarm definition; the engine watches it within two seconds."""
-    return 201, records.create(actor_of(request).author, draft).document()
+    return Status(201, records.create(actor_of(request).author, draft).document())
 
 
 @router.patch("/alarm-definitions/{uuid:id}", auth=Needs(Right.CONFIGURE), response=AlarmDefinitionOut)
@@ -77,7 +77,7 @@ def modify_alarm_definition(request: HttpRequest, id: UUID, patch: AlarmPatch) -
 
 
 @router.delete("/alarm-definitions/{uuid:id}", auth=Needs(Right.CONFIGURE), response={204: None})
-def delete_alarm_definition(request: HttpRequest, id: UUID) -> tuple[int, None]:
+def delete_alarm_definition(request: HttpRequest, id: UUID) -> Status[None]:
     """Delete an alarm definition; an alarm it has raised is removed with it."""
     records.delete(actor_of(request).author, id, if_match(request))
-    return 204, None
+    return Status(204, None)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
 from mainspring.core.text import Text
@@ -137,9 +137,9 @@ def asset(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.post("/assets", auth=Needs(Right.CONFIGURE), response={201: AssetDetail})
-def create_asset(request: HttpRequest, draft: AssetDraft) -> tuple[int, dict[str, Any]]:
+def create_asset(request: HttpRequest, draft: AssetDraft) -> Status[dict[str, Any]]:
     """Add an asset."""
-    return 201, _detail(records.create(actor_of(request).author, draft))
+    return Status(201, _detail(records.create(actor_of(request).author, draft)))
 
 
 @router.patch("/assets/{uuid:id}", auth=Needs(Right.CONFIGURE), response=AssetDetail)
@@ -150,10 +150,10 @@ def modify_asset(request: HttpRequest, id: UUID, patch: AssetPatch) -> dict[str,
 
 
 @router.delete("/assets/{uuid:id}", auth=Needs(Right.CONFIGURE), response={204: None})
-def delete_asset(request: HttpRequest, id: UUID) -> tuple[int, None]:
+def delete_asset(request: HttpRequest, id: UUID) -> Status[None]:
     """Delete an asset that has nothing below it."""
     records.delete(actor_of(request).author, id, if_match(request))
-    return 204, None
+    return Status(204, None)
 
 
 def _detail(asset: Asset) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from django.db.models import Count
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
 from mainspring.core.drivers import Browses, Subscribes, Writes, registered
@@ -137,9 +137,9 @@ def connection(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.post("/connections", auth=Needs(Right.CONFIGURE), response={201: ConnectionOut})
-def create_connection(request: HttpRequest, draft: ConnectionDraft) -> tuple[int, dict[str, Any]]:
+def create_connection(request: HttpRequest, draft: ConnectionDraft) -> Status[dict[str, Any]]:
     """Add a connection; its gateway connects within two seconds."""
-    return 201, shown([records.create(actor_of(request).author, draft)])[0]
+    return Status(201, shown([records.create(actor_of(request).author, draft)])[0])
 
 
 @router.patch("/connections/{uuid:id}", auth=Needs(Right.CONFIGURE), response=ConnectionOut)
@@ -150,7 +150,7 @@ def modify_connection(request: HttpRequest, id: UUID, patch: ConnectionPatch) ->
 
 
 @router.delete("/connections/{uuid:id}", auth=Needs(Right.CONFIGURE), response={204: None})
-def delete_connection(request: HttpRequest, id: UUID) -> tuple[int, None]:
+def delete_connection(request: HttpRequest, id: UUID) -> Status[None]:
     """Delete a connection that no tag reads from."""
     records.delete(actor_of(request).author, id, if_match(request))
-    return 204, None
+    return Status(204, None)

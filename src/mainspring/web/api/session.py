@@ -10,8 +10,8 @@ from django.contrib.auth import authenticate, login, logout, update_session_auth
 from django.db import transaction
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
-from ninja import Router, Schema
-from pydantic import Field
+from ninja import Router, Schema, Status
+from pydantic import Field, SecretStr
 
 from mainspring.core.errors import NotAllowed
 from mainspring.core.text import Text
@@ -63,7 +63,7 @@ class SignIn(Schema):
     """Name and password."""
 
     username: str = Field(max_length=USERNAME_LENGTH_MAX)
-    password: str = Field(max_length=PASSWORD_LENGTH_MAX)
+    password: SecretStr = Field(max_length=PASSWORD_LENGTH_MAX)
 
 
 class Preferences(Schema):
@@ -78,8 +78,8 @@ class Preferences(Schema):
 class NewPassword(Schema):
     """The old password and its successor."""
 
-    old: str = Field(max_length=PASSWORD_LENGTH_MAX)
-    new: str = Field(max_length=PASSWORD_LENGTH_MAX)
+    old: SecretStr = Field(max_length=PASSWORD_LENGTH_MAX)
+    new: SecretStr = Field(max_length=PASSWORD_LENGTH_MAX)
 
 
 def _session(request: HttpRequest, user: User) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> dict[str, Any]:
     """Sign in; after too many wrong passwords a name is locked for this address."""
     require_csrf(request)
     name = full_name(body.username, current().tenant)
-    user = authenticate(request, username=name, password=body.password)
+    user = authenticate(request, username=name, password=body.password.get_secret_value())
     if not isinstance(user, User):
         _failed(request, name)
     with transaction.atomic():
@@ -112,13 +112,13 @@ def sign_in(request: HttpRequest, body: SignIn) -> dict[str, Any]:
 
 
 @router.delete("/session", auth=Needs(Right.VIEW, even_with_due_password=True), response={204: None})
-def sign_out(request: HttpRequest) -> tuple[int, None]:
+def sign_out(request: HttpRequest) -> Status[None]:
     """Sign out of this session."""
     user = _person(request)
     with transaction.atomic():
         append(actor_of(request).author, [_deed(Action.SIGN_OUT, user)])
         logout(request)
-    return 204, None
+    return Status(204, None)
 
 
 @router.patch("/session", auth=Needs(Right.VIEW), response=SessionOut)
@@ -135,14 +135,14 @@ def prefer(request: HttpRequest, body: Preferences) -> dict[str, Any]:
 @router.post("/session/password", auth=Needs(Right.VIEW, even_with_due_password=True), response=SessionOut)
 def change_password(request: HttpRequest, body: NewPassword) -> dict[str, Any]:
     """Change one's own password; all other sessions of the person end."""
-    user = _person(request)
-    if not user.check_password(body.old):
+    user, new = _person(request), body.new.get_secret_value()
+    if not user.check_password(body.old.get_secret_value()):
         raise Invalid({"old": _OLD_WRONG})
     if body.new == body.old:
         raise Invalid({"new": _SAME})
-    check_password(body.new, user, "new")
+    check_password(new, user, "new")
     before = user.document()
-    user.set_password(body.new)
+    user.set_password(new)
     user.must_change_password = False
     changes.change(actor_of(request).author, user, before, extra={"password": [HIDDEN, HIDDEN]})
     update_session_auth_hash(request, user)

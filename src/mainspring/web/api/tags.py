@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
 from mainspring.core.definitions import Condition, Priority
@@ -147,9 +147,9 @@ def tag(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.post("/tags", auth=Needs(Right.CONFIGURE), response={201: TagOut})
-def create_tag(request: HttpRequest, draft: TagDraft) -> tuple[int, dict[str, Any]]:
+def create_tag(request: HttpRequest, draft: TagDraft) -> Status[dict[str, Any]]:
     """Add a tag; it gets an ordinal that was never used."""
-    return 201, with_alarms([records.create(actor_of(request).author, draft)])[0]
+    return Status(201, with_alarms([records.create(actor_of(request).author, draft)])[0])
 
 
 @router.patch("/tags/{uuid:id}", auth=Needs(Right.CONFIGURE), response=TagOut)
@@ -160,7 +160,7 @@ def modify_tag(request: HttpRequest, id: UUID, patch: TagPatch) -> dict[str, Any
 
 
 @router.delete("/tags/{uuid:id}", auth=Needs(Right.CONFIGURE), response={204: None})
-def delete_tag(request: HttpRequest, id: UUID) -> tuple[int, None]:
+def delete_tag(request: HttpRequest, id: UUID) -> Status[None]:
     """Delete a tag with its alarm definitions; its history stays."""
     records.delete(actor_of(request).author, id, if_match(request))
-    return 204, None
+    return Status(204, None)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from mainspring.core.errors import LimitExceeded, NotAllowed
@@ -78,7 +78,7 @@ def tokens(request: HttpRequest, listing: Query[Listing]) -> dict[str, Any]:
 
 
 @router.post("/tokens", auth=Needs(Right.VIEW), response={201: NewTokenOut})
-def create_token(request: HttpRequest, draft: TokenDraft) -> tuple[int, dict[str, Any]]:
+def create_token(request: HttpRequest, draft: TokenDraft) -> Status[dict[str, Any]]:
     """Make a token with at most one's own rights; it is shown this once."""
     actor = actor_of(request)
     if actor.token is not None or actor.user is None:
@@ -93,15 +93,15 @@ def create_token(request: HttpRequest, draft: TokenDraft) -> tuple[int, dict[str
     made, secret = records.issue(
         actor.author, CredentialKind.TOKEN, draft.name, role=draft.role, user=actor.user, expires_ms=expires_ms
     )
-    return 201, made.document() | {"token": secret}
+    return Status(201, made.document() | {"token": secret})
 
 
 @router.delete("/tokens/{uuid:id}", auth=Needs(Right.VIEW), response={204: None})
-def revoke_token(request: HttpRequest, id: UUID) -> tuple[int, None]:
+def revoke_token(request: HttpRequest, id: UUID) -> Status[None]:
     """End a token: one's own, or as administrator anyone's."""
     actor = actor_of(request)
     token = _visible(actor).filter(pk=id).first()
     if token is None:
         raise absent("token", id)
     records.revoke(actor.author, token)
-    return 204, None
+    return Status(204, None)

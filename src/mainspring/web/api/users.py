@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
 from mainspring.records import people as records
@@ -80,10 +80,10 @@ def user(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.post("/users", auth=Needs(Right.ADMINISTER), response={201: NewUserOut})
-def create_user(request: HttpRequest, draft: UserDraft) -> tuple[int, dict[str, Any]]:
+def create_user(request: HttpRequest, draft: UserDraft) -> Status[dict[str, Any]]:
     """Add a person; without a password one is made and shown this once. It must be changed at the first sign-in."""
     person, password = records.create(actor_of(request).author, draft)
-    return 201, _shown(person) | {"initial_password": password}
+    return Status(201, _shown(person) | {"initial_password": password})
 
 
 @router.patch("/users/{uuid:id}", auth=Needs(Right.ADMINISTER), response=UserOut)
@@ -94,10 +94,10 @@ def modify_user(request: HttpRequest, id: UUID, patch: UserPatch) -> dict[str, A
 
 
 @router.delete("/users/{uuid:id}", auth=Needs(Right.ADMINISTER), response={204: None})
-def delete_user(request: HttpRequest, id: UUID) -> tuple[int, None]:
+def delete_user(request: HttpRequest, id: UUID) -> Status[None]:
     """Forget a person; what they did stays in the audit under a pseudonym that leads nowhere any more."""
     records.delete(actor_of(request).author, id, if_match(request))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/users/{uuid:id}/reset-password", auth=Needs(Right.ADMINISTER), response=PasswordOut)
@@ -107,7 +107,7 @@ def reset_password(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.post("/users/{uuid:id}/sign-out", auth=Needs(Right.ADMINISTER), response={204: None})
-def sign_out_user(request: HttpRequest, id: UUID) -> tuple[int, None]:
+def sign_out_user(request: HttpRequest, id: UUID) -> Status[None]:
     """End all sessions of a person."""
     records.sign_out(actor_of(request).author, id)
-    return 204, None
+    return Status(204, None)

@@ -1,0 +1,144 @@
+"""Every endpoint of the API with every role, without sign-in, and with another tenant's session."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from tests.records.plant import asset, author, modbus, person, tag, tenant
+
+from mainspring.records import alarm_definition, credential
+from mainspring.records.alarm_definition import AlarmDraft
+from mainspring.records.credential import CredentialKind
+from mainspring.records.rights import Role
+from mainspring.records.tenant import Tenant
+from mainspring.web.api import api
+
+PUBLIC: Final = {("get", "/site"), ("get", "/session"), ("post", "/session")}
+ENGINEER: Final = {
+    *((method, path) for path in ("/assets/{id}", "/tags/{id}", "/connections/{id}", "/alarm-definitions/{id}")
+      for method in ("patch", "delete")),
+    *(("post", path) for path in ("/assets", "/tags", "/connections", "/alarm-definitions")),
+    ("post", "/tags/bulk"),
+    ("post", "/connections/test"),
+    ("post", "/connections/browse"),
+}  # fmt: skip
+OPERATOR: Final = {("post", "/alarms/acknowledge"), ("post", "/commands")}
+ADMINISTRATOR: Final = ("/users", "/audit")
+SOME_ID: Final = "0190a000-0000-7000-8000-000000000000"
+
+
+def endpoints() -> list[tuple[str, str]]:
+    schema = api.get_openapi_schema(path_prefix="")
+    return [(method, path) for path, methods in schema["paths"].items() for method in methods]
+
+
+def least(method: str, path: str) -> Role:
+    """The role each endpoint is meant for; whatever is not named here is for everyone signed in."""
+    if path.startswith(ADMINISTRATOR):
+        return Role.ADMINISTRATOR
+    if (method, path) in ENGINEER:
+        return Role.ENGINEER
+    return Role.OPERATOR if (method, path) in OPERATOR else Role.VIEWER
+
+
+def call(client: Any, method: str, path: str, id: str = SOME_ID) -> Any:
+    body = {} if method == "get" else {"data": b"{}", "content_type": "application/json"}
+    return getattr(client, method)(f"/api/v1{re.sub(r'{[^}]+}', id, path)}", **body)
+
+
+def test_without_sign_in_everything_but_the_door_is_closed() -> None:
+    from django.test import Client
+
+    tenant()
+    for method, path in endpoints():
+        answer = call(Client(), method, path)
+        if (method, path) in PUBLIC:
+            continue
+        assert answer.status_code == 401, (method, path, answer.content)
+        assert answer.json()["code"] == "not-signed-in"
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_each_role_has_its_rights_and_no_more(signed_in: Callable[..., Any], role: Role) -> None:
+    for method, path in endpoints():
+        if (method, path) in PUBLIC:
+            continue
+        answer = call(signed_in(role), method, path)
+        if role.covers(least(method, path)):
+            assert answer.status_code not in {401, 403, 500}, (role, method, path, answer.content)
+        else:
+            assert answer.status_code == 403, (role, method, path, answer.content)
+            assert answer.json()["code"] == "not-allowed"
+
+
+def everything(of: Tenant) -> dict[str, str]:
+    unit, plc = asset(of, "unit"), modbus(of)
+    reading = tag(of, "TI-1", unit, connection=plc.id, address={"register": 7})
+    draft = AlarmDraft.model_validate({"tag_id": reading.id, "condition": "H", "limit": 80})
+    alarm = alarm_definition.create(author(of), draft)
+    user = person(Role.VIEWER, of)
+    token, _ = credential.issue(author(of), CredentialKind.TOKEN, "reports", user=user)
+    made = {
+        "assets": unit, "connections": plc, "tags": reading, "alarm-definitions": alarm, "users": user, "tokens": token,
+    }  # fmt: skip
+    return {noun: str(record.pk) for noun, record in made.items()}
+
+
+def test_another_tenant_finds_nothing(signed_in: Callable[..., Any], plant: Tenant) -> None:
+    ids = everything(plant)
+    stranger = signed_in(Role.ADMINISTRATOR, of=tenant("north"))
+    for method, path in endpoints():
+        noun = path.split("/")[1]
+        if noun not in ids:
+            continue
+        if "{id}" in path:
+            answer = call(stranger, method, path, ids[noun])
+            expected = 422 if method == "patch" else 404  # a PATCH without its version is refused before anything else
+            assert answer.status_code == expected, (method, path, answer.content)
+        elif method == "get" and path == f"/{noun}":
+            answer = call(stranger, method, path)
+            assert not any(item["id"] in ids.values() for item in answer.json()["items"]), path
+    for noun in ("assets", "tags", "connections", "alarm-definitions", "users"):
+        answer = stranger.patch(f"/api/v1/{noun}/{ids[noun]}", {"version": 1}, content_type="application/json")
+        assert answer.status_code == 404, (noun, answer.content)
+    assert stranger.get("/api/v1/search?q=unit").json() == {"items": []}
+    assert stranger.get("/api/v1/tags/by-ordinal?tags=1,2,3").json()["total"] == 0
+    home = signed_in(Role.ADMINISTRATOR)
+    for noun, id in ids.items():
+        if noun != "tokens":
+            assert home.get(f"/api/v1/{noun}/{id}").status_code == 200, noun
+
+
+def test_another_tenants_audit_stays_there(signed_in: Callable[..., Any], plant: Tenant) -> None:
+    asset(plant, "unit")
+    stranger = signed_in(Role.ADMINISTRATOR, of=tenant("north"))
+    assert stranger.get("/api/v1/audit").json()["total"] == 0
+    assert signed_in().get("/api/v1/audit").json()["total"] == 1
+
+
+def test_a_due_password_closes_everything_but_its_change(signed_in: Callable[..., Any], plant: Tenant) -> None:
+    user = person(Role.ADMINISTRATOR, plant, password="old password 1")
+    user.must_change_password = True
+    user.save()
+    client = signed_in()
+    assert client.get("/api/v1/session").status_code == 200
+    refused = client.get("/api/v1/assets")
+    assert (refused.status_code, refused.json()["code"]) == (403, "password-due")
+    body = {"old": "old password 1", "new": "a much better one"}
+    assert client.post("/api/v1/session/password", body, content_type="application/json").status_code == 200
+    assert client.get("/api/v1/assets").status_code == 200
+
+
+def test_an_endpoint_without_a_declared_right_is_closed() -> None:
+    from mainspring.web.api import _closed
+    from mainspring.web.faults import NotSignedIn
+
+    with pytest.raises(NotSignedIn):
+        _closed(None)  # type: ignore[arg-type]
+    for _prefix, router in api._routers:
+        for view in router.path_operations.values():
+            for operation in view.operations:
+                assert operation.auth_callbacks or operation.auth_param is None
