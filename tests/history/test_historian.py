@@ -266,16 +266,6 @@ async def test_a_tenant_made_while_it_runs_is_served(plant: Plant) -> None:
                     await asyncio.sleep(0.05)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Any:
-    """A file system of 24 MB of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
 async def test_a_full_disk_stops_storing_in_words_and_loses_nothing(plant: Plant, small_disk: Path) -> None:
     ballast = small_disk / "ballast"
     async with at_work(plant, folder=small_disk, disk_free_min_bytes=8 * 1024**2) as store:

@@ -259,7 +259,7 @@ class ChdbStore:
             f"late = {append.late:d} and sequence >= {append.first} and sequence <= {append.last} "
             f"and time >= {times.min()} and time <= {times.max()}"
         )
-        self._engine.insert_rest(table, columns, "sequence, tag, time", held)
+        self._engine.insert(table, columns, ("sequence, tag, time", held))
 
     def _columns(self, entries: Sequence[Entry], late: bool) -> dict[str, npt.NDArray[Any] | list[Any]]:
         """Lay the batches of one column type one after another, in the table's columns."""

@@ -65,7 +65,7 @@ class Engine:
         if set("?%") & set(str(path)):
             raise ConfigurationError(_PATH, path=path)
         self.path = path
-        self._settings = "".join(f"&{name}={value}" for name, value in query_settings.items())
+        self._query_settings = "".join(f"&{name}={value}" for name, value in query_settings.items())
         self._idle = threading.Condition()
         self._open: set[Any] = set()
         self._closed = False
@@ -87,7 +87,7 @@ class Engine:
         with self._idle:
             if self._closed:
                 raise StoreError(_CLOSED)
-            opened = chdb.connect(f"{self._address}{self._settings}")
+            opened = chdb.connect(self._address + (self._query_settings if action is READ else ""))
             self._open.add(opened)
         try:
             yield opened
@@ -115,21 +115,25 @@ class Engine:
         with self.connection(WRITE) as connection:
             connection.query(text)
 
-    def insert(self, table: str, columns: native.Columns) -> None:
-        """Insert columns in one block, durably."""
-        with self.connection(WRITE) as connection:
-            _insert(connection, table, columns)
+    def insert(self, table: str, columns: native.Columns, leave_out: tuple[str, str] | None = None) -> None:
+        """Insert columns in one block, durably; `leave_out` names a key and a condition.
 
-    def insert_rest(self, table: str, columns: native.Columns, key: str, held: str) -> None:
-        """Insert those rows whose `key` is not among the rows that fulfil the condition `held`."""
+        Rows whose key is among those of the rows in the table that fulfil the condition are left out. The columns
+        go through a table in memory, because a streamed insert into a table on disk reports success when the disk
+        is full; the one statement that writes to the disk says so.
+        """
+        names = ", ".join(f"`{name}`" for name in columns)
+        key, condition = leave_out or ("", "")
+        where = f"where ({key}) not in (select {key} from {table} where {condition})" if leave_out else ""
         with self.connection(WRITE) as connection:
-            connection.query(f"create temporary table pending engine = Memory as select * from {table} limit 0")
-            _insert(connection, "pending", columns)
-            names = ", ".join(f"`{name}`" for name in columns)
-            connection.query(
-                f"insert into {table} ({names}) select {names} from pending "
-                f"where ({key}) not in (select {key} from {table} where {held}) settings {_ONE_BLOCK}"
-            )
+            connection.query(f"create temporary table pending engine = Memory as select {names} from {table} limit 0")
+            with connection.send_insert(f"insert into pending ({names}) settings {_ONE_BLOCK}", "Native") as streamed:
+                streamed.append(native.block(columns))
+                streamed.finish()
+            rows = len(next(iter(columns.values())))
+            if int(connection.query("select count() from pending").bytes()) != rows:
+                raise StoreError(_FAILED, path=self.path, action=WRITE.en, action_zh=WRITE.zh, reason="memory")
+            connection.query(f"insert into {table} ({names}) select {names} from pending {where} settings {_ONE_BLOCK}")
 
     def close(self) -> None:
         """Wait for calls under way and close every connection; the process may exit afterwards."""
@@ -156,13 +160,6 @@ class Engine:
 def arrow(answer: Any) -> pa.Table:
     """Return an answer of the engine as a table."""
     return pa.ipc.open_file(pa.py_buffer(answer.bytes())).read_all()
-
-
-def _insert(connection: Any, table: str, columns: native.Columns) -> None:
-    names = ", ".join(f"`{name}`" for name in columns)
-    with connection.send_insert(f"insert into {table} ({names}) settings {_ONE_BLOCK}", "Native") as insert:
-        insert.append(native.block(columns))
-        insert.finish()
 
 
 def _locked(path: Path) -> IO[bytes]:
