@@ -58,7 +58,7 @@ export interface Asset {
 export interface AssetDetail extends Asset {
   ancestors: Ancestor[];
   children: Asset[];
-  description: Words | string | null;
+  description: Words | null;
 }
 
 export const CONDITIONS = ["HH", "H", "L", "LL", "stale"] as const;
@@ -91,6 +91,7 @@ export interface Tag {
   offset: number;
   dead_band: number;
   silence_max_ms: number;
+  stale_ms: number;
   writable: boolean;
   enabled: boolean;
   words: Record<string, Words> | null;
@@ -108,6 +109,8 @@ export interface Alarm {
   path: string;
   asset: string | null;
   unit: string;
+  unit_sign: string;
+  decimals: number | null;
   condition: Condition;
   priority: Priority;
   state: AlarmState;
@@ -143,6 +146,8 @@ export interface AlarmEvent {
   tag_name: string;
   path: string;
   unit: string;
+  unit_sign: string;
+  decimals: number | null;
 }
 export interface AlarmDefinition {
   id: string;
@@ -178,11 +183,11 @@ export interface OverviewArea {
 }
 export interface Overview {
   areas: OverviewArea[];
-  sources: { live: number; total: number; lost: { id: string; name: string; since_ms: number; text: Words | null }[] };
-  alarm_rate_per_h: number;
-  alarms_last_10_min: number;
+  sources: { live: number; total: number; lost: { id: string; name: string; since_ms: number | null; text: Words | null }[] };
+  alarm_rate_per_h: number | null;
+  alarms_last_10_min: number | null;
   lag_ms: number | null;
-  disk_used_ratio: number | null;
+  disk: { used_bytes: number; free_bytes: number } | null;
   history: { samples: number; bytes_on_disk: number; oldest_ms: number | null; newest_ms: number | null } | null;
 }
 

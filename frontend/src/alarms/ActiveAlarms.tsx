@@ -26,13 +26,13 @@ interface Filter {
   text: string;
   priority: string;
   state: string;
-  asset: string;
+  below: string;
 }
 
-function matches(alarm: Alarm, { text, priority, state, asset }: Filter): boolean {
+function matches(alarm: Alarm, { text, priority, state, below }: Filter): boolean {
   if (priority !== "" && alarm.priority !== priority) return false;
   if (state !== "" && alarm.state !== state) return false;
-  if (asset !== "" && alarm.asset !== asset) return false;
+  if (below !== "" && !alarm.path.startsWith(`${below}/`)) return false;
   if (text === "") return true;
   const words = `${alarm.name.en} ${alarm.name.zh} ${alarm.tag_name} ${alarm.path}`.toLowerCase();
   return words.includes(text.toLowerCase());
@@ -43,7 +43,7 @@ function useFilter() {
   const [search, setSearch] = useSearchParams();
   const filter = useMemo<Filter>(() => {
     const of = (name: string) => search.get(name) ?? "";
-    return { text: of("search"), priority: of("priority"), state: of("state"), asset: of("asset") };
+    return { text: of("search"), priority: of("priority"), state: of("state"), below: of("below") };
   }, [search]);
   const set = useCallback(
     (name: string, value: string) =>

@@ -8,7 +8,8 @@ import type { Alarm, AlarmCounts, AlarmPage, AlarmState, Words } from "../types"
 
 /** What is held in the page at most; beyond it the server's counts still tell the truth. */
 export const ALARMS_MAX = 5000;
-const PAGE = 1000;
+const PAGE = 5000;
+const ACKNOWLEDGE_AT_ONCE = 1000;
 const TELL_EVERY_MS = 250;
 const RECOUNT_AFTER_MS = 2000;
 
@@ -45,6 +46,11 @@ export function countAlarms(alarms: Iterable<Alarm>): AlarmCounts {
 }
 
 const EMPTY: AlarmList = { alarms: [], total: 0, counts: noCounts(), pending: new Set(), loaded: false, error: null };
+
+interface Refused {
+  alarm: string;
+  text: Words;
+}
 
 export class AlarmStore {
   private readonly held = new Map<string, Alarm>();
@@ -88,29 +94,28 @@ export class AlarmStore {
     if (alarm.state === "normal" || alarm.transition === "removed") this.held.delete(alarm.alarm);
     else if (this.held.has(alarm.alarm) || this.held.size < ALARMS_MAX) this.held.set(alarm.alarm, alarm);
     if (this.beyond > 0) this.recount ??= setTimeout(this.readAgain, RECOUNT_AFTER_MS);
-    this.timer ??= setTimeout(() => this.publish(this.beyond > 0 ? {} : { counts: countAlarms(this.held.values()) }), TELL_EVERY_MS);
+    this.timer ??= setTimeout(this.tellLater, TELL_EVERY_MS);
   }
 
   /** Ask the server; rows stay pending until the feed confirms them. Returns those refused, with the reason. */
-  async acknowledge(alarms: readonly string[], comment = ""): Promise<{ alarm: string; text: Words }[]> {
+  async acknowledge(alarms: readonly string[], comment = ""): Promise<Refused[]> {
     for (const alarm of alarms) this.pending.add(alarm);
     this.publish({});
     try {
-      const reply = await api.post<{ acknowledged: string[]; refused: { alarm: string; text: Words }[] }>("/alarms/acknowledge", {
-        alarms,
-        comment,
-      });
-      for (const { alarm } of reply.refused) this.pending.delete(alarm);
-      return reply.refused;
-    } catch (error) {
-      for (const alarm of alarms) this.pending.delete(alarm);
-      throw error;
+      const refused: Refused[] = [];
+      for (let start = 0; start < alarms.length; start += ACKNOWLEDGE_AT_ONCE) {
+        const part = alarms.slice(start, start + ACKNOWLEDGE_AT_ONCE);
+        refused.push(...(await api.post<{ refused: Refused[] }>("/alarms/acknowledge", { alarms: part, comment })).refused);
+      }
+      return refused;
     } finally {
       await this.read();
       for (const alarm of alarms) this.pending.delete(alarm);
       this.publish({});
     }
   }
+
+  private readonly tellLater = () => this.publish(this.beyond > 0 ? {} : { counts: countAlarms(this.held.values()) });
 
   private readonly readAgain = () => {
     this.recount = null;
@@ -130,7 +135,7 @@ export const alarmStore = new AlarmStore();
 
 /** Keep the store by the feed; returns the way to stop. */
 export function followAlarms(): () => void {
-  const stops = [live.onAlarm((alarm) => alarmStore.hear(alarm)), live.onSnapshot(() => void alarmStore.read())];
+  const stops = [live.onAlarm((alarm) => alarmStore.hear(alarm)), live.onConnected(() => void alarmStore.read())];
   void alarmStore.read();
   return () => stops.forEach((stop) => stop());
 }

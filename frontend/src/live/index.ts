@@ -20,6 +20,7 @@ const overHttp: Transport = {
     for (const name of names) {
       source.addEventListener(name, (event: MessageEvent<string>) => on[name](JSON.parse(event.data) as never));
     }
+    source.addEventListener("alarms-missed", on.alarmsMissed);
     source.onerror = () => {
       source.close();
       on.lost();

@@ -50,6 +50,8 @@ export interface StreamEvents {
   alarm: (alarm: LiveAlarm) => void;
   beat: (beat: Beat) => void;
   roles: (roles: { degraded: DegradedRole[] }) => void;
+  /** More alarms changed at once than the server kept for this stream. */
+  alarmsMissed: () => void;
   lost: () => void;
 }
 
@@ -73,7 +75,7 @@ export class LiveStore {
   private readonly listeners = new Map<number, Set<(cell: Cell) => void>>();
   private readonly linkListeners = new Set<Listener>();
   private readonly alarmListeners = new Set<(alarm: LiveAlarm) => void>();
-  private readonly snapshotListeners = new Set<Listener>();
+  private readonly connectedListeners = new Set<Listener>();
   private link: Link = { state: "connecting", lagMs: 0, sinceMs: 0 };
   private degraded: readonly DegradedRole[] = [];
   private id: string | null = null;
@@ -81,6 +83,7 @@ export class LiveStore {
   private closeStream: (() => void) | null = null;
   private running = false;
   private generation = 0;
+  private greeted = 0;
   private retryMs = RETRY_FIRST_MS;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private lastBeat = 0;
@@ -144,8 +147,8 @@ export class LiveStore {
 
   onLink = (listener: Listener): (() => void) => this.watch(this.linkListeners, listener);
   onAlarm = (listener: (alarm: LiveAlarm) => void): (() => void) => this.watch(this.alarmListeners, listener);
-  /** After each snapshot, at the start and after a cut: what was missed in between is read again then. */
-  onSnapshot = (listener: Listener): (() => void) => this.watch(this.snapshotListeners, listener);
+  /** At the start, after a cut and when alarms were missed: what happened in between is read again then. */
+  onConnected = (listener: Listener): (() => void) => this.watch(this.connectedListeners, listener);
 
   private watch<T>(set: Set<T>, listener: T): () => void {
     set.add(listener);
@@ -233,19 +236,22 @@ export class LiveStore {
       };
     };
     return {
-      snapshot: mine((columns) => {
-        this.apply(columns);
-        for (const listener of this.snapshotListeners) listener();
-      }),
+      snapshot: mine((columns) => this.apply(columns)),
       values: mine((columns) => this.apply(columns)),
       alarm: mine((alarm) => {
         for (const listener of this.alarmListeners) listener(alarm);
       }),
-      beat: mine((beat) => this.beat(beat)),
+      beat: mine((beat) => {
+        this.beat(beat);
+        if (this.greeted !== generation) this.tellConnected(generation);
+      }),
       roles: mine(({ degraded }) => {
         this.degraded = degraded;
         for (const listener of this.linkListeners) listener();
       }),
+      alarmsMissed: () => {
+        if (generation === this.generation) this.tellConnected(generation);
+      },
       lost: () => {
         if (generation === this.generation) this.retry();
       },
@@ -259,6 +265,11 @@ export class LiveStore {
     const lag = beat.lag_ms ?? 0;
     const late = beat.engine === "silent" || lag >= DELAYED_FROM_MS;
     this.setState(late ? "delayed" : "live", lag, beat.now_ms);
+  }
+
+  private tellConnected(generation: number): void {
+    this.greeted = generation;
+    for (const listener of this.connectedListeners) listener();
   }
 
   private apply(columns: Columns): void {

@@ -1,0 +1,33 @@
+import type { Messages } from "./format";
+
+export const overviewWords = {
+  area: { en: "Area", zh: "区域" },
+  tags: { en: "Tags", zh: "测点" },
+  badTags: { en: "Bad values", zh: "坏值" },
+  alarmRate: { en: "Alarms in the last hour", zh: "最近一小时报警" },
+  alarmAim: { en: "aim at most 6 per operator", zh: "目标每名操作员不超过 6 条" },
+  lastTen: { en: "Last 10 min", zh: "最近 10 分钟" },
+  flood: { en: "Alarm flood", zh: "报警泛滥" },
+  floodNone: { en: "none", zh: "无" },
+  sources: { en: "Sources", zh: "数据来源" },
+  sourcesLive: { en: "{live} of {total} live", zh: "{total} 个中 {live} 个在线" },
+  allLive: { en: "All sources answer.", zh: "所有来源均有应答。" },
+  downFor: { en: "down {age}", zh: "中断 {age}" },
+  system: { en: "System", zh: "系统" },
+  lag: { en: "Lag", zh: "延迟" },
+  disk: { en: "Disk used", zh: "磁盘已用" },
+  samples: { en: "Samples kept", zh: "已存采样值" },
+  size: { en: "History on disk", zh: "历史数据占用" },
+  oldest: { en: "Oldest sample", zh: "最早采样" },
+  unknown: { en: "unknown", zh: "未知" },
+  worst: { en: "Worst alarms", zh: "最重要的报警" },
+  allAlarms: { en: "All alarms", zh: "全部报警" },
+  noAlarms: { en: "No active alarms.", zh: "无活动报警。" },
+  emptyTitle: { en: "Nothing is connected yet", zh: "尚未连接任何设备" },
+  emptyText: {
+    en: "Connect a device first; its areas, alarms and sources then stand here.",
+    zh: "先连接设备，其区域、报警与数据来源随后显示在此。",
+  },
+  connectDevice: { en: "Connect a device", zh: "连接设备" },
+  tableLabel: { en: "Areas, worst first", zh: "区域，最严重者在前" },
+} as const satisfies Messages;
