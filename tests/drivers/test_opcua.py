@@ -118,8 +118,8 @@ async def test_read_every_kind(simulator: OpcUaSimulator) -> None:
     }  # fmt: skip
     assert {found[ordinal][1] for ordinal in (3, 9, 10, 11, 12, 13, 15)} == {quality.BAD_CONFIGURATION}
     assert {time for batch in batches for time in batch.time.tolist()} == {12_345}
-    assert set(driver.reasons) == {3, 9, 10, 12, 13, 15}
-    assert "64-bit" in driver.reasons[3].en
+    assert set(driver.faults) == {3, 9, 10, 12, 13, 15}
+    assert "64-bit" in driver.faults[3].en
     assert driver.traffic.requests >= 4
     assert driver.traffic.samples == 16
     assert driver.traffic.bytes_in > 500
@@ -134,7 +134,7 @@ async def test_subscribe(simulator: OpcUaSimulator) -> None:
         task = asyncio.create_task(driver.subscribe(tags, got.append))
         await until(lambda: set(rows(got)) == {1, 2, 3, 4})
         assert rows(got)[2][1] == quality.BAD_CONFIGURATION
-        assert "Nowhere" in driver.reasons[2].zh
+        assert "Nowhere" in driver.faults[2].zh
         assert rows(got)[4] == (2.0, quality.GOOD)
         got.clear()
         years_off = 4_000_000_000_000

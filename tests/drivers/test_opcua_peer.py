@@ -73,7 +73,7 @@ async def test_read_and_subscribe_every_type(peer: Peer) -> None:
     found = rows(await driver.read(driver.prepare(wanted), 5))
     assert found.pop(92)[1] == quality.BAD_CONFIGURATION
     assert found == held
-    assert set(driver.reasons) == {90}
+    assert set(driver.faults) == {90}
     got: list[SampleBatch] = []
     task = asyncio.create_task(driver.subscribe(wanted, got.append))
     await until(lambda: len(rows(got)) == len(wanted))

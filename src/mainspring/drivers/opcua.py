@@ -109,7 +109,7 @@ class OpcUaAddress(Settings):
 class OpcUa(Driver):
     """Speaks OPC UA to one server.
 
-    `reasons` says for each tag ordinal why its samples are bad although contact is good; read it, do not write it.
+    `faults` says for each tag ordinal why its samples are bad although contact is good; read it, do not write it.
     """
 
     name: ClassVar[str] = "opcua"
@@ -121,7 +121,6 @@ class OpcUa(Driver):
 
     def __init__(self, config: OpcUaConfig) -> None:
         super().__init__(config)
-        self.reasons: dict[int, Text] = {}
         self._session: Session | None = None
         self._subscribed = False
         self._types: dict[str, Any] = {}
@@ -162,7 +161,7 @@ class OpcUa(Driver):
     async def read(self, prepared: Plan, time_ms: int) -> list[SampleBatch]:
         """Read all items in as few requests as the server allows."""
         session = self._open
-        columns = Columns(prepared, time_ms, self.reasons, polled=True)
+        columns = Columns(prepared, time_ms, self.faults, polled=True)
         step = session.limits[0]
         for start in range(0, len(prepared.items), step):
             wanted = prepared.items[start : start + step]
@@ -198,7 +197,7 @@ class OpcUa(Driver):
         from asyncua import ua
 
         step = session.limits[3]
-        refused = Columns(plan, time.time_ns() // 1_000_000, self.reasons)
+        refused = Columns(plan, time.time_ns() // 1_000_000, self.faults)
         for start in range(0, len(plan.items), step):
             wanted = []
             for handle, node in enumerate(plan.items[start : start + step], start):
@@ -214,7 +213,7 @@ class OpcUa(Driver):
                     known = quality_of(status) & 0xFC
                     refused.add(handle, Reading(0, None, status if known else _BAD_CONFIGURATION, None))
                     text = _ITEM.format(node=plan.tags[handle][0].address.node, status=status_name(status))
-                    self.reasons.update((tag.ordinal, text) for tag in plan.tags[handle])
+                    self.faults.update((tag.ordinal, text) for tag in plan.tags[handle])
         self._hand_over(refused, deliver)
 
     def _hand_over(self, columns: Columns, deliver: Callable[[SampleBatch], None]) -> None:
@@ -265,7 +264,7 @@ class OpcUa(Driver):
         session.publish([(subscription, sequence)] if filled else [])
         if subscription != number:
             return  # the rest of a subscription that has ended
-        columns = Columns(plan, time.time_ns() // 1_000_000, self.reasons)
+        columns = Columns(plan, time.time_ns() // 1_000_000, self.faults)
         ended = decode_notifications(reader, columns)
         self._hand_over(columns, deliver)
         if ended is not None and ended >> 30 > 1:
