@@ -6,16 +6,21 @@ import asyncio
 import os
 import random
 import sys
+import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from nats.aio.msg import Msg
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.conftest import stored
 from tests.gateway.devices import connection, page, tag
 
+from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
 from mainspring.core.definitions import connection_key, tag_page_key
+from mainspring.core.health import Health
 from mainspring.core.samples import SampleKind
 from mainspring.core.subjects import LATE, LIVE
 from mainspring.gateway.segments import Reader, SegmentLog
@@ -32,13 +37,26 @@ async def start_gateway(bus: BusUnderTest, folder: Path) -> asyncio.subprocess.P
         )  # fmt: skip
 
 
-async def define(bus: BusUnderTest) -> None:
+async def define(bus: BusUnderTest) -> str:
+    """Publish a connection that counts, and return its key."""
     admin = await bus.connect("admin")
     of = connection("", driver="counting")
     tags = [tag(ordinal, of.id, kind=SampleKind.INTEGER, scan_ms=10) for ordinal in range(1, 4)]
     await admin.put_definition(connection_key("acme", of.id), of)
     await admin.put_definition(tag_page_key("acme", 0), page(*tags))
     await admin.close()
+    return connection_key("acme", of.id)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+def logged_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.log"))
 
 
 def logged(folder: Path) -> list[int]:
@@ -52,37 +70,47 @@ def logged(folder: Path) -> list[int]:
     return found
 
 
-async def drained(bus: BusUnderTest, folder: Path, gateway: asyncio.subprocess.Process) -> None:
-    """Let the gateway send all it has, then end it cleanly."""
-    await asyncio.sleep(3)
+async def drained(admin: Bus, key: str, gateway: asyncio.subprocess.Process) -> None:
+    """End the polling, let the gateway send all it has, then end it cleanly."""
+    waiting: list[float] = []
+
+    async def on_health(message: Msg) -> None:
+        waiting.append(Health.model_validate_json(message.data).figures["spool_batches"])
+
+    await admin.delete_definition(key)
+    await asyncio.sleep(2)
+    await admin.nc.subscribe("ms.health.gateway.>", cb=on_health)
+    await until(lambda: len(waiting) > 1 and waiting[-1] == 0)
     gateway.terminate()
     assert await asyncio.wait_for(gateway.wait(), 5) == 0
 
 
 @pytest.mark.slow
 async def test_kills_of_gateway_and_bus_lose_and_repeat_nothing(bus: BusUnderTest, tmp_path: Path) -> None:
-    await define(bus)
+    key = await define(bus)
     folder = tmp_path / "gateway"
     chance = random.Random(20)
     gateway = await start_gateway(bus, folder)
-    await asyncio.sleep(2)
+    await until(lambda: logged_bytes(folder) > 50_000)
     for step in range(12):
         await asyncio.sleep(chance.uniform(0.4, 2.2))
         if step % 3 == 2:
             await bus.kill()
-            await asyncio.sleep(chance.uniform(0.1, 1.2))
+            before = logged_bytes(folder)
+            await until(lambda: logged_bytes(folder) > before + 60_000)  # noqa: B023
             if step % 2:
                 gateway.kill()
                 await gateway.wait()
                 gateway = await start_gateway(bus, folder)
             await bus.start_again()
+            # Long enough to learn that the bus is back, too short to have sent everything.
+            await asyncio.sleep(chance.uniform(0.5, 2.5))
         else:
             gateway.kill()
             await gateway.wait()
             gateway = await start_gateway(bus, folder)
-    await asyncio.sleep(2)
-    await drained(bus, folder, gateway)
     admin = await bus.connect("admin")
+    await drained(admin, key, gateway)
     live, late = await stored(admin, LIVE), await stored(admin, LATE)
     await admin.close()
     assert late, "the test never sent anything late"
@@ -101,20 +129,21 @@ async def test_kills_of_gateway_and_bus_lose_and_repeat_nothing(bus: BusUnderTes
 
 
 async def test_a_gateway_without_a_bus_polls_and_sends_it_all_later(bus: BusUnderTest, tmp_path: Path) -> None:
-    await define(bus)
+    key = await define(bus)
     folder = tmp_path / "gateway"
     gateway = await start_gateway(bus, folder)
-    await asyncio.sleep(2)
+    await until(lambda: (folder / "definitions.json").exists() and logged_bytes(folder) > 10_000)
     gateway.terminate()
     await gateway.wait()
     await bus.kill()
+    before = logged_bytes(folder)
     # Definitions come from the last run; there is no bus to ask.
     gateway = await start_gateway(bus, folder)
-    await asyncio.sleep(3)
+    await until(lambda: logged_bytes(folder) > before + 200_000)
     await bus.start_again()
-    await asyncio.sleep(3)
-    await drained(bus, folder, gateway)
+    await asyncio.sleep(2)
     admin = await bus.connect("admin")
+    await drained(admin, key, gateway)
     live, late = await stored(admin, LIVE), await stored(admin, LATE)
     await admin.close()
     assert sum(len(batch) for _, batch in late) > 100
