@@ -204,7 +204,7 @@ class Connection:
     def driver_tag(self, tag: TagDefinition) -> DriverTag:
         """Return a tag as the driver sees it; raises ValidationError for a wrong address."""
         address = self._drivers[self.definition.driver].load().Address
-        return DriverTag(tag.ordinal, tag.kind, address.model_validate(tag.address))
+        return DriverTag(tag.ordinal, tag.kind, address.model_validate(tag.address), tag.writable)
 
     @asynccontextmanager
     async def in_contact(self) -> AsyncIterator[Driver]:
