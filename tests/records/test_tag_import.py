@@ -42,6 +42,11 @@ def test_ten_thousand_rows_in_few_statements(plant: Tenant) -> None:
     assert Tag.objects.of(plant).count() == 10_000
     assert AuditEntry.objects.of(plant).filter(object_kind="tag").count() == 10_000
     assert first_broken(plant) is None
+    with CaptureQueriesContext(connection) as queries:
+        again = import_tags(author(plant), [row | {"high": 200} for row in rows_of(10_000, "unit", "PLC 1")])
+    assert (again.created, again.updated) == (0, 10_000)
+    assert len(queries) < 1000
+    assert Tag.objects.of(plant).filter(high=200, version=2).count() == 10_000
     keys, _ = outbox.take()
     assert len([key for key in keys if ".tags." in key]) in {10, 11}
 

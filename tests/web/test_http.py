@@ -146,7 +146,10 @@ def test_wrong_passwords_lock_the_name_for_this_address_and_say_until_when(brows
     assert right.json["text"] == locked.json["text"]
     person(Role.VIEWER, plant, password=PASSWORD)
     assert browser.sign_in("viewer").status == 200
+    tries = AuditEntry.objects.of(plant).filter(action="sign-in-failed").count()
+    assert browser.sign_in(password="wrong").status == 429
     failed = AuditEntry.objects.of(plant).filter(action="sign-in-failed")
+    assert failed.count() == tries  # whoever is locked out cannot fill the log
     assert "wrong" not in str(list(failed.values()))
 
 

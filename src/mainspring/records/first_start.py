@@ -21,8 +21,9 @@ _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def migrate() -> None:
-    """Bring the tables to the present form; safe to call at every start."""
+    """Bring the tables to the present form and drop sessions that have ended; safe to call at every start."""
     call_command("migrate", interactive=False, verbosity=0)
+    call_command("clearsessions", verbosity=0)
 
 
 def ensure_first_start(

@@ -175,8 +175,11 @@ def _store(author: Author, fresh: list[Tag], changed: list[tuple[Tag, dict[str, 
         tag.version += 1
         tag.changed_ms = now_ms()
         deeds.append(changes.deed(Action.CHANGE, tag, before, tag.document()))
-    written = [name.name for name in Tag._meta.concrete_fields if not name.primary_key and name.name != "ordinal"]
-    Tag.objects.bulk_update([tag for tag, _ in changed], written, batch_size=BATCH)
+    # As an insert that meets itself: an update of many rows at once is a thousand times as much SQL.
+    written = [column.name for column in Tag._meta.concrete_fields if column.name not in {"id", "tenant", "ordinal"}]
+    Tag.objects.bulk_create(
+        [tag for tag, _ in changed], BATCH, update_conflicts=True, unique_fields=["id"], update_fields=written
+    )
     append(author, deeds)
     outbox.mark_tags(author.tenant.key, [tag.ordinal for tag in (*fresh, *(tag for tag, _ in changed))])
 

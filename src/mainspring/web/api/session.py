@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Final, Literal, NoReturn
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from django.middleware.csrf import get_token
 from ninja import Router, Schema, Status
 from pydantic import Field, SecretStr
 
-from mainspring.core.errors import NotAllowed
+from mainspring.core.errors import LimitExceeded, NotAllowed
 from mainspring.core.text import Text
 from mainspring.records import changes
 from mainspring.records.audit import HIDDEN, Action, Author, Deed, append
@@ -29,10 +30,17 @@ from mainspring.web.faults import SIGN_IN, Locked, NotSignedIn, WrongCredentials
 from mainspring.web.security import Needs, actor_of, address_of, require_csrf
 
 router = Router(tags=["session"])
+CHECKS_MAX: Final = 2
+"""Passwords checked at once: each takes a processor for a tenth of a second, by design."""
+CHECK_WAIT_S: Final = 5.0
+_checking = threading.BoundedSemaphore(CHECKS_MAX)
 _WRONG: Final = Text("Name or password is wrong.", "用户名或密码错误。")
 _LOCKED: Final = Text(
     "Too many wrong passwords. Sign-in from here is closed until {until} ({zone}); an administrator can open it.",
     "密码错误次数过多，此处登录已锁定至 {until}（{zone}），管理员可提前解锁。",
+)
+_BUSY: Final = Text(
+    "Many people are signing in at this moment. Try again in a few seconds.", "当前登录人数较多，请几秒后重试。"
 )
 _OLD_WRONG: Final = Text("The present password is wrong.", "当前密码不正确。")
 _SAME: Final = Text("The new password is the old one.", "新密码与旧密码相同。")
@@ -102,7 +110,13 @@ def sign_in(request: HttpRequest, body: SignIn) -> dict[str, Any]:
     """Sign in; after too many wrong passwords a name is locked for this address."""
     require_csrf(request)
     name = full_name(body.username, current().tenant)
-    user = authenticate(request, username=name, password=body.password.get_secret_value())
+    _refuse_locked(request, name)
+    if not _checking.acquire(timeout=CHECK_WAIT_S):
+        raise LimitExceeded(_BUSY)
+    try:
+        user = authenticate(request, username=name, password=body.password.get_secret_value())
+    finally:
+        _checking.release()
     if not isinstance(user, User):
         _failed(request, name)
     with transaction.atomic():
@@ -161,13 +175,17 @@ def _deed(action: Action, user: User) -> Deed:
 
 
 def _failed(request: HttpRequest, name: str) -> NoReturn:
-    until = locked_until(name, address_of(request) or None)
     user = find(name)
     tenant = user.tenant if user else Tenant.objects.get(key=current().tenant)
     # The name that was typed is not kept: it is often a password in the wrong field.
     author = Author(tenant, user.pseudonym if user else None, address_of(request))
     append(author, [Deed(Action.SIGN_IN_FAILED, "session", str(user.id) if user else "")])
-    if until is not None:
-        local = until.astimezone(ZoneInfo(tenant.zone))
-        raise Locked(_LOCKED, until=f"{local:%Y-%m-%d %H:%M}", zone=tenant.zone)
+    _refuse_locked(request, name)
     raise WrongCredentials(_WRONG)
+
+
+def _refuse_locked(request: HttpRequest, name: str) -> None:
+    until = locked_until(name, address_of(request) or None)
+    if until is not None:
+        zone = Tenant.objects.values_list("zone", flat=True).get(key=current().tenant)
+        raise Locked(_LOCKED, until=f"{until.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}", zone=zone)
