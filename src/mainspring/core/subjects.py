@@ -42,7 +42,10 @@ _CURRENT_COLUMNS: Final[dict[str, pa.DataType]] = {
     "flags": pa.uint8(),
 }
 CURRENT_SCHEMA: Final = pa.schema(_CURRENT_COLUMNS)
-"""Answer to a current-value request; `flags` has the bits KNOWN and STALE; a tag that is not yours is not KNOWN."""
+"""Answer to a current-value request; `flags` has the bits KNOWN and STALE; a tag that is not yours is not KNOWN.
+
+`integer` and `text` are empty where the tag is not of that kind; `number` is NaN where there is none.
+"""
 KNOWN: Final = 1
 STALE: Final = 2
 
