@@ -8,6 +8,7 @@ import { Empty, Failure, Loading, NoneMatch } from "../components/PageState";
 import { useFailed } from "../failed";
 import { shortAge } from "../format/time";
 import { useLink } from "../live";
+import { usePhone } from "../media";
 import { useSession } from "../session";
 import { isTyping, lettersAreKeys } from "../shell/keys";
 import { PRIORITIES } from "../theme/tokens";
@@ -105,18 +106,18 @@ function columnsOf({ t, say, selected, toggle, pending, acknowledge }: ColumnToo
     },
     { key: "sign", title: "", width: "40px", cell: ({ priority, state }) => <AlarmSign priority={priority} state={state} /> },
     { key: "age", title: t("age"), width: "92px", end: true, cell: ({ raised_ms }) => <Elapsed sinceMs={raised_ms} /> },
-    { key: "alarm", title: t("alarm"), width: "minmax(200px, 3fr)", cell: name },
+    { key: "alarm", title: t("alarm"), width: "minmax(160px, 3fr)", cell: name },
     {
       key: "value",
       title: t("valueLimit"),
-      width: "minmax(150px, 1.2fr)",
+      width: "minmax(140px, 1.2fr)",
       end: true,
       cell: (alarm) => <span className="ms-num">{valueAndLimit(alarm)}</span>,
     },
     {
       key: "place",
       title: t("tagPlace"),
-      width: "minmax(180px, 2fr)",
+      width: "minmax(120px, 2fr)",
       cell: ({ tag_name, path }) => (
         <>
           {tag_name} <span className="ms-third">{placeOfPath(path)}</span>
@@ -126,7 +127,7 @@ function columnsOf({ t, say, selected, toggle, pending, acknowledge }: ColumnToo
     {
       key: "state",
       title: t("state"),
-      width: "minmax(150px, 1.2fr)",
+      width: "minmax(120px, 1.2fr)",
       cell: (alarm) => <StateCell alarm={alarm} pending={pending.has(alarm.alarm)} t={t} />,
     },
     {
@@ -167,6 +168,33 @@ function Behind() {
   return <span className="ms-third">{t("behind", { lag: shortAge(lagMs) ?? "> 1 h" })}</span>;
 }
 
+function FilterFields({ filter, set }: { filter: Filter; set: (name: string, value: string) => void }) {
+  const t = useWords(alarmWords);
+  return (
+    <>
+      <Input
+        allowClear
+        aria-label={t("searchAlarm")}
+        placeholder={t("searchAlarm")}
+        defaultValue={filter.text}
+        onChange={(event) => set("search", event.target.value)}
+      />
+      <Select
+        aria-label={t("priority")}
+        value={filter.priority}
+        onChange={(value) => set("priority", value)}
+        options={[{ value: "", label: t("anyPriority") }, ...PRIORITIES.map((value) => ({ value, label: t(value) }))]}
+      />
+      <Select
+        aria-label={t("state")}
+        value={filter.state}
+        onChange={(value) => set("state", value)}
+        options={[{ value: "", label: t("anyState") }, ...STATES.map((value) => ({ value, label: t(value) }))]}
+      />
+    </>
+  );
+}
+
 /** The list an operator works with: nothing moves under the pointer, and a filter says what it hides. */
 export function ActiveAlarms() {
   const t = useWords(alarmWords);
@@ -174,6 +202,8 @@ export function ActiveAlarms() {
   const { may } = useSession();
   const { alarms, total, pending, loaded, error } = useAlarmList();
   const { filter, set, clear, chosen } = useFilter();
+  const phone = usePhone();
+  const [filters, setFilters] = useState(false);
   const [pointer, setPointer] = useState(false);
   const [focus, setFocus] = useState(false);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
@@ -213,23 +243,16 @@ export function ActiveAlarms() {
     <>
       <div className="ms-filters">
         {mayAcknowledge ? (
-          <Button disabled={targets.length === 0} onClick={() => act(targets)}>
+          <Button className="ms-main-action" disabled={targets.length === 0} onClick={() => act(targets)}>
             <span className="ms-num">{t(selected.size > 0 ? "acknowledgeSelected" : "acknowledgeVisible", { n: targets.length })}</span>
           </Button>
         ) : null}
-        <Input.Search allowClear aria-label={t("searchAlarm")} placeholder={t("searchAlarm")} defaultValue={filter.text} onChange={(event) => set("search", event.target.value)} />
-        <Select
-          aria-label={t("priority")}
-          value={filter.priority}
-          onChange={(value) => set("priority", value)}
-          options={[{ value: "", label: t("anyPriority") }, ...PRIORITIES.map((value) => ({ value, label: t(value) }))]}
-        />
-        <Select
-          aria-label={t("state")}
-          value={filter.state}
-          onChange={(value) => set("state", value)}
-          options={[{ value: "", label: t("anyState") }, ...STATES.map((value) => ({ value, label: t(value) }))]}
-        />
+        {phone ? (
+          <Button onClick={() => setFilters(!filters)} aria-expanded={filters}>
+            {t("filter")}
+          </Button>
+        ) : null}
+        {phone && !filters ? null : <FilterFields filter={filter} set={set} />}
         <span className="ms-grow" />
         <Behind />
         <span className="ms-num" role="status">
@@ -249,29 +272,31 @@ export function ActiveAlarms() {
         ) : null}
       </div>
       {total > alarms.length ? <p className="ms-second">{t("beyond", { held: alarms.length, total })}</p> : null}
-      <div
-        className="ms-panel ms-grid-place ms-blink"
-        onPointerEnter={() => setPointer(true)}
-        onPointerLeave={() => setPointer(false)}
-        onFocus={() => setFocus(true)}
-        onBlur={(event) => setFocus(event.currentTarget.contains(event.relatedTarget))}
-        onKeyDown={pressed}
-      >
-        <Grid
-          label={t("listLabel")}
-          columns={columns}
-          rows={shown}
-          total={shown.length}
-          rowKey={({ alarm }) => alarm}
-          selected={selected}
-          onSelect={toggle}
-          onOpen={open}
-          onVisible={setVisible}
-          phone={(alarm) => <PhoneRow alarm={alarm} pending={pending.has(alarm.alarm)} t={t} />}
-          empty={alarms.length > 0 ? <NoneMatch total={alarms.length} onClear={clear} /> : <Empty title={t("noneTitle")} text={t("noneText")} />}
-        />
+      <div className="ms-beside">
+        <div
+          className="ms-panel ms-grid-place ms-blink"
+          onPointerEnter={() => setPointer(true)}
+          onPointerLeave={() => setPointer(false)}
+          onFocus={() => setFocus(true)}
+          onBlur={(event) => setFocus(event.currentTarget.contains(event.relatedTarget))}
+          onKeyDown={pressed}
+        >
+          <Grid
+            label={t("listLabel")}
+            columns={columns}
+            rows={shown}
+            total={shown.length}
+            rowKey={({ alarm }) => alarm}
+            selected={selected}
+            onSelect={toggle}
+            onOpen={open}
+            onVisible={setVisible}
+            phone={(alarm) => <PhoneRow alarm={alarm} pending={pending.has(alarm.alarm)} t={t} />}
+            empty={alarms.length > 0 ? <NoneMatch total={alarms.length} onClear={clear} /> : <Empty title={t("noneTitle")} text={t("noneText")} />}
+          />
+        </div>
+        <AlarmDetail alarm={detail} onClose={() => set("alarm", "")} onAcknowledge={mayAcknowledge ? acknowledge : null} />
       </div>
-      <AlarmDetail alarm={detail} onClose={() => set("alarm", "")} onAcknowledge={mayAcknowledge ? acknowledge : null} />
     </>
   );
 }

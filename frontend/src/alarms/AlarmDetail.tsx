@@ -4,7 +4,9 @@ import { Button, Drawer, Input } from "antd";
 import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { Elapsed } from "../components/Elapsed";
+import { Icon } from "../components/Icon";
 import { PageState } from "../components/PageState";
+import { useNarrow } from "../media";
 import { useResource } from "../resource";
 import { useZone } from "../session";
 import type { Alarm, AlarmEvent, AlarmTransition } from "../types";
@@ -65,24 +67,37 @@ interface AlarmDetailProps {
 export function AlarmDetail({ alarm, onClose, onAcknowledge }: AlarmDetailProps) {
   const t = useWords(alarmWords);
   const say = useSay();
+  const narrow = useNarrow();
+  const title = alarm ? (
+    <span className="ms-row">
+      <AlarmSign priority={alarm.priority} state={alarm.state} />
+      <span className="ms-cut">{say(alarm.name)}</span>
+    </span>
+  ) : null;
+  if (!narrow) {
+    return alarm ? (
+      <aside className="ms-panel ms-detail" aria-label={t("alarm")}>
+        <h2 className="ms-row">
+          <span className="ms-grow">{title}</span>
+          <button type="button" className="ms-plain ms-icon-button" onClick={onClose} aria-label={t("close")}>
+            <Icon name="close" size={16} />
+          </button>
+        </h2>
+        <div className="ms-panel-body">
+          <Body key={alarm.alarm} alarm={alarm} onAcknowledge={onAcknowledge} />
+        </div>
+      </aside>
+    ) : null;
+  }
   return (
     <Drawer
       open={alarm !== undefined}
       onClose={onClose}
-      mask={false}
       size={480}
       destroyOnHidden
-      title={
-        alarm ? (
-          <span className="ms-row">
-            <AlarmSign priority={alarm.priority} state={alarm.state} />
-            <span className="ms-cut">{say(alarm.name)}</span>
-          </span>
-        ) : null
-      }
+      title={title}
     >
       {alarm ? <Body key={alarm.alarm} alarm={alarm} onAcknowledge={onAcknowledge} /> : null}
-      <span className="ms-hidden">{t("alarm")}</span>
     </Drawer>
   );
 }

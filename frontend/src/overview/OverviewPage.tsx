@@ -10,8 +10,9 @@ import { Empty, PageState } from "../components/PageState";
 import { formatBytes, formatCount } from "../format/number";
 import { ageText, shortAge } from "../format/time";
 import { live } from "../live";
+import { usePhone } from "../media";
 import { useResource } from "../resource";
-import { useZone } from "../session";
+import { useSession, useZone } from "../session";
 import { PRIORITIES } from "../theme/tokens";
 import type { Overview, OverviewArea } from "../types";
 import { useSay, useWords } from "../words";
@@ -177,6 +178,9 @@ function Worst() {
 /** Is the plant all right, and what first? */
 export default function OverviewPage() {
   const t = useWords(overviewWords);
+  const say = useSay();
+  const phone = usePhone();
+  const { site } = useSession();
   const navigate = useNavigate();
   const countOr = (count: number | null) => (count === null ? t("unknown") : formatCount(count));
   const overview = useResource("overview", (signal) => api.get<Overview>("/overview", {}, signal));
@@ -187,7 +191,7 @@ export default function OverviewPage() {
   }, [reload]);
   return (
     <div className="ms-page">
-      <h1 className="ms-hidden">{t("overview")}</h1>
+      <h1 className={phone ? "" : "ms-hidden"}>{phone ? say(site.name) : t("overview")}</h1>
       <PageState state={overview} rows={10}>
         {(value) =>
           value.areas.length === 0 && value.sources.total === 0 ? (

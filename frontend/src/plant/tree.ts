@@ -65,6 +65,19 @@ export function useTree(): Tree {
 
   useEffect(() => fetchFrom(ROOT, 0), [fetchFrom]);
 
+  const roots = branches.get(ROOT)?.children;
+  const first = roots?.length === 1 ? roots[0]?.id : undefined;
+  const branchOfFirst = first === undefined ? undefined : branches.get(first)?.children;
+  const second = branchOfFirst?.length === 1 ? branchOfFirst[0]?.id : undefined;
+  // A way without a choice is walked at once: one enterprise, one site.
+  useEffect(() => {
+    for (const only of [first, second]) {
+      if (only === undefined) continue;
+      setOpen((before) => new Set(before).add(only));
+      fetchFrom(only, 0);
+    }
+  }, [first, second, fetchFrom]);
+
   const toggle = useCallback(
     (asset: Asset, wanted?: boolean) => {
       setOpen((before) => {

@@ -135,7 +135,7 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
   };
   return (
     <header className="ms-header">
-      <To to="/" className="ms-plant-name">
+      <To to="/" className="ms-plant-name ms-no-phone">
         <span className="ms-cut">{say(site.name)}</span>
         {site.demo ? (
           <span className="ms-demo ms-no-narrow" title={t("demoWhy")}>

@@ -26,7 +26,7 @@ export const adminWords = {
   passwordTitle: { en: "Password of {name}", zh: "{name} 的密码" },
   passwordOnce: {
     en: "This password is shown once. Hand it over in person; it must be changed at the first sign-in.",
-    zh: "此密码仅显示一次，请当面转交；首次登录须修改。",
+    zh: "此密码仅显示一次，须当面转交；首次登录须修改。",
   },
   roleViewer: { en: "sees everything", zh: "可查看全部" },
   roleOperator: { en: "and acknowledges alarms", zh: "并可确认报警" },

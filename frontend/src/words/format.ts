@@ -4,7 +4,7 @@ import type { Language, Words } from "../types";
 export type Messages = Record<string, Words>;
 export type Values = Record<string, string | number>;
 
-const PLURAL = /\{(\w+), plural, one \{([^{}]*)\} other \{([^{}]*)\}\}/g;
+const PLURAL = /\{(\w+), plural, one \{((?:[^{}]|\{\w+\})*)\} other \{((?:[^{}]|\{\w+\})*)\}\}/g;
 const PLACE = /\{(\w+)\}/g;
 
 /** Fill the placeholders of one sentence. */
@@ -16,11 +16,11 @@ export function fill(sentence: string, values: Values): string {
     .replace(PLACE, (whole, name: string) => (name in values ? String(values[name]) : whole));
 }
 
-/** The names a sentence expects, sorted: both languages must expect the same. */
+/** The names whose value a sentence shows, sorted: both languages must show the same. A plural without `#` only chooses. */
 export function placeholders(sentence: string): string[] {
   const names = new Set<string>();
-  for (const match of sentence.matchAll(PLURAL)) names.add(match[1] ?? "");
-  for (const match of sentence.replace(PLURAL, "").matchAll(PLACE)) names.add(match[1] ?? "");
+  for (const [whole, name = ""] of sentence.matchAll(PLURAL)) if (whole.includes("#")) names.add(name);
+  for (const match of sentence.replace(PLURAL, "$2 $3").matchAll(PLACE)) names.add(match[1] ?? "");
   return [...names].sort();
 }
 

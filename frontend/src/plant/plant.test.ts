@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest";
+import type { Asset } from "../types";
+import { flatten } from "./tree";
+
+const asset = (id: string, child_count = 0) => ({ id, child_count }) as Asset;
+
+describe("the flat tree", () => {
+  const branches = new Map([
+    ["root", { children: [asset("site", 2)], total: 1 }],
+    ["site", { children: [asset("a", 450), asset("b")], total: 2 }],
+    ["a", { children: [asset("a1"), asset("a2")], total: 450 }],
+  ]);
+  const shape = (open: string[]) => flatten(branches, new Set(open)).map((row) => (row.type === "asset" ? `${row.depth} ${row.asset.id}` : `${row.depth} +${row.left}`));
+
+  it("holds opened branches in place and counts what is not fetched", () => {
+    expect(shape([])).toEqual(["0 site"]);
+    expect(shape(["site", "a"])).toEqual(["0 site", "1 a", "2 a1", "2 a2", "2 +448", "1 b"]);
+  });
+
+  it("shows nothing below a branch that is open but not here yet", () => {
+    expect(shape(["site", "b"])).toEqual(["0 site", "1 a", "1 b"]);
+  });
+});
