@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from nats.aio.client import Client
 
-from benchmarks.platform_under_test import Platform, cpu_seconds, platform
+from benchmarks.platform_under_test import LIMIT, Platform, cpu_seconds, platform, publish_plant
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
 from mainspring.core import quality, subjects
@@ -27,7 +27,8 @@ from mainspring.core.samples import Column, Origin, build
 
 TAGS = 500_000
 ROWS = 20_000
-LIMIT = 1000.0
+FIRST = 10_000
+"""First ordinal of the flood's tags; the watched ones lie before."""
 FLOOD_S = 60
 FLAT_OUT_VALUES = 60_000_000
 OUTSTANDING_MAX = 24
@@ -81,8 +82,11 @@ class Load:
 
 async def main() -> None:
     """Run the scenario."""
-    with tempfile.TemporaryDirectory() as folder, platform(Path(folder), TAGS, LIMIT) as running:
-        first = running.ask("/tags?limit=1&search=T0")["items"][0]["tag"]
+    with tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as running:
+        watched = [row["tag"] for row in running.ask("/tags?limit=2")["items"]]
+        began = time.monotonic()
+        await publish_plant(running, FIRST, TAGS)
+        tell("500,000 tags with a limit each made known to every role", time.monotonic() - began, "s")
         bus = await Bus.connect(running.bus_url, seed_file(running.secrets, "gateway-plant-main"), "gateway-plant-main")
         load = Load(bus.nc)
         await load.start()
@@ -92,22 +96,22 @@ async def main() -> None:
             positions["LIVE"] = int(message.data)
 
         await bus.nc.subscribe("ms.position.LIVE", cb=on_position)
-        page = await OpenPage.open(running, [first, first + 1])
-        await flood(running, load, first, page)
+        page = await OpenPage.open(running, watched)
+        await flood(running, load, page)
         await page.close()
-        await flat_out(running, load, first, positions)
+        await flat_out(running, load, positions)
         await bus.close()
 
 
-async def flood(running: Platform, load: Load, first: int, page: OpenPage) -> None:
+async def flood(running: Platform, load: Load, page: OpenPage) -> None:
     """Send every tag once a second for a minute; an alarm now and then on the second watched tag."""
-    tags = np.arange(first + 2, first + TAGS, dtype=np.uint32)
+    tags = np.arange(FIRST, FIRST + TAGS, dtype=np.uint32)
     # Walks to two decimals, made beforehand: making them is not what is measured.
     walk = np.round(np.random.default_rng(1).normal(50, 5, (8, len(tags))), 2)
     roles = running.roles()
     before, began = cpu_seconds(roles), time.monotonic()
     late = 0
-    marker = asyncio.create_task(page.mark(load, first))
+    marker = asyncio.create_task(page.mark(load))
     for second in range(FLOOD_S):
         tick_ms = int(time.time() * 1000) // 1000 * 1000
         for number, start in enumerate(range(0, len(tags), ROWS)):
@@ -137,9 +141,9 @@ async def flood(running: Platform, load: Load, first: int, page: OpenPage) -> No
             tell(f"flood: {words} on the open page, 99th percentile", float(np.percentile(ages, 99)), "ms", f"{wanted}")
 
 
-async def flat_out(running: Platform, load: Load, first: int, positions: dict[str, int]) -> None:
+async def flat_out(running: Platform, load: Load, positions: dict[str, int]) -> None:
     """Send batches as fast as they are acknowledged, until the historian has stored the last."""
-    tags = np.arange(first + 2, first + TAGS, dtype=np.uint32)
+    tags = np.arange(FIRST, FIRST + TAGS, dtype=np.uint32)
     values = np.round(np.random.default_rng(2).normal(50, 5, len(tags)), 2)
     tick_ms = int(time.time() * 1000) // 1000 * 1000
     sent = 0
@@ -188,7 +192,7 @@ class OpenPage:
         await writer.drain()
         return cls(reader, writer, tags)
 
-    async def mark(self, load: Load, first: int) -> None:
+    async def mark(self, load: Load) -> None:
         """Send the watched tags: the first with the time as its value, the second over and under its limit."""
         high = False
         while True:
@@ -197,7 +201,7 @@ class OpenPage:
             value = LIMIT + (now % 1000 if high else -500.0)
             if high:
                 self._alarm_sent[round(value, 3)] = now
-            tags = np.array([first, first + 1], dtype=np.uint32)
+            tags = np.array(self._tags, dtype=np.uint32)
             await load.send(encoded(tags, int(now * 1000), np.array([now % 10_000 - 20_000, round(value, 3)])))
             await asyncio.sleep(0.173)
 

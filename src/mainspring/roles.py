@@ -79,11 +79,8 @@ async def gateway(configuration: Configuration, instance: str, stop: asyncio.Eve
         tenant=tenant,
         folder=configuration.data_folder.resolve() / "gateways" / instance,
     )
-    bus = await connect(configuration, f"gateway-{tenant}-{instance}")
-    try:
-        await role.run(bus, settings, stop)
-    finally:
-        await bus.close()
+    # A gateway polls and logs without a bus too: it is told how to connect, and does so itself.
+    await role.run(lambda: connect(configuration, f"gateway-{tenant}-{instance}"), settings, stop)
 
 
 async def web(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:

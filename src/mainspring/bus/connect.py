@@ -43,6 +43,7 @@ class Bus:
         self._watches: list[Watch] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._servers: list[Server] = []
+        self._closing = False
 
     @classmethod
     async def connect(
@@ -152,6 +153,7 @@ class Bus:
 
     async def close(self) -> None:
         """Send what is pending and close."""
+        self._closing = True
         for watch in self._watches:
             await watch.stop()
         for server in self._servers:
@@ -167,7 +169,8 @@ class Bus:
         log.warning("bus.error", name=self.name, error=str(error) or type(error).__name__)
 
     async def _on_disconnected(self) -> None:
-        log.warning("bus.disconnected", name=self.name, url=self.url)
+        if not self._closing:
+            log.warning("bus.disconnected", name=self.name, url=self.url)
 
     async def _on_reconnected(self) -> None:
         log.info("bus.reconnected", name=self.name, url=self.url)
