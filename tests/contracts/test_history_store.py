@@ -179,7 +179,7 @@ def test_a_trend_has_at_most_its_buckets(store: HistoryStore) -> None:
     assert table.num_rows <= 100
     assert table.schema.metadata == {b"bucket_ms": b"10001"}
     assert table.column_names == ["tag", "time", "first", "min", "max", "last", "mean", "good", "bad"]
-    assert sum(table["good"].to_pylist()) == 10_000
+    assert table["good"].to_numpy().sum() == 10_000
     empty = store.trend(1, query.model_copy(update={"tags": (99,)}))
     assert empty.num_rows == 0
     assert empty.column_names == table.column_names

@@ -72,7 +72,7 @@ async def ask(plant: Plant, tenant: str, query: str, body: Any = None) -> pa.Tab
 
 def values(store: ChdbStore, tenant: int, tags: tuple[int, ...]) -> list[float]:
     found = store.raw(tenant, RawQuery(tags=tags, **SPAN))
-    return [value for chunk in found for value in chunk["value"].to_pylist()]
+    return [float(value) for chunk in found for value in chunk["value"].to_numpy()]
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:

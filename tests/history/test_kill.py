@@ -60,7 +60,7 @@ async def test_every_number_is_there_once_after_many_kills(plant: Plant) -> None
 
     store = ChdbStore(plant.folder / "history")
     query = RawQuery(tags=tuple(range(20)), start_ms=0, end_ms=now + DAY, limit=5_000_000)
-    found = Counter(int(value) for chunk in store.raw(ACME, query) for value in chunk["value"].to_pylist())
+    found = Counter(int(value) for chunk in store.raw(ACME, query) for value in chunk["value"].to_numpy())
     store.close()
     assert set(found) == set(range(sent))
     assert max(found.values()) == 1, f"{sum(each > 1 for each in found.values())} of {sent} readings are there twice"
