@@ -88,7 +88,7 @@ export function useHistory(
     if (!isLive) return;
     // The feed sends a tag at most four times a second: history is the truth and replaces it now and then.
     const timer = setInterval(reload, Math.max(AGAIN_MIN_MS, (length / buckets) * 20));
-    const stop = live.onSnapshot(reload);
+    const stop = live.onConnected(reload);
     return () => {
       clearInterval(timer);
       stop();

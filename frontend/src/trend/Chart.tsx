@@ -1,0 +1,108 @@
+import { useEffect, useLayoutEffect, useMemo, useRef } from "react";
+import { usePhone } from "../media";
+import type { Tag } from "../types";
+import type { AlarmBar } from "./alarmBars";
+import { AlarmLane } from "./AlarmLane";
+import { CursorLayer } from "./CursorLayer";
+import { type GestureTarget, listen } from "./gestures";
+import { LaneChart } from "./LaneChart";
+import type { Lane } from "./lanes";
+import type { Cursors, Picture } from "./picture";
+import { TIME_AXIS_HEIGHT, edges } from "./plot";
+import type { Zoom } from "./range";
+import { Strip } from "./Strip";
+
+const LANE_MIN = 76;
+const STATE_WEIGHT = 0.5;
+
+export interface ChartProps {
+  lanes: readonly Lane[];
+  tags: ReadonlyMap<number, Tag>;
+  slots: ReadonlyMap<number, number>;
+  hidden: ReadonlySet<number>;
+  picture: Picture;
+  cursors: Cursors;
+  bars: readonly AlarmBar[];
+  alarmsFailed: string;
+  round: number;
+  width: number;
+  height: number;
+  told: string;
+  gestures: Omit<GestureTarget, "area" | "select" | "span">;
+  onPlace: () => void;
+  onStrip: (span: Zoom, done: boolean) => void;
+}
+
+function heights(lanes: readonly Lane[], room: number): number[] {
+  const weights = lanes.map(({ discrete }) => (discrete ? STATE_WEIGHT : 1));
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  const share = Math.max(room - TIME_AXIS_HEIGHT, 0) / Math.max(sum, 1);
+  return weights.map((weight, index) => Math.max(Math.floor(share * weight), LANE_MIN) + (index === lanes.length - 1 ? TIME_AXIS_HEIGHT : 0));
+}
+
+/** All lanes over one time axis, with cursors, alarms and the strip of the whole history. */
+export function Chart(props: ChartProps) {
+  const { lanes, tags, slots, hidden, picture, cursors, width, gestures, told } = props;
+  const phone = usePhone();
+  const root = useRef<HTMLDivElement>(null);
+  const selection = useRef<HTMLDivElement>(null);
+  const right = lanes.some(({ scales }) => scales.some(({ side }) => side === "right"));
+  const names = !phone;
+  const edge = useMemo(() => edges(right, names), [right, names]);
+  const inner = Math.max(width - edge.left - edge.right, 10);
+  const target = useRef(gestures);
+  useLayoutEffect(() => {
+    target.current = gestures;
+  });
+  useEffect(() => {
+    if (!root.current) return;
+    const select = (from: number | null, until: number | null) => {
+      const node = selection.current;
+      if (!node) return;
+      node.hidden = from === null || until === null;
+      if (from === null || until === null) return;
+      node.style.transform = `translateX(${edge.left + from}px)`;
+      node.style.width = `${until - from}px`;
+    };
+    return listen(root.current, {
+      span: () => picture.span,
+      area: () => ({ left: edge.left, width: inner }),
+      select,
+      draft: (span) => target.current.draft(span),
+      commit: (span) => target.current.commit(span),
+      hover: (at_ms) => target.current.hover(at_ms),
+      click: (at_ms) => target.current.click(at_ms),
+      out: () => target.current.out(),
+      clamp: (span, factor, around_ms) => target.current.clamp(span, factor, around_ms),
+    });
+  }, [picture, edge, inner]);
+  const room = heights(lanes, props.height);
+  const [strip] = lanes.flatMap((lane) => lane.tags).filter((tag) => !hidden.has(tag));
+  return (
+    <div className="ms-trend-chart">
+      <div ref={root} className="ms-trend-lanes ms-inset" role="group" aria-label={told} tabIndex={0}>
+        {lanes.map((lane, index) => (
+          <LaneChart
+            key={lane.key}
+            lane={lane}
+            tags={tags}
+            slots={slots}
+            hidden={hidden}
+            picture={picture}
+            width={width}
+            height={room[index] ?? LANE_MIN}
+            last={index === lanes.length - 1}
+            right={right}
+            names={names}
+          />
+        ))}
+        <div ref={selection} className="ms-trend-selection" hidden />
+        <CursorLayer picture={picture} cursors={cursors} left={edge.left} width={inner} onPlace={props.onPlace} />
+      </div>
+      <AlarmLane bars={props.bars} failed={props.alarmsFailed} picture={picture} left={edge.left} width={inner} />
+      {strip === undefined ? null : (
+        <Strip tag={strip} picture={picture} round={props.round} left={edge.left} width={inner} onMove={props.onStrip} />
+      )}
+    </div>
+  );
+}
