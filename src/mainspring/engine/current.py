@@ -99,7 +99,8 @@ class CurrentValues:
             ordinals.tolist(), told.tolist(), strict=True)] if told.any() else []  # fmt: skip
         columns = [
             _array(pa.uint32(), ordinals),
-            *(_array(CURRENT_SCHEMA.field(name).type, found[name]) for name in ("time", "number", "integer")),
+            *(_array(CURRENT_SCHEMA.field(name).type, found[name]) for name in ("time", "number")),
+            _array(pa.int64(), found["integer"], mine & (found["column"] == kernels.INT64)),
             _texts(texts, told) if texts else pa.nulls(len(ordinals), pa.string()),
             *(_array(CURRENT_SCHEMA.field(name).type, found[name]) for name in ("quality", "origin")),
             _array(pa.uint8(), (mine * KNOWN + stale * STALE).astype(np.uint8)),
@@ -125,9 +126,10 @@ class CurrentValues:
         self.texts.pop(ordinal, None)
 
 
-def _array(kind: pa.DataType, values: npt.NDArray[Any]) -> pa.Array[Any]:
-    """View an array as Arrow. `pa.array` would do the same and import pandas, 45 MB."""
-    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values).data)])
+def _array(kind: pa.DataType, values: npt.NDArray[Any], told: npt.NDArray[np.bool_] | None = None) -> pa.Array[Any]:
+    """View an array as Arrow, empty where `told` is false. `pa.array` would do the same and import pandas, 45 MB."""
+    valid = None if told is None else pa.py_buffer(np.packbits(told, bitorder="little").data)
+    return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(np.ascontiguousarray(values).data)])
 
 
 def _texts(values: list[str], told: npt.NDArray[np.bool_]) -> pa.Array[Any]:
@@ -136,7 +138,11 @@ def _texts(values: list[str], told: npt.NDArray[np.bool_]) -> pa.Array[Any]:
     ends = np.zeros(len(encoded) + 1, np.int32)
     np.cumsum([len(each) for each in encoded], out=ends[1:])
     valid = np.packbits(told, bitorder="little")
-    buffers = [pa.py_buffer(valid.data), pa.py_buffer(ends.data), pa.py_buffer(b"".join(encoded))]
+    buffers: list[pa.Buffer | None] = [
+        pa.py_buffer(valid.data),
+        pa.py_buffer(ends.data),
+        pa.py_buffer(b"".join(encoded)),
+    ]
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 

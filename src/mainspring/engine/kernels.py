@@ -90,8 +90,8 @@ _tags = from_dtype(TAG)[::1]
 _alarms = from_dtype(ALARM)[::1]
 _events = from_dtype(EVENT)[::1]
 _rows = types.int64[::1]
-_two: Any = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
-_three: Any = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
+_two = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
+_three = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
 
 
 def _incoming(kind: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,10 @@ log = structlog.get_logger(__name__)
 
 POSITION_HEADER: Final = "Ms-Position"
 """How far the engine had read LIVE when the transition happened: a restart redoes it at the same place."""
-WINDOW: Final = 256
+WINDOW: Final = 500
+"""Transitions sent at a time, in one atomic batch; the server takes at most 1,000."""
+SLICE: Final = 100
+"""Transitions put into words at a time; readings are taken in between."""
 ANSWER_S: Final = 5.0
 RETRY_S: Final = 0.5
 
@@ -67,6 +71,7 @@ class Outbox:
         self._settling: list[tuple[int, asyncio.Future[int]]] = []
         self._answers: dict[str, int] = {}
         self._expected = 0
+        self._attempt = 0
         self._answered = asyncio.Event()
         self._inbox = bus.nc.new_inbox()
         self.put_count = 0
@@ -106,7 +111,7 @@ class Outbox:
         try:
             while True:
                 await self._filled.wait()
-                window = self._window()
+                window = await self._window()
                 if not window:
                     self._filled.clear()
                     continue
@@ -121,7 +126,7 @@ class Outbox:
         finally:
             await answers.unsubscribe()
 
-    def _window(self) -> list[_Post]:
+    async def _window(self) -> list[_Post]:
         """Take the oldest transitions of one entry: a window never joins what happened at different times."""
         while self._entries and self._entries[0].sent == len(self._entries[0].events):
             self._entries.popleft()
@@ -130,8 +135,10 @@ class Outbox:
         entry = self._entries[0]
         events = entry.events[entry.sent : entry.sent + WINDOW]
         entry.sent += len(events)
-        posts = []
+        posts: list[_Post] = []
         for record, identity in zip(events, event_ids(events), strict=True):
+            if len(posts) % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
             event = event_of(record, identity, entry.by, entry.comment)
             headers = {"Nats-Msg-Id": identity, POSITION_HEADER: str(entry.position)}
             subject = subjects.alarm(self._tenants[record["tenant"]])
@@ -139,33 +146,61 @@ class Outbox:
         return posts
 
     async def _send(self, posts: list[_Post]) -> None:
-        """Send until each is confirmed; what was stored already is recognised by its id."""
-        attempt = 0
+        """Send until all are confirmed; what was stored already is recognised by its id."""
+        if len(posts) > 1 and await self._send_at_once(posts):
+            self.trouble = None
+            return
         while posts:
-            attempt += 1
-            self._answers = {}
-            self._expected = len(posts)
-            self._answered.clear()
-            reason = ""
-            try:
-                for index, post in enumerate(posts):
-                    reply = f"{self._inbox}.{attempt}.{index}"
-                    await self._bus.nc.publish(post.subject, post.payload, reply=reply, headers=post.headers)
-                await asyncio.wait_for(self._answered.wait(), ANSWER_S)
-            except (NatsError, OSError, TimeoutError) as error:
-                reason = str(error) or type(error).__name__
-            stored = [self._answers.get(f"{self._inbox}.{attempt}.{index}", 0) for index in range(len(posts))]
-            self.sequence = max(self.sequence, *stored)
-            posts = [post for post, sequence in zip(posts, stored, strict=True) if not sequence]
+            posts, reason = await self._send_singly(posts)
             if posts:
                 self.trouble = _REFUSED.format(reason=reason or "refused", waiting=self.waiting)
                 log.warning("engine.alarms_wait", text=str(self.trouble))
                 await asyncio.sleep(RETRY_S)
         self.trouble = None
 
+    async def _send_at_once(self, posts: list[_Post]) -> bool:
+        """Send as one atomic batch; False if the server refused it, as it does when one of them is stored already."""
+        batch = secrets.token_hex(16)
+        headers = [post.headers | {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(index)}
+                   for index, post in enumerate(posts, start=1)]  # fmt: skip
+        last = posts[-1]
+        try:
+            for post, marked in zip(posts[:-1], headers[:-1], strict=True):
+                await self._bus.nc.publish(post.subject, post.payload, headers=marked)
+            commit = headers[-1] | {"Nats-Batch-Commit": "1"}
+            answer = await self._bus.nc.request(last.subject, last.payload, timeout=ANSWER_S, headers=commit)
+        except (NatsError, OSError, TimeoutError) as error:
+            log.warning("engine.batch_failed", reason=str(error) or type(error).__name__)
+            return False
+        confirmed = json.loads(answer.data)
+        if "error" in confirmed:
+            log.info("engine.batch_refused", reason=confirmed["error"].get("description"))
+            return False
+        self.sequence = int(confirmed["seq"])
+        return True
+
+    async def _send_singly(self, posts: list[_Post]) -> tuple[list[_Post], str]:
+        """Send each by itself; return those that were not confirmed, and why."""
+        self._attempt += 1
+        self._answers = {}
+        self._expected = len(posts)
+        self._answered.clear()
+        replies = [f"{self._inbox}.{self._attempt}.{index}" for index in range(len(posts))]
+        reason = ""
+        try:
+            for post, reply in zip(posts, replies, strict=True):
+                await self._bus.nc.publish(post.subject, post.payload, reply=reply, headers=post.headers)
+            await asyncio.wait_for(self._answered.wait(), ANSWER_S)
+        except (NatsError, OSError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+        stored = [self._answers.get(reply, 0) for reply in replies]
+        self.sequence = max(self.sequence, *stored)
+        return [post for post, sequence in zip(posts, stored, strict=True) if not sequence], reason
+
     async def _on_answer(self, answer: Msg) -> None:
         # An answer without a sequence, or none at all ("no responders"), leaves the transition to be sent again.
         confirmed = json.loads(answer.data) if answer.data else {}
-        self._answers[answer.subject] = int(confirmed.get("seq", 0))
+        if answer.subject.startswith(f"{self._inbox}.{self._attempt}."):
+            self._answers[answer.subject] = int(confirmed.get("seq", 0))
         if len(self._answers) >= self._expected:
             self._answered.set()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +38,7 @@ class Message:
     behind: int
 
 
-async def read(bus: Bus, stream: str, pattern: str, first: int, ahead: int) -> AsyncIterator[Message]:
+async def read(bus: Bus, stream: str, pattern: str, first: int, ahead: int) -> AsyncGenerator[Message, None]:
     """Yield the messages of a stream from sequence `first` on, without end; `ahead` are under way at most.
 
     Nothing is acknowledged: the position is the caller's. A lost contact or consumer is replaced at the place reached.
@@ -46,9 +46,10 @@ async def read(bus: Bus, stream: str, pattern: str, first: int, ahead: int) -> A
     position = first - 1
     while True:
         try:
-            async for message in _once(bus, stream, pattern, position, ahead):
-                position = message.sequence
-                yield message
+            async with aclosing(_once(bus, stream, pattern, position, ahead)) as messages:
+                async for message in messages:
+                    position = message.sequence
+                    yield message
         except (NatsError, OSError, TimeoutError) as error:
             log.warning("engine.reading_again", stream=stream, position=position, reason=_reason(error))
         await asyncio.sleep(RETRY_S)
@@ -60,7 +61,7 @@ async def read(bus: Bus, stream: str, pattern: str, first: int, ahead: int) -> A
                 position = last
 
 
-async def _once(bus: Bus, stream: str, pattern: str, position: int, ahead: int) -> AsyncIterator[Message]:
+async def _once(bus: Bus, stream: str, pattern: str, position: int, ahead: int) -> AsyncGenerator[Message, None]:
     """Read through one consumer until it is lost."""
     name = f"{bus.name}-{secrets.token_hex(6)}"
     await bus.js.add_consumer(
@@ -78,8 +79,10 @@ async def _once(bus: Bus, stream: str, pattern: str, position: int, ahead: int) 
     inbox = bus.nc.new_inbox()
     subscription = await bus.nc.subscribe(inbox)
     try:
-        async for message in _pull(bus, subscription, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}", inbox, ahead):
-            yield message
+        next_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"
+        async with aclosing(_pull(bus, subscription, next_subject, inbox, ahead)) as messages:
+            async for message in messages:
+                yield message
     finally:
         with suppress(NatsError, OSError, TimeoutError):
             await subscription.unsubscribe()
@@ -88,7 +91,7 @@ async def _once(bus: Bus, stream: str, pattern: str, position: int, ahead: int) 
 
 async def _pull(
     bus: Bus, subscription: Subscription, next_subject: str, inbox: str, ahead: int
-) -> AsyncIterator[Message]:
+) -> AsyncGenerator[Message, None]:
     """Keep requests for messages under way; ends when the consumer is gone or messages were lost on the way."""
     asked = 0
     delivered = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -90,6 +91,7 @@ class Engine:
         self._file = settings.folder / "engine.snapshot"
         self._live_made = ""
         self._saved = (-1, -1)
+        self._saving = asyncio.Lock()
         self._started_ms = now_ms()
         self._lag_ms = 0
         self._behind = 0
@@ -106,7 +108,9 @@ class Engine:
             finished, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
             for task in finished - {stopped}:
                 task.result()
-            tasks.pop().cancel()
+            work = tasks.pop()
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
             await self._stop()
         finally:
             for task in (*tasks, stopped):
@@ -115,9 +119,9 @@ class Engine:
 
     async def _work(self) -> None:
         await self._recover()
-        self.recovered = True
         await self.bus.serve("ms.*.current", self.answers.current, queue="engine")
         await self.bus.serve("ms.*.alarms.*", self.answers.alarms, queue="engine")
+        self.recovered = True
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._sweep())
@@ -223,13 +227,20 @@ class Engine:
         """Write a snapshot once all transitions before it are recorded; nothing to do if nothing happened."""
         from mainspring.engine import snapshot
 
-        ticket = self.outbox.put_count
-        if self._saved == (self.position, ticket):
-            return
-        copy = snapshot.take(self.state, self.position, self._live_made, 0)
-        alarm = await self.outbox.settled(ticket)
-        await asyncio.to_thread(snapshot.write, self._file, copy, alarm)
-        self._saved = (copy.live, ticket)
+        async with self._saving:
+            ticket = self.outbox.put_count
+            if not self.recovered or self._saved == (self.position, ticket):
+                return
+            copy = snapshot.take(self.state, self.position, self._live_made)
+            alarm = await self.outbox.settled(ticket)
+            writing = asyncio.ensure_future(asyncio.to_thread(snapshot.write, self._file, copy, alarm))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # The thread goes on by itself; the next one must not write the same file beside it.
+                await writing
+                raise
+            self._saved = (copy.live, ticket)
 
     async def _stop(self) -> None:
         try:
@@ -285,12 +296,13 @@ class Engine:
         )
 
 
-async def _until(messages: AsyncIterator[Message], position: int, last: int) -> AsyncIterator[Message]:
+async def _until(messages: AsyncGenerator[Message, None], position: int, last: int) -> AsyncIterator[Message]:
     """Yield messages after `position` up to and including sequence `last`."""
     if position >= last:
         return
-    async for message in messages:
-        if message.sequence <= last:
-            yield message
-        if message.sequence >= last:
-            return
+    async with aclosing(messages):
+        async for message in messages:
+            if message.sequence <= last:
+                yield message
+            if message.sequence >= last:
+                return

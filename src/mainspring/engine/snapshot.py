@@ -51,15 +51,15 @@ class Snapshot:
     flags: npt.NDArray[np.uint8]
 
 
-def take(state: PlantState, live: int, live_made: str, alarm: int = 0) -> Snapshot:
-    """Copy the state; of the alarms only those that are not at rest."""
+def take(state: PlantState, live: int, live_made: str) -> Snapshot:
+    """Copy the state; of the alarms only those that are not at rest. Its place in ALARM is for `write` to fill in."""
     table = state.alarms
     rows = np.flatnonzero(table.flags[: table.used] & (STATE_BITS | kernels.PENDING))
     acknowledged = table.acknowledgements()
     return Snapshot(
         live,
         live_made,
-        alarm,
+        0,
         list(state.values.tenants),
         {str(ordinal): text for ordinal, text in state.values.texts.items()},
         {str(index): acknowledged[row] for index, row in enumerate(rows.tolist()) if row in acknowledged},
@@ -102,7 +102,7 @@ def write(path: Path, snapshot: Snapshot, alarm: int) -> None:
 def load(path: Path) -> Snapshot | None:
     """Read the file, None if there is none; raises StoreError for one that is torn or foreign."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             words: dict[str, Any] = json.loads(stored["words"].tobytes())
             tags, alarms, flags = stored["tags"], stored["alarms"], stored["flags"]
         if (words.pop("format"), tags.dtype, alarms.dtype) != (FORMAT, kernels.TAG, kernels.ALARM):

@@ -5,7 +5,7 @@ Nothing here waits or touches the bus. Every call returns the transitions it bro
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -50,10 +50,11 @@ class PlantState:
         columns = [np.require(each, requirements=("A", "C")) for each in (
             batch.tag, batch.time, numbers, integers, batch.quality, batch.origin)]  # fmt: skip
         room = self._make_room()
+        update: Any = kernels.update
         found: list[Records] = []
         start = 0
         while start < len(batch):
-            start, count = kernels.update(  # type: ignore[call-arg]
+            start, count = update(
                 values.tags, alarms.rows, alarms.flags, *columns, COLUMNS[batch.column], values.tenant(tenant),
                 sequence, now_ms, start, room, self._room, taken, self.counts,
             )  # fmt: skip
