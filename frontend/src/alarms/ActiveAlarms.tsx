@@ -1,10 +1,11 @@
 import { useCallback, useMemo, useState } from "react";
 import { useSearchParams } from "react-router";
 import { App, Button, Checkbox, Input, Select } from "antd";
+import { ApiError } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { Elapsed } from "../components/Elapsed";
 import { type Column, Grid } from "../components/Grid";
-import { Empty, Failure, Loading, NoneMatch } from "../components/PageState";
+import { Banner, Empty, Failure, Loading, NoneMatch } from "../components/PageState";
 import { useFailed } from "../failed";
 import { shortAge } from "../format/time";
 import { useLink } from "../live";
@@ -271,6 +272,7 @@ export function ActiveAlarms() {
           </span>
         ) : null}
       </div>
+      {error ? <Banner>{t("oldContent", { reason: error instanceof ApiError ? say(error.text) : String(error) })}</Banner> : null}
       {total > alarms.length ? <p className="ms-second">{t("beyond", { held: alarms.length, total })}</p> : null}
       <div className="ms-beside">
         <div

@@ -9,7 +9,7 @@ import { useAlarmList } from "./store";
 /** Active alarms, and what has been. The active list has no time range: a standing alarm is never out of sight. */
 export default function AlarmsPage() {
   const t = useWords(alarmWords);
-  const { total } = useAlarmList();
+  const { total, loaded } = useAlarmList();
   const [search, setSearch] = useSearchParams();
   const tab = search.get("tab") === "history" ? "history" : "active";
   return (
@@ -21,7 +21,7 @@ export default function AlarmsPage() {
         activeKey={tab}
         onChange={(key) => setSearch(key === "history" ? { tab: key } : {})}
         items={[
-          { key: "active", label: <span className="ms-num">{t("active", { n: total })}</span> },
+          { key: "active", label: <span className="ms-num">{t("active", { n: loaded ? total : "-" })}</span> },
           { key: "history", label: t("history") },
         ]}
       />

@@ -12,6 +12,7 @@ const PAGE = 5000;
 const ACKNOWLEDGE_AT_ONCE = 1000;
 const TELL_EVERY_MS = 250;
 const RECOUNT_AFTER_MS = 2000;
+const RETRY_AFTER_MS = 5000;
 
 export interface AlarmList {
   alarms: readonly Alarm[];
@@ -85,7 +86,9 @@ export class AlarmStore {
       this.beyond = Math.max(0, page.total - this.held.size);
       this.publish({ counts: this.beyond > 0 ? page.counts : countAlarms(this.held.values()), error: null, loaded: true });
     } catch (error) {
-      if (round === this.reading) this.publish({ error });
+      if (round !== this.reading) return;
+      this.publish({ error });
+      this.recount ??= setTimeout(this.readAgain, RETRY_AFTER_MS);
     }
   };
 

@@ -80,7 +80,7 @@ export function EditDrawer({ open, title, form, save, onClose, children, below, 
       }
     >
       {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.join("\n") || undefined} className="ms-gap-bottom" /> : null}
-      <Form form={form} layout="vertical" requiredMark="optional" onFinish={submit} onValuesChange={() => setChanged(true)} scrollToFirstError>
+      <Form form={form} layout="vertical" onFinish={submit} onValuesChange={() => setChanged(true)} scrollToFirstError>
         {children}
       </Form>
       {below}

@@ -13,8 +13,9 @@ export function LanguageButton({ onChange }: { onChange?: (language: "en" | "zh"
     onChange?.(next);
   };
   return (
-    <button type="button" className="ms-plain ms-icon-button" aria-label={t("language")} title={t("language")} onClick={change}>
-      <span lang={next === "zh" ? "zh-CN" : "en"}>{next === "zh" ? "中" : "EN"}</span>
+    <button type="button" className="ms-plain ms-icon-button" title={t("language")} onClick={change}>
+      <span className="ms-hidden">{t("language")}</span>
+      <span aria-hidden="true">{next === "zh" ? "中" : "EN"}</span>
     </button>
   );
 }

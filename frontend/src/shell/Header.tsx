@@ -19,16 +19,17 @@ import { Tokens } from "./Tokens";
 
 function Counts() {
   const t = useWords(shellWords);
-  const { counts } = useAlarmList();
+  const { counts, loaded } = useAlarmList();
   return (
-    <To to="/alarms" className="ms-counts ms-num" aria-label={t("scopePlant")} title={t("scopePlant")}>
+    <To to="/alarms" className="ms-counts ms-num" title={t("scopePlant")}>
+      <span className="ms-hidden">{t("scopePlant")}</span>
       {PRIORITIES.map((priority) => {
         const n = counts[priority].unacknowledged;
         return (
           <span key={priority} className="ms-count" data-none={n === 0}>
             <AlarmSign priority={priority} state={n === 0 ? "active-acknowledged" : "active-unacknowledged"} size={18} silent />
-            <span aria-hidden="true">{n}</span>
-            <span className="ms-hidden">{t("countOf", { n, priority: t(priority) })}</span>
+            <span aria-hidden="true">{loaded ? n : "-"}</span>
+            <span className="ms-hidden">{loaded ? t("countOf", { n, priority: t(priority) }) : t("countUnknown")}</span>
           </span>
         );
       })}
@@ -112,8 +113,9 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
   return (
     <>
       <Dropdown menu={{ items, onClick: chosen }} trigger={["click"]} placement="bottomRight">
-        <button type="button" className="ms-plain ms-initials" aria-label={t("person", { name })} aria-haspopup="menu">
-          {initials(name)}
+        <button type="button" className="ms-plain ms-initials" aria-haspopup="menu">
+          <span aria-hidden="true">{initials(name)}</span>
+          <span className="ms-hidden">{t("person", { name })}</span>
         </button>
       </Dropdown>
       <Drawer open={drawer !== null} onClose={() => setDrawer(null)} title={t(drawer === "tokens" ? "tokenTitle" : "changePassword")} size={drawer === "tokens" ? 560 : 400} destroyOnHidden>

@@ -31,6 +31,15 @@ function algorithmOf(mode: Mode): NonNullable<ThemeConfig["algorithm"]> {
     colorTextSecondary: palette.second,
     colorTextTertiary: palette.third,
     colorTextQuaternary: palette.third,
+    // Results speak by text and icon, never by a fill.
+    colorInfoBg: palette.elevated,
+    colorInfoBorder: palette.border,
+    colorErrorBg: palette.elevated,
+    colorErrorBorder: palette.danger,
+    colorWarningBg: palette.elevated,
+    colorWarningBorder: palette.border,
+    colorSuccessBg: palette.elevated,
+    colorSuccessBorder: palette.border,
   };
   const own = mode === "dark" ? antd.darkAlgorithm : antd.defaultAlgorithm;
   return (seed, map) => ({ ...own(seed, map), ...exact });

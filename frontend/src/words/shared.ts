@@ -45,7 +45,7 @@ export const shared = {
   range: { en: "Range", zh: "量程" },
   quality: { en: "Quality", zh: "质量" },
   time: { en: "Time", zh: "时间" },
-  age: { en: "Age", zh: "时长" },
+  age: { en: "Age", zh: "距今" },
   state: { en: "State", zh: "状态" },
   limit: { en: "Limit", zh: "限值" },
   asset: { en: "Asset", zh: "资产" },

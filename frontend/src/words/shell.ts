@@ -10,6 +10,7 @@ export const shellWords = {
     zh: "演示工厂：数值来自录制与仿真，均以 ↻ 标记。",
   },
   countOf: { en: "{n} unacknowledged, {priority}", zh: "{priority}未确认 {n} 条" },
+  countUnknown: { en: "not known yet", zh: "尚未获知" },
   scopePlant: { en: "Unacknowledged alarms, whole plant", zh: "未确认报警，全厂" },
   linkConnecting: { en: "Connecting", zh: "连接中" },
   linkLive: { en: "Live {lag}", zh: "实时 {lag}" },
