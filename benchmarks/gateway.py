@@ -21,7 +21,8 @@ from mainspring.bus.credentials import ensure_user, seed_file
 from mainspring.core import quality as q
 from mainspring.core.definitions import TagDefinition
 from mainspring.core.ids import uuid7
-from mainspring.core.samples import Column, Origin, SampleBatch, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import SampleBatch, build
 from mainspring.gateway.batches import Gate, Gatherer, Writer
 from mainspring.gateway.marks import Marks
 from mainspring.gateway.publish import Publisher

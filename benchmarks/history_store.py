@@ -18,7 +18,8 @@ import numpy as np
 import psutil
 
 from mainspring.core.history import AggregateQuery, Entry, RawQuery, TrendQuery
-from mainspring.core.samples import Column, Origin, SampleBatch, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import SampleBatch, build
 from mainspring.history.chdb_store import ChdbStore
 
 TAGS = 500_000

@@ -18,7 +18,7 @@ import numpy as np
 from pymodbus.client import AsyncModbusTcpClient
 
 from mainspring.core.drivers import DriverTag
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.drivers.modbus_address import ModbusAddress
 from mainspring.drivers.modbus_registers import Limits, Plan
 from mainspring.drivers.modbus_tcp import ModbusTcp, ModbusTcpConfig

@@ -15,7 +15,8 @@ import time
 from multiprocessing.connection import Connection
 
 from mainspring.core.drivers import DriverTag
-from mainspring.core.samples import SampleBatch, SampleKind
+from mainspring.core.kinds import SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.drivers.opcua import OpcUa, OpcUaAddress, OpcUaConfig
 from mainspring.drivers.opcua_certificates import fingerprint
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode

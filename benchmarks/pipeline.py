@@ -23,7 +23,8 @@ from benchmarks.platform_under_test import LIMIT, Platform, cpu_seconds, platfor
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
 from mainspring.core import quality, subjects
-from mainspring.core.samples import Column, Origin, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import build
 
 TAGS = 500_000
 ROWS = 20_000

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 
 from mainspring import __version__
 from mainspring.configuration import Configuration
+from mainspring.core.errors import Conflict, NotFound
+from mainspring.core.text import Text
 from mainspring.web.configure import WebSettings, configure
+
+_NOBODY: Final = Text("There is no user {username} in {tenant}.", "{tenant} 中没有用户 {username}。")
+_BROKEN: Final = Text(
+    "The audit of {tenant} is broken at entry {number}: it was altered or removed. Compare with a backup.",
+    "{tenant} 的审计在第 {number} 条处中断：记录被更改或删除，请与备份比对。",
+)
 
 
 def web_settings(configuration: Configuration) -> WebSettings:
@@ -57,3 +65,32 @@ def _secret_key(configuration: Configuration) -> str:
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(secrets.token_urlsafe(48))
     return file.read_text(encoding="utf-8").strip()
+
+
+def reset_password(configuration: Configuration, username: str) -> str:
+    """Give a person a new one-time password, for those who can use this machine; returns the sentence to show."""
+    configure(web_settings(configuration))
+    from mainspring.records import people
+    from mainspring.records.audit import Author
+    from mainspring.records.user import User
+
+    person = User.objects.named(configuration.plant.tenant, username)
+    if person is None:
+        raise NotFound(_NOBODY, username=username, tenant=configuration.plant.tenant)
+    password = people.reset_password(Author(person.tenant), person.id)
+    return f"{username} signs in with {password} once and then chooses another."
+
+
+def verify_audit(configuration: Configuration) -> str:
+    """Check every tenant's chain of audit entries; returns the sentence to show, raises Conflict where it is broken."""
+    configure(web_settings(configuration))
+    from mainspring.records.audit import AuditEntry, first_broken
+    from mainspring.records.tenant import Tenant
+
+    lines = []
+    for tenant in Tenant.objects.order_by("key"):
+        broken = first_broken(tenant)
+        if broken is not None:
+            raise Conflict(_BROKEN, tenant=tenant.key, number=broken)
+        lines.append(f"{tenant.key}: chain verified, {AuditEntry.objects.of(tenant).count():,} entries")
+    return "\n".join(lines)

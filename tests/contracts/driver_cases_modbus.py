@@ -8,7 +8,7 @@ from typing import Any
 from tests.contracts.driver_cases import DriverCase
 
 from mainspring.core.drivers import DriverTag, Settings, Value
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.drivers.modbus_address import ModbusAddress
 from mainspring.drivers.modbus_tcp import ModbusTcp, ModbusTcpConfig
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator

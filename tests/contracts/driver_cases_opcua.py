@@ -7,7 +7,7 @@ import socket
 from tests.contracts.driver_cases import DriverCase
 
 from mainspring.core.drivers import DriverTag, Settings, Value
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.drivers.opcua import OpcUa, OpcUaAddress, OpcUaConfig
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 

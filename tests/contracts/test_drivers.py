@@ -16,7 +16,8 @@ from tests.contracts.driver_cases import DriverCase, cases
 from mainspring.core import quality as q
 from mainspring.core.drivers import Driver, DriverTag, Settings, Value, Writes, registered
 from mainspring.core.errors import NotConnected
-from mainspring.core.samples import BATCH_BYTES_MAX, Column, Origin, SampleBatch, decode
+from mainspring.core.kinds import BATCH_BYTES_MAX, Column, Origin
+from mainspring.core.samples import SampleBatch, decode
 
 NOW_MS = 1_790_000_000_000
 CASES = cases()

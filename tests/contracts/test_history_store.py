@@ -27,8 +27,9 @@ from mainspring.core.history import (
     StateQuery,
     TrendQuery,
 )
+from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import BAD, BAD_COMMUNICATION, GOOD, GOOD_LOCAL_OVERRIDE, UNCERTAIN
-from mainspring.core.samples import Column, Origin, SampleBatch, build
+from mainspring.core.samples import SampleBatch, build
 from mainspring.history.chdb_store import ChdbStore
 
 DAY = 86_400_000

@@ -14,7 +14,8 @@ from tests.drivers.pymodbus_device import REGISTERS, UNIT
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
-from mainspring.core.samples import SampleBatch, SampleKind
+from mainspring.core.kinds import SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.drivers.modbus_address import ModbusAddress
 from mainspring.drivers.modbus_tcp import ModbusTcp, ModbusTcpConfig
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
 from mainspring.core.errors import Rejected
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.drivers.modbus_address import ModbusAddress, Order, Type, encode
 from mainspring.drivers.modbus_frames import Table
 from mainspring.drivers.modbus_registers import Limits, Plan

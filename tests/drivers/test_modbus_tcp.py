@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from mainspring.core import quality as q
 from mainspring.core.drivers import Check, DriverTag
 from mainspring.core.errors import DecodeError, NotConnected
-from mainspring.core.samples import SampleBatch, SampleKind
+from mainspring.core.kinds import SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.drivers.modbus_address import ModbusAddress
 from mainspring.drivers.modbus_registers import Plan
 from mainspring.drivers.modbus_tcp import ModbusTcp, ModbusTcpConfig

@@ -17,7 +17,8 @@ import pytest_asyncio
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
 from mainspring.core.errors import DecodeError, NotConnected, NotFound, Rejected
-from mainspring.core.samples import Column, SampleBatch, SampleKind
+from mainspring.core.kinds import Column, SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.drivers.opcua import OpcUa, OpcUaAddress, OpcUaConfig
 from mainspring.drivers.opcua_certificates import application, fingerprint, self_signed
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode

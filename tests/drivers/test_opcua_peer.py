@@ -14,7 +14,8 @@ from tests.peers.opcua.peer import PASSWORD, Peer, running
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
 from mainspring.core.errors import NotConnected, Rejected
-from mainspring.core.samples import SampleBatch, SampleKind
+from mainspring.core.kinds import SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.drivers.opcua import OpcUa, OpcUaAddress, OpcUaConfig
 from mainspring.drivers.opcua_certificates import application, fingerprint
 

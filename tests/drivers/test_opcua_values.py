@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
 from mainspring.core.errors import DecodeError
-from mainspring.core.samples import Column, SampleKind
+from mainspring.core.kinds import Column, SampleKind
 from mainspring.core.text import Text
 from mainspring.drivers.opcua import OpcUaAddress
 from mainspring.drivers.opcua_columns import Columns, Plan, convert, decode_notifications, qualities, quality_of

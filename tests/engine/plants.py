@@ -10,7 +10,8 @@ import numpy as np
 
 from mainspring.core.alarms import AlarmEvent
 from mainspring.core.definitions import AlarmDefinition, AlarmPage, Condition, TagDefinition, TagPage, Words
-from mainspring.core.samples import Column, Origin, SampleBatch, SampleKind, build
+from mainspring.core.kinds import Column, Origin, SampleKind
+from mainspring.core.samples import SampleBatch, build
 from mainspring.engine.alarms import event_ids, event_of
 from mainspring.engine.state import PlantState
 

@@ -20,7 +20,8 @@ from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.alarms import AlarmEvent
 from mainspring.core.definitions import AlarmDefinition, TagDefinition, alarm_page_key, tag_page_key
-from mainspring.core.samples import Column, Origin, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import build
 from mainspring.engine.role import Engine, EngineSettings
 
 

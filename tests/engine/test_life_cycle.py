@@ -21,7 +21,7 @@ from tests.engine.plants import (
 )  # fmt: skip
 
 from mainspring.core.alarms import Acknowledge, AlarmState
-from mainspring.core.samples import Column, SampleKind
+from mainspring.core.kinds import Column, SampleKind
 from mainspring.engine import kernels
 from mainspring.engine.state import PlantState
 

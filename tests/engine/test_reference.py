@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.engine.plants import BAD, GOOD, NOW, UNCERTAIN, alarm, alarm_id, plant, spoken, tag
 from tests.engine.reference import Alarm, Reference, Sample
 
-from mainspring.core.samples import Column, Origin, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import build
 from mainspring.engine import kernels
 
 STALE_MS = 4000

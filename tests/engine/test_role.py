@@ -32,7 +32,8 @@ from mainspring.core.alarms import AlarmEvent
 from mainspring.core.definitions import alarm_page_key
 from mainspring.core.errors import DecodeError, LimitExceeded
 from mainspring.core.health import Health
-from mainspring.core.samples import Column, Origin, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import build
 
 
 def transitions(events: list[AlarmEvent]) -> list[str]:

@@ -11,7 +11,7 @@ from tests.engine.plants import NOW, alarm, alarm_id, alarm_page, batch, plant, 
 
 from mainspring.core.alarms import Acknowledge
 from mainspring.core.errors import StoreError
-from mainspring.core.samples import Column, SampleKind
+from mainspring.core.kinds import Column, SampleKind
 from mainspring.engine import snapshot
 from mainspring.engine.state import PlantState
 

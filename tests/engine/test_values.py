@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from tests.engine.plants import BAD, NOW, alarm, batch, plant, tag, tag_page
 
-from mainspring.core.samples import Column, Origin, SampleKind, build
-from mainspring.core.subjects import CURRENT_SCHEMA, KNOWN, STALE
+from mainspring.core.current import KNOWN, SCHEMA, STALE
+from mainspring.core.kinds import Column, Origin, SampleKind
+from mainspring.core.samples import build
 from mainspring.engine import kernels
 from mainspring.engine.state import PlantState
 
@@ -16,7 +17,7 @@ from mainspring.engine.state import PlantState
 def ask(state: PlantState, *ordinals: int, tenant: str = "acme", at: int = 0) -> list[dict[str, Any]]:
     answer = state.values.answer(np.array(ordinals, np.uint32), state.values.tenant(tenant), NOW + at)
     answer.validate(full=True)
-    assert answer.schema == CURRENT_SCHEMA
+    assert answer.schema == SCHEMA
     return answer.to_pylist()
 
 

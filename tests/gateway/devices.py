@@ -16,7 +16,8 @@ from mainspring.core.definitions import ConnectionDefinition, TagDefinition, Tag
 from mainspring.core.drivers import Check, Driver, DriverEntry, DriverTag, Node, Settings, Value
 from mainspring.core.errors import MainspringError, NotConnected, Rejected
 from mainspring.core.ids import uuid7
-from mainspring.core.samples import Column, Origin, SampleBatch, SampleKind, build
+from mainspring.core.kinds import Column, Origin, SampleKind
+from mainspring.core.samples import SampleBatch, build
 from mainspring.core.text import Text
 
 

@@ -12,7 +12,7 @@ from tests.gateway.site import Site, running_gateway
 
 from mainspring.core import quality as q
 from mainspring.core.commands import CommandItem
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 

@@ -21,7 +21,7 @@ from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
 from mainspring.core.definitions import connection_key, tag_page_key
 from mainspring.core.health import Health
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.core.subjects import LATE, LIVE
 from mainspring.gateway.segments import Reader, SegmentLog
 

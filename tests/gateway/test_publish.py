@@ -17,7 +17,8 @@ from mainspring.bus import server
 from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
 from mainspring.core import subjects
-from mainspring.core.samples import Column, Origin, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import build
 from mainspring.core.subjects import LATE, LIVE
 from mainspring.gateway.marks import Marks
 from mainspring.gateway.publish import Publisher

@@ -10,7 +10,8 @@ from tests.gateway.devices import tag
 
 from mainspring.core import quality as q
 from mainspring.core.ids import uuid7
-from mainspring.core.samples import Column, Origin, SampleBatch, SampleKind, build, decode
+from mainspring.core.kinds import Column, Origin, SampleKind
+from mainspring.core.samples import SampleBatch, build, decode
 from mainspring.gateway.report import TEXT_MAX, Reports
 
 OF = uuid7()

@@ -19,7 +19,7 @@ from mainspring.core.commands import Command, CommandItem
 from mainspring.core.definitions import ConnectionDefinition, connection_key
 from mainspring.core.errors import Conflict, DecodeError, NotAllowed, Rejected
 from mainspring.core.ids import uuid7
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.gateway.commands import Journal
 from mainspring.gateway.role import run
 from mainspring.gateway.settings import GatewaySettings

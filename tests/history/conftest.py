@@ -19,7 +19,7 @@ from mainspring.core import subjects
 from mainspring.core.definitions import PAGE, TagDefinition, TagPage, TenantDefinition, Words, tag_page_key, tenant_key
 from mainspring.core.health import Health
 from mainspring.core.ids import uuid7
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 
 PROCESS = Path(__file__).with_name("historian_process.py")
 ACME, OTHER = 7, 8

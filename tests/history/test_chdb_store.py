@@ -12,7 +12,8 @@ import pytest
 
 from mainspring.core.errors import ConfigurationError, Conflict, LimitExceeded, StoreError
 from mainspring.core.history import Entry, RawQuery, TrendQuery
-from mainspring.core.samples import Column, Origin, SampleBatch, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import SampleBatch, build
 from mainspring.history.chdb_store import ChdbStore
 from mainspring.history.retention import Partition, droppable
 

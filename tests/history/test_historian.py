@@ -21,7 +21,8 @@ from mainspring.core.definitions import Condition, Priority, TenantDefinition, W
 from mainspring.core.errors import MainspringError, NotFound, Rejected
 from mainspring.core.history import AggregateQuery, EventQuery, RawQuery, StateQuery, TrendQuery
 from mainspring.core.ids import uuid7
-from mainspring.core.samples import Column, Origin, SampleBatch, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import SampleBatch, build
 from mainspring.history.chdb_store import ChdbStore
 from mainspring.history.historian import HistorianSettings, run
 

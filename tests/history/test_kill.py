@@ -13,7 +13,8 @@ from tests.history.conftest import ACME, Plant, end
 
 from mainspring.core import subjects
 from mainspring.core.history import RawQuery
-from mainspring.core.samples import Column, Origin, build
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import build
 from mainspring.history.chdb_store import ChdbStore
 
 KILLS = 8

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import zipfile
+from collections.abc import Callable
 
 
 def check(path: str) -> list[str]:
     """Return what is missing from a wheel."""
     names = zipfile.ZipFile(path).namelist()
-    wanted = {
+    wanted: dict[str, Callable[[str], bool]] = {
         "the page": lambda name: name == "mainspring/web/static/index.html",
         "the page's scripts": lambda name: name.startswith("mainspring/web/static/") and name.endswith(".js"),
         "recordings": lambda name: name.startswith("mainspring/demo/recordings/") and name.endswith(".gz"),

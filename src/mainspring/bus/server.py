@@ -20,7 +20,7 @@ from mainspring.bus.credentials import RoleUser, permissions
 from mainspring.core import subjects
 from mainspring.core.definitions import BUCKET
 from mainspring.core.errors import ConfigurationError
-from mainspring.core.samples import BATCH_BYTES_MAX
+from mainspring.core.kinds import BATCH_BYTES_MAX
 from mainspring.core.text import Text
 
 _MISSING: Final = Text(

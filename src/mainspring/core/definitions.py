@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 
 PAGE: Final = 1000
 BUCKET: Final = "definitions"

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict, Field
 
 from mainspring.core.errors import MainspringError
-from mainspring.core.samples import SampleBatch, SampleKind
+from mainspring.core.kinds import SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 
 ENTRY_POINTS: Final = "mainspring.drivers"

@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mainspring.core.samples import Column, SampleBatch
+from mainspring.core.kinds import Column
+from mainspring.core.samples import SampleBatch
 
 TAGS_MAX: Final = 500
 ROWS_MAX: Final = 5_000_000

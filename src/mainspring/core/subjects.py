@@ -4,7 +4,7 @@ ms.<tenant>.live.<gateway>           readings, stream LIVE; header Ms-Seq: the g
 ms.<tenant>.late.<gateway>           readings, stream LATE
 ms.<tenant>.alarm                    AlarmEvent as JSON, stream ALARM; Nats-Msg-Id is its id
 ms.<tenant>.history.<query>          request raw, aggregate, trend, states, events, extent: Arrow IPC stream
-ms.<tenant>.current                  request uint32 ordinals, little-endian: CURRENT_SCHEMA as Arrow IPC stream
+ms.<tenant>.current                  request uint32 ordinals, little-endian: core.current.SCHEMA as Arrow IPC stream
 ms.<tenant>.alarms.<verb>            request list, acknowledge: JSON
 ms.<tenant>.gateway.<gateway>.<verb> request test, browse, command: JSON
 ms.<tenant>.connections.<gateway>    GatewayConnections as JSON, once a second
@@ -15,8 +15,6 @@ ms.position.<stream>                 decimal sequence up to which the historian 
 from __future__ import annotations
 
 from typing import Final
-
-import pyarrow as pa
 
 LIVE: Final = "LIVE"
 LATE: Final = "LATE"
@@ -30,24 +28,6 @@ SEQUENCE_HEADER: Final = "Ms-Seq"
 HEALTH_ALL: Final = "ms.health.>"
 CONNECTIONS_ALL: Final = "ms.*.connections.*"
 ALARM_ALL: Final = "ms.*.alarm"
-
-_CURRENT_COLUMNS: Final[dict[str, pa.DataType]] = {
-    "tag": pa.uint32(),
-    "time": pa.int64(),
-    "number": pa.float64(),
-    "integer": pa.int64(),
-    "text": pa.string(),
-    "quality": pa.uint8(),
-    "origin": pa.uint8(),
-    "flags": pa.uint8(),
-}
-CURRENT_SCHEMA: Final = pa.schema(_CURRENT_COLUMNS)
-"""Answer to a current-value request; `flags` has the bits KNOWN and STALE; a tag that is not yours is not KNOWN.
-
-`integer` and `text` are empty where the tag is not of that kind; `number` is NaN where there is none.
-"""
-KNOWN: Final = 1
-STALE: Final = 2
 
 
 def readings(tenant: str, gateway: str, *, late: bool = False) -> str:

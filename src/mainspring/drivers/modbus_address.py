@@ -13,7 +13,7 @@ from pydantic import WithJsonSchema, model_validator
 
 from mainspring.core.drivers import DriverTag, Settings, Value, setting
 from mainspring.core.errors import Rejected
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.drivers.modbus_frames import ADDRESSES, REGISTERS_MAX, REGISTERS_WRITE_MAX, Table
 

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from mainspring.core import quality as q
 from mainspring.core.drivers import Check, DriverTag, Traffic
 from mainspring.core.errors import DecodeError, NotConnected, Rejected
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.drivers.modbus_address import ModbusAddress
 from mainspring.drivers.modbus_frames import (

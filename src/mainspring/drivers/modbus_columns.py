@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
-from mainspring.core.samples import Column, Origin, SampleBatch, SampleKind
+from mainspring.core.kinds import Column, Origin, SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.drivers.modbus_address import NUMBERS, ModbusAddress, Type
 

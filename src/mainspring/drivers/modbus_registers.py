@@ -15,7 +15,8 @@ import numpy as np
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
-from mainspring.core.samples import Column, SampleBatch
+from mainspring.core.kinds import Column
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.drivers.modbus_address import ModbusAddress, Type, mismatch
 from mainspring.drivers.modbus_columns import ColumnOf, Fault, Field, Images

@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from mainspring.core.drivers import Node
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.core.units import SIGNS
 from mainspring.drivers.opcua_columns import quality_of
 from mainspring.drivers.opcua_session import node_id

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
-from mainspring.core.samples import ROWS_MAX, Column, Origin, SampleBatch, SampleKind, build
+from mainspring.core.kinds import ROWS_MAX, Column, Origin, SampleKind
+from mainspring.core.samples import SampleBatch, build
 from mainspring.core.text import Text
 from mainspring.drivers.opcua_wire import EPOCH_MS, TICKS_PER_MS, Reader, Reading, Structure
 

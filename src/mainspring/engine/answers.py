@@ -54,7 +54,7 @@ class Answers:
         self._deliver = deliver
 
     async def current(self, subject: str, payload: bytes) -> bytes:
-        """Answer `ms.<tenant>.current`: ordinals in, CURRENT_SCHEMA as Arrow IPC stream out."""
+        """Answer `ms.<tenant>.current`: ordinals in, SCHEMA as Arrow IPC stream out."""
         if len(payload) % 4:
             raise DecodeError(_ODD, size=len(payload))
         ordinals = np.frombuffer(payload, "<u4").astype(np.uint32, copy=False)

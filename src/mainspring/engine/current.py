@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import structlog
 
+from mainspring.core.current import KNOWN, SCHEMA, STALE
 from mainspring.core.definitions import TagDefinition, TagPage
-from mainspring.core.samples import Column
-from mainspring.core.subjects import CURRENT_SCHEMA, KNOWN, STALE
+from mainspring.core.kinds import Column
 from mainspring.core.text import Text
 from mainspring.engine import kernels
 
@@ -86,7 +86,7 @@ class CurrentValues:
         self.texts.update(zip(ordinals.tolist(), map(str, values), strict=True))
 
     def answer(self, ordinals: npt.NDArray[np.uint32], tenant: int, now_ms: int) -> pa.RecordBatch:
-        """Return the current values of some tags as CURRENT_SCHEMA; those of others come back as not KNOWN."""
+        """Return the current values of some tags as SCHEMA; those of others come back as not KNOWN."""
         inside = ordinals < len(self.tags)
         found = np.zeros(len(ordinals), kernels.TAG)
         found[inside] = self.tags[ordinals[inside]]
@@ -99,13 +99,13 @@ class CurrentValues:
             ordinals.tolist(), told.tolist(), strict=True)] if told.any() else []  # fmt: skip
         columns = [
             _array(pa.uint32(), ordinals),
-            *(_array(CURRENT_SCHEMA.field(name).type, found[name]) for name in ("time", "number")),
+            *(_array(SCHEMA.field(name).type, found[name]) for name in ("time", "number")),
             _array(pa.int64(), found["integer"], mine & (found["column"] == kernels.INT64)),
             _texts(texts, told) if texts else pa.nulls(len(ordinals), pa.string()),
-            *(_array(CURRENT_SCHEMA.field(name).type, found[name]) for name in ("quality", "origin")),
+            *(_array(SCHEMA.field(name).type, found[name]) for name in ("quality", "origin")),
             _array(pa.uint8(), (mine * KNOWN + stale * STALE).astype(np.uint8)),
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=CURRENT_SCHEMA)
+        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
     @property
     def owned(self) -> int:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from mainspring.core.alarms import Acknowledge
 from mainspring.core.definitions import AlarmPage, Definition, TagPage
-from mainspring.core.samples import Column, SampleBatch
+from mainspring.core.kinds import Column
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.engine import kernels
 from mainspring.engine.alarms import AlarmTable, Records

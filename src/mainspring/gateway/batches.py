@@ -11,7 +11,8 @@ import numpy as np
 import structlog
 
 from mainspring.core.errors import StoreError
-from mainspring.core.samples import ROWS_MAX, Column, SampleBatch
+from mainspring.core.kinds import ROWS_MAX, Column
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.gateway.segments import Entry, SegmentLog
 

@@ -23,7 +23,8 @@ from mainspring.core.commands import Command, CommandItem, CommandOutcome, ItemO
 from mainspring.core.definitions import TagDefinition
 from mainspring.core.drivers import Driver, DriverTag, Value, Writes
 from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, NotAllowed, NotConnected
-from mainspring.core.samples import SampleBatch, SampleKind
+from mainspring.core.kinds import SampleKind
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.gateway.connection import Connection, limited, now_ms
 from mainspring.gateway.fleet import Fleet

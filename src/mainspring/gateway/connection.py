@@ -22,7 +22,8 @@ from mainspring.core import quality as q
 from mainspring.core.definitions import ConnectionDefinition, TagDefinition
 from mainspring.core.drivers import Driver, DriverEntry, DriverTag, Subscribes
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
-from mainspring.core.samples import Origin, SampleBatch
+from mainspring.core.kinds import Origin
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.gateway.batches import Gate, Gatherer
 from mainspring.gateway.figures import Figures

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from mainspring.core import quality as q
 from mainspring.core.definitions import TagDefinition
-from mainspring.core.samples import Column, Origin, SampleBatch, SampleKind
+from mainspring.core.kinds import Column, Origin, SampleKind
+from mainspring.core.samples import SampleBatch
 
 UNSET: Final = 0xFF
 """Quality of a tag that has never been reported; no device sends it."""

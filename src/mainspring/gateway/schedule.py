@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mainspring.core.drivers import Driver, DriverTag
-from mainspring.core.samples import Column
+from mainspring.core.kinds import Column
 from mainspring.gateway.report import Reports, Rows
 
 

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from mainspring.core.errors import LimitExceeded
 from mainspring.core.history import AggregateQuery, Entry, EventQuery, Extent, RawQuery, StateQuery, TrendQuery
-from mainspring.core.samples import SCHEMAS, Column, SampleBatch
+from mainspring.core.kinds import Column
+from mainspring.core.samples import SCHEMAS, SampleBatch
 from mainspring.core.subjects import LATE
 from mainspring.core.text import Text
 from mainspring.history import native, sql

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mainspring.core.samples import Column
+from mainspring.core.kinds import Column
 
 DAY_MS: Final = 86_400_000
 

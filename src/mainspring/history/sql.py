@@ -9,8 +9,8 @@ from collections.abc import Collection
 from typing import Final
 
 from mainspring.core.history import AggregateQuery, EventQuery, Query, RawQuery, StateQuery, TrendQuery
+from mainspring.core.kinds import Column
 from mainspring.core.quality import GOOD
-from mainspring.core.samples import Column
 from mainspring.history.schema import CORRECTION, DAY_MS, EVENT, SAMPLE
 
 LOOK_BACK_MS: Final = DAY_MS

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mainspring.core import definitions
 from mainspring.core.definitions import Condition, Priority, Words
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.records import changes, outbox
 from mainspring.records.audit import Author

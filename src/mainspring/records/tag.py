@@ -12,7 +12,7 @@ from django.db.models import Q
 from pydantic import AfterValidator, Field, model_validator
 
 from mainspring.core.definitions import TagDefinition, Words
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
 from mainspring.records import changes, outbox

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mainspring.core import quality as q
 from mainspring.core.errors import NotFound
-from mainspring.core.samples import SampleKind
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
 

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import mainspring.core.definitions
 import mainspring.core.ids
-import mainspring.core.samples
+import mainspring.core.kinds
 import mainspring.records.rights
 import mainspring.records.tenant
 import uuid
@@ -103,7 +103,7 @@ class Migration(migrations.Migration):
                 ('path', models.CharField(max_length=500)),
                 ('search', models.TextField()),
                 ('description', models.JSONField(default=mainspring.records.tenant.no_words)),
-                ('sample_kind', models.CharField(default=mainspring.core.samples.SampleKind['FLOAT'], max_length=16)),
+                ('sample_kind', models.CharField(default=mainspring.core.kinds.SampleKind['FLOAT'], max_length=16)),
                 ('unit', models.CharField(default='1', max_length=32)),
                 ('low', models.FloatField(null=True)),
                 ('high', models.FloatField(null=True)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -14,17 +14,18 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from mainspring.core import subjects
-from mainspring.core.errors import NotFound
-from mainspring.core.history import AggregateQuery, Query, RawQuery, StateQuery, TrendQuery
-from mainspring.core.samples import SampleKind
+from mainspring.core.errors import LimitExceeded, MainspringError, NotFound
+from mainspring.core.history import AggregateQuery, Ordinal, Query, RawQuery, StateQuery, TrendQuery
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
 from mainspring.records.audit import Action, Deed, append
 from mainspring.records.rights import Right
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
-from mainspring.web.exports import Export, ExportTag, as_csv, as_parquet
-from mainspring.web.live import dumps
+from mainspring.web.columns import numbers
+from mainspring.web.exports import Export, ExportTag, Write, as_csv, as_parquet, exporter
+from mainspring.web.live import JSON_INTEGER_MAX, dumps, exact
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
 
@@ -33,10 +34,25 @@ router = Router(tags=["history"])
 ARROW: Final = "application/vnd.apache.arrow.stream"
 TIMEOUT_S: Final = 60.0
 EXTENT_AGE_S: Final = 30.0
+EXTENT_TIMEOUT_S: Final = 5.0
+TREND_TAGS_MAX: Final = 32
+BUCKETS_MAX: Final = 4000
+JSON_ROWS_MAX: Final = 200_000
 _NO_TAGS: Final = Text(
     "There are no tags {missing} here. They may have been deleted; choose them again.",
     "此处没有测点 {missing}，可能已被删除，请重新选择。",
 )
+_TOO_LONG: Final = Text(
+    "The answer has more than {limit} rows, too many for JSON. Ask for a shorter range, or for {form}.",
+    "结果超过 {limit} 行，不适合 JSON。请缩短时间范围，或请求 {form}。",
+)
+
+
+class TrendDraft(TrendQuery):
+    """A trend as one picture shows it."""
+
+    tags: tuple[Ordinal, ...] = Field(min_length=1, max_length=TREND_TAGS_MAX)
+    buckets: int = Field(default=1000, ge=1, le=BUCKETS_MAX)
 
 
 class ExportDraft(Query):
@@ -57,73 +73,115 @@ async def _ask(tenant: str, verb: str, query: BaseModel) -> bytes:
 _extents: dict[str, tuple[float, dict[str, Any]]] = {}
 
 
+def forget() -> None:
+    """Forget what was asked before."""
+    _extents.clear()
+
+
 async def extent(tenant: str) -> dict[str, Any]:
     """Return how much history a tenant has; asked at most twice a minute."""
     known = _extents.get(tenant)
     if known is not None and time.monotonic() - known[0] < EXTENT_AGE_S:
         return known[1]
-    answer = await runtime.require_bus().ask(subjects.history(tenant, "extent"), b"{}", timeout_s=TIMEOUT_S)
+    answer = await runtime.require_bus().ask(subjects.history(tenant, "extent"), b"{}", timeout_s=EXTENT_TIMEOUT_S)
     found: dict[str, Any] = pa.ipc.open_stream(answer).read_all().to_pylist()[0]
     _extents[tenant] = (time.monotonic(), found)
     return found
 
 
 @router.post("/history/trend", auth=Needs(Right.VIEW))
-async def trend(request: HttpRequest, query: TrendQuery) -> HttpResponse:
+async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     """Return at most `buckets` buckets for each tag, for drawing; absent buckets are gaps."""
     actor = actor_of(request)
     began = time.perf_counter()
     table = pa.ipc.open_stream(await _ask(actor.tenant.key, "trend", query)).read_all()
     metadata = table.schema.metadata or {}
+    try:
+        oldest_ms = (await extent(actor.tenant.key)).get("oldest_ms")
+    except MainspringError:
+        oldest_ms = None
     document = {
         "bucket_ms": int(metadata.get(b"bucket_ms", b"0")),
         "zone": actor.tenant.zone,
         "series": _series(table, query.tags, ("time", "first", "min", "max", "last", "mean", "good", "bad")),
-        "oldest_ms": (await extent(actor.tenant.key)).get("oldest_ms"),
+        "oldest_ms": oldest_ms,
         "took_ms": round((time.perf_counter() - began) * 1000, 1),
     }
     return HttpResponse(dumps(document), content_type="application/json")
 
 
 @router.post("/history/raw", auth=Needs(Right.VIEW))
-async def raw(request: HttpRequest, query: RawQuery) -> HttpResponse:
-    """Return all samples of tags, oldest first; as Arrow stream if asked for, else as JSON columns."""
+async def raw(request: HttpRequest, query: RawQuery) -> HttpResponse | StreamingHttpResponse:
+    """Return samples of tags, oldest first; as Arrow stream if asked for, else as JSON columns."""
     return await _answer(request, "raw", query, ("time", "value", "quality", "origin"))
 
 
 @router.post("/history/aggregate", auth=Needs(Right.VIEW))
-async def aggregate(request: HttpRequest, query: AggregateQuery) -> HttpResponse:
+async def aggregate(request: HttpRequest, query: AggregateQuery) -> HttpResponse | StreamingHttpResponse:
     """Return statistics of good samples for each step."""
     return await _answer(request, "aggregate", query, ("time", *query.functions, "good", "bad"))
 
 
 @router.post("/history/states", auth=Needs(Right.VIEW))
-async def states(request: HttpRequest, query: StateQuery) -> HttpResponse:
+async def states(request: HttpRequest, query: StateQuery) -> HttpResponse | StreamingHttpResponse:
     """Return how long each whole value was held."""
     return await _answer(request, "states", query, ("value", "held_ms"))
 
 
-async def _answer(request: HttpRequest, verb: str, query: Query, columns: Sequence[str]) -> HttpResponse:
-    answer = await _ask(actor_of(request).tenant.key, verb, query)
+async def _answer(
+    request: HttpRequest, verb: str, query: Query, columns: Sequence[str]
+) -> HttpResponse | StreamingHttpResponse:
+    tenant = actor_of(request).tenant.key
     if ARROW in request.headers.get("Accept", ""):
-        return HttpResponse(answer, content_type=ARROW)
-    table = pa.ipc.open_stream(answer).read_all()
+        subject = subjects.history(tenant, verb)
+        chunks = runtime.require_bus().ask_chunks(subject, query.model_dump_json().encode(), TIMEOUT_S)
+        return StreamingHttpResponse(await begun(chunks), content_type=ARROW)
+    if isinstance(query, RawQuery):
+        query = query.model_copy(update={"limit": min(query.limit, JSON_ROWS_MAX + 1)})
+    table = pa.ipc.open_stream(await _ask(tenant, verb, query)).read_all()
+    if table.num_rows > JSON_ROWS_MAX:
+        raise LimitExceeded(_TOO_LONG, limit=JSON_ROWS_MAX, form=ARROW)
     return HttpResponse(dumps({"series": _series(table, query.tags, columns)}), content_type="application/json")
+
+
+async def begun(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Wait for the first part, so that what fails at once is answered as an error and not as a file cut short."""
+    first = await anext(parts, b"")
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield first
+        async for part in parts:
+            yield part
+
+    return whole()
 
 
 def _series(table: pa.Table, tags: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
     """Cut a table into one set of columns for each tag, in the order asked."""
-    of = table.column("tag").to_numpy()
-    series = []
-    for tag in tags:
-        rows = table.filter(pa.array(of == tag)) if len(tags) > 1 else table
-        cut: dict[str, Any] = {"tag": tag}
-        for name in columns:
-            values = rows.column(name)
-            numeric = pa.types.is_floating(values.type) or pa.types.is_integer(values.type)
-            cut[name] = np.ascontiguousarray(values.to_numpy()) if numeric else values.to_pylist()
-        series.append(cut)
-    return series
+    of = numbers(table.column("tag"))
+    order = np.argsort(of, kind="stable")
+    starts, ends = (np.searchsorted(of[order], tags, side) for side in ("left", "right"))
+    whole = {name: _listed(table.column(name)) for name in columns}
+    return [
+        {"tag": tag, **{name: _cut(values, order[start:end]) for name, values in whole.items()}}
+        for tag, start, end in zip(tags, starts, ends, strict=True)
+    ]
+
+
+def _listed(column: pa.ChunkedArray[Any]) -> Any:
+    """Return numbers as an array, texts and exact integers beyond 2^53 as objects."""
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        texts = np.empty(len(column), dtype=object)
+        texts[:] = column.to_pylist()
+        return texts
+    values = numbers(column)
+    if values.dtype == np.int64 and len(values) and max(-int(values.min()), int(values.max())) > JSON_INTEGER_MAX:
+        return np.array([exact(value) for value in values.tolist()], dtype=object)
+    return values
+
+
+def _cut(values: Any, rows: Any) -> Any:
+    return values[rows].tolist() if values.dtype == object else values[rows]
 
 
 @router.post("/history/export", auth=Needs(Right.EXPORT))
@@ -141,11 +199,11 @@ async def export(request: HttpRequest, draft: ExportDraft) -> StreamingHttpRespo
         "range_ms": [None, [draft.start_ms, draft.end_ms]],
     }
     deed = Deed(Action.EXPORT, "history", "", f"{len(tags)} tags", changes)
+    writer: Write = as_csv if draft.format == "csv" else as_parquet
+    kind = "text/csv; charset=utf-8" if draft.format == "csv" else "application/vnd.apache.parquet"
+    parts = await begun(exporter.parts(runtime.require_bus(), wanted, writer))
     await sync_to_async(append)(actor.author, [deed])
-    writer, kind = (as_csv, "text/csv; charset=utf-8") if draft.format == "csv" else (
-        as_parquet, "application/vnd.apache.parquet"
-    )  # fmt: skip
-    answer = StreamingHttpResponse(writer(runtime.require_bus(), wanted), content_type=kind)
+    answer = StreamingHttpResponse(parts, content_type=kind)
     answer["Content-Disposition"] = f'attachment; filename="history.{draft.format}"'
     return answer
 

@@ -1,0 +1,337 @@
+"""The web role on a real bus beside a real engine, and a real historian where a test wants one, seen by a person."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.bus.conftest import BusUnderTest, free_port, running_bus
+from tests.history import historian_process
+from tests.records import ground
+from tests.records.plant import asset, author, person, tag, tenant
+
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import seed_file
+from mainspring.core import subjects
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import SampleBatch, build
+from mainspring.engine.role import EngineSettings
+from mainspring.engine.role import run as run_engine
+from mainspring.records import alarm_definition, credential
+from mainspring.records.alarm_definition import AlarmDefinition, AlarmDraft
+from mainspring.records.credential import CredentialKind
+from mainspring.records.rights import Role
+from mainspring.records.tag import Tag
+from mainspring.records.tenant import Tenant
+from mainspring.web.api import history
+from mainspring.web.live import hub
+from mainspring.web.runtime import runtime
+from mainspring.web.serve import run as run_web
+
+GOOD = 0xC0
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class Records:
+    """Two companies, their tags, and a token for each role of the first."""
+
+    plant: Tenant
+    other: Tenant
+    tags: dict[str, Tag]
+    tokens: dict[str, str]
+    alarms: dict[str, AlarmDefinition] = field(default_factory=dict)
+
+    def ordinal(self, name: str) -> int:
+        return self.tags[name].ordinal
+
+    def limit(self, called: str, condition: str, limit: float, **more: Any) -> AlarmDefinition:
+        """Define an alarm of a tag."""
+        draft = {"tag_id": self.tags[called].id, "condition": condition, "limit": limit, **more}
+        draft.setdefault("name", {"en": f"{called} {condition}", "zh": f"{called} 报警"})
+        made = alarm_definition.create(author(self.tags[called].tenant), AlarmDraft.model_validate(draft))
+        self.alarms[f"{called} {condition}"] = made
+        return made
+
+    def token(self, role: Role, of: Tenant | None = None, name: str = "") -> str:
+        """Issue a token to a person of a role."""
+        where = of or self.plant
+        user = person(role, where, name or role.value)
+        return credential.issue(author(where), CredentialKind.TOKEN, name or role.value, role=role, user=user)[1]
+
+
+def records() -> Records:
+    """Put a small plant into the records: area `a` with unit `u`, area `b` with unit `v`."""
+    of, other = tenant("acme"), tenant("other")
+    made = Records(of, other, {}, {})
+    site = asset(of, "Site", kind="site")
+    units = {}
+    for area, unit in (("a", "u"), ("b", "v")):
+        units[unit] = asset(of, unit, asset(of, area, site, kind="area"))
+    foreign = asset(other, "Elsewhere", kind="site")
+    made.tags["T1"] = tag(of, "T1", units["u"], unit="Cel", description={"en": "Temperature", "zh": "温度"})
+    made.tags["T2"] = tag(of, "T2", units["v"], unit="bar")
+    made.tags["N"] = tag(of, "N", units["u"], kind="int64")
+    made.tags["S"] = tag(of, "S", units["u"], kind="text")
+    made.tags["X"] = tag(other, "X", foreign)
+    for role in Role:
+        made.tokens[role] = made.token(role)
+    made.tokens["colleague"] = made.token(Role.VIEWER, name="colleague")
+    made.tokens["stranger"] = made.token(Role.ADMINISTRATOR, other)
+    return made
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Event:
+    name: str
+    document: Any
+    at: float
+
+
+class Stream:
+    """An open stream of server-sent events."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._text = b""
+
+    async def event(self, timeout_s: float = 5) -> Event:
+        """Return the next event; raises EOFError at the end."""
+        async with asyncio.timeout(timeout_s):
+            while b"\n\n" not in self._text:
+                size = int(await self._reader.readline(), 16)
+                part = await self._reader.readexactly(size + 2)
+                if not size:
+                    raise EOFError
+                self._text += part[:-2]
+        block, self._text = self._text.split(b"\n\n", 1)
+        lines = dict(line.split(": ", 1) for line in block.decode().split("\n"))
+        if "event" not in lines:
+            return await self.event(timeout_s)
+        return Event(lines["event"], json.loads(lines["data"]), time.monotonic())
+
+    async def until(
+        self, name: str, fits: Callable[[Any], bool] = lambda _document: True, timeout_s: float = 8
+    ) -> Event:
+        """Return the next event of a name that fits."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                event = await self.event(timeout_s)
+                if event.name == name and fits(event.document):
+                    return event
+
+    async def close(self) -> None:
+        self._writer.close()
+
+
+@dataclass
+class Running:
+    """Everything that runs, and a person's way to ask."""
+
+    server: BusUnderTest
+    admin: Bus
+    gateway: Bus
+    records: Records
+    port: int
+    folder: Path
+    engine: asyncio.Task[None] | None = None
+    engine_bus: Bus | None = None
+
+    def ask_now(self, method: str, path: str, body: Any = None, who: str = "administrator", **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        sent = {"Authorization": f"Bearer {self.records.tokens[who]}", "Content-Type": "application/json", **headers}
+        content = None if body is None else json.dumps(body).encode()
+        connection.request(method, f"/api/v1{path}", content, sent)
+        response = connection.getresponse()
+        answer = Answer(response.status, response.headers, response.read())
+        connection.close()
+        return answer
+
+    async def ask(self, method: str, path: str, body: Any = None, who: str = "administrator", **headers: str) -> Answer:
+        """Ask the API as someone; a token says who."""
+        return await asyncio.to_thread(self.ask_now, method, path, body, who, **headers)
+
+    async def get(self, path: str, who: str = "administrator") -> Any:
+        answer = await self.ask("GET", path, who=who)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    async def post(self, path: str, body: Any, who: str = "administrator") -> Any:
+        answer = await self.ask("POST", path, body, who)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    async def stream(self, set_id: str, who: str = "administrator", buffer_bytes: int = 2**16) -> Stream:
+        """Open the stream of a set."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=buffer_bytes)
+        writer.write(
+            f"GET /api/v1/live/{set_id}/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+            f"Authorization: Bearer {self.records.tokens[who]}\r\n\r\n".encode()
+        )
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        assert b" 200 " in head.split(b"\r\n", 1)[0], head
+        assert b"text/event-stream" in head
+        return Stream(reader, writer)
+
+    async def watch(self, *names: str, who: str = "administrator", **more: Any) -> tuple[str, Stream]:
+        """Post a set of tags by name and open its stream."""
+        made = await self.post("/live", {"tags": [self.records.ordinal(name) for name in names], **more}, who)
+        return made["id"], await self.stream(made["id"], who)
+
+    async def send(self, batch: SampleBatch, tenant_key: str = "acme") -> int:
+        """Publish a batch as the gateway and return its sequence."""
+        subject = subjects.readings(tenant_key, "g1")
+        bus = self.gateway if tenant_key == "acme" else self.admin
+        return int((await bus.js.publish(subject, batch.encode())).seq)
+
+    async def value(self, name: str, value: Any, time_ms: int | None = None, quality: int = GOOD) -> int:
+        """Publish one value of a tag."""
+        of = self.records.tags[name]
+        kinds = {"float64": Column.FLOAT64, "int64": Column.INT64, "text": Column.TEXT}
+        batch = build(kinds[of.sample_kind], [of.ordinal], time_ms or now_ms(), [value], quality, Origin.MACHINE)
+        return await self.send(batch, of.tenant.key)
+
+    async def stored(self, sequence: int, stream: str = subjects.LIVE, timeout_s: float = 30) -> None:
+        """Wait until the historian has stored a sequence."""
+        reached = asyncio.Event()
+
+        async def heard(message: Any) -> None:
+            if int(message.data) >= sequence:
+                reached.set()
+
+        subscription = await self.admin.nc.subscribe(subjects.position(stream), cb=heard)
+        await asyncio.wait_for(reached.wait(), timeout_s)
+        await subscription.unsubscribe()
+
+    async def until(self, fits: Callable[[], Any], timeout_s: float = 10) -> Any:
+        """Wait until something holds; `fits` may be a coroutine function."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = fits()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return found
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+
+    async def known(self, *names: str) -> None:
+        """Wait until the engine knows values of tags."""
+
+        async def all_known() -> bool:
+            told = await self.get(f"/current?tags={','.join(str(self.records.ordinal(name)) for name in names)}")
+            return all(flags & 1 for flags in told["flags"])
+
+        await self.until(all_known)
+
+    async def defined(self) -> None:
+        """Wait until the engine has what the records published."""
+        wanted = len(self.records.alarms)
+
+        def known() -> bool:
+            figures = [health.figures for (role, _), health in runtime.health.items() if role == "engine"]
+            return any(f["tags"] >= len(self.records.tags) and f["alarm_definitions"] >= wanted for f in figures)
+
+        await self.until(known)
+
+    async def kill_engine(self) -> None:
+        """End the engine without a word."""
+        assert self.engine is not None
+        assert self.engine_bus is not None
+        await self.engine_bus.nc.close()
+        self.engine.cancel()
+        await asyncio.gather(self.engine, return_exceptions=True)
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, records: Records, *, engine: bool = True, historian: bool = False
+) -> AsyncIterator[Running]:
+    """Start the web role, and what it asks."""
+    hub.__init__()  # type: ignore[misc]
+    runtime.health.clear()
+    runtime.gateways.clear()
+    history.forget()
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(running_bus(folder))
+        buses = {}
+        for name in ("admin", "gateway-acme-g1", "web", *(["engine"] if engine else [])):
+            buses[name] = await server.connect(name)
+            stack.push_async_callback(buses[name].close)
+        stop = asyncio.Event()
+        made = Running(server, buses["admin"], buses["gateway-acme-g1"], records, free_port(), folder)
+        web = asyncio.create_task(run_web(buses["web"], ground.SETTINGS, stop, host="127.0.0.1", port=made.port))
+        stack.push_async_callback(_ended, web, stop)
+        if engine:
+            settings = EngineSettings(folder=folder / "engine")
+            made.engine = asyncio.create_task(run_engine(buses["engine"], settings, stop))
+            made.engine_bus = buses["engine"]
+            stack.push_async_callback(_ended, made.engine, stop)
+        if historian:
+            process = await _historian(server, folder)
+            stack.push_async_callback(_stopped, process)
+        await made.until(lambda: web.done() or _listens(made.port))
+        if engine:
+            await made.defined()
+        if historian:
+            await made.until(lambda: any(role == "historian" for role, _ in runtime.health), 20)
+        yield made
+
+
+async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
+    stop.set()
+    if not task.cancelled():
+        await asyncio.wait_for(task, 5)
+
+
+async def _historian(server: BusUnderTest, folder: Path) -> asyncio.subprocess.Process:
+    seed = seed_file(server.folder / "secrets", "historian")
+    with (folder / "historian.log").open("ab") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, historian_process.__file__, server.url, str(seed), str(folder),
+            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ,
+        )  # fmt: skip
+
+
+async def _stopped(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    await asyncio.wait_for(process.wait(), 10)
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def floats(ordinal: int, times: Sequence[int] | Any, values: Any, quality: Any = GOOD) -> SampleBatch:
+    """Make a batch of one float tag."""
+    return build(Column.FLOAT64, np.full(len(times), ordinal), times, values, quality, Origin.MACHINE)
