@@ -4,12 +4,14 @@ import { AlarmSign } from "../components/AlarmSign";
 import { useZone } from "../session";
 import { useSay, useWords } from "../words";
 import { trendWords } from "../words/trend";
-import { type AlarmBar, drawnBars, tracksOf } from "./alarmBars";
+import { type AlarmBar, TRACKS_MAX, placed } from "./alarmBars";
 import type { Picture } from "./picture";
 import type { Zoom } from "./range";
 
 const SIGN = 16;
-const TRACK = 20;
+const TRACK = 18;
+/** Always the same: alarms that come and go do not move the charts. */
+export const ALARM_LANE_HEIGHT = TRACKS_MAX * TRACK + 4;
 
 function Told({ bar }: { bar: AlarmBar }) {
   const t = useWords(trendWords);
@@ -47,22 +49,13 @@ export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps
   const say = useSay();
   const [span, setSpan] = useState<Zoom>(picture.span);
   useEffect(() => picture.subscribe(() => setSpan(picture.span)), [picture]);
-  const { shown, hidden, tracks } = useMemo(() => {
-    const inside = bars.filter((bar) => bar.start_ms <= span.end_ms && (bar.end_ms ?? Infinity) >= span.start_ms);
-    const drawn = drawnBars(inside);
-    return { shown: drawn.bars, hidden: drawn.hidden, tracks: tracksOf(drawn.bars, span, width, SIGN) };
-  }, [bars, span, width]);
-  const scale = width / Math.max(span.end_ms - span.start_ms, 1);
-  const height = TRACK * Math.max(1, ...tracks.map((track) => track + 1)) + 4;
+  const { placed: shown, hidden } = useMemo(() => placed(bars, span, width, SIGN), [bars, span, width]);
   return (
-    <div className="ms-trend-alarms" style={{ height }}>
+    <div className="ms-trend-alarms" style={{ height: ALARM_LANE_HEIGHT }}>
       <span className="ms-trend-alarms-name ms-caption ms-third">{t("alarmsLane")}</span>
       <ul style={{ insetInlineStart: left, width }}>
-        {shown.map((bar, index) => {
-          const from = Math.max((bar.start_ms - span.start_ms) * scale, 0);
-          const until = Math.min(((bar.end_ms ?? span.end_ms) - span.start_ms) * scale, width);
-          return (
-            <li key={bar.key} style={{ insetInlineStart: Math.min(from, width - SIGN), width: Math.max(until - from, SIGN), top: 2 + (tracks[index] ?? 0) * TRACK }}>
+        {shown.map(({ bar, from, until, track }) => (
+            <li key={bar.key} style={{ insetInlineStart: from, width: until - from, top: 1 + track * TRACK }}>
               <Popover trigger="click" destroyOnHidden content={<Told bar={bar} />}>
                 <button type="button" className="ms-plain" aria-label={`${say(bar.name)}, ${t(bar.priority)}, ${t(bar.state)}`}>
                   <span className={`ms-trend-bar ms-trend-bar-${bar.priority}`} data-open={bar.end_ms === null} />
@@ -70,8 +63,7 @@ export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps
                 </button>
               </Popover>
             </li>
-          );
-        })}
+        ))}
       </ul>
       {failed || hidden > 0 ? (
         <span className="ms-trend-alarms-more ms-caption ms-second">

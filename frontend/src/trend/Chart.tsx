@@ -2,7 +2,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { usePhone } from "../media";
 import type { Tag } from "../types";
 import type { AlarmBar } from "./alarmBars";
-import { AlarmLane } from "./AlarmLane";
+import { ALARM_LANE_HEIGHT, AlarmLane } from "./AlarmLane";
 import { CursorLayer } from "./CursorLayer";
 import { type GestureTarget, listen } from "./gestures";
 import { LaneChart } from "./LaneChart";
@@ -10,7 +10,7 @@ import type { Lane } from "./lanes";
 import type { Cursors, Picture } from "./picture";
 import { TIME_AXIS_HEIGHT, edges } from "./plot";
 import type { Zoom } from "./range";
-import { Strip } from "./Strip";
+import { STRIP_HEIGHT, Strip } from "./Strip";
 
 const LANE_MIN = 76;
 const STATE_WEIGHT = 0.5;
@@ -76,7 +76,7 @@ export function Chart(props: ChartProps) {
       clamp: (span, factor, around_ms) => target.current.clamp(span, factor, around_ms),
     });
   }, [picture, edge, inner]);
-  const room = heights(lanes, props.height);
+  const room = heights(lanes, props.height - ALARM_LANE_HEIGHT - STRIP_HEIGHT - lanes.length - 2);
   const [strip] = lanes.flatMap((lane) => lane.tags).filter((tag) => !hidden.has(tag));
   return (
     <div className="ms-trend-chart">

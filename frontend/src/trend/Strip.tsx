@@ -11,7 +11,7 @@ import { type Zoom, panned, spanWords } from "./range";
 import { live } from "../live";
 import { DAY } from "./zone";
 
-const HEIGHT = 40;
+export const STRIP_HEIGHT = 40;
 const BUCKETS = 400;
 
 function paint(canvas: HTMLCanvasElement, series: TrendSeries | undefined, bucket_ms: number, whole: Zoom, colour: string): void {
@@ -79,7 +79,7 @@ export function Strip({ tag, picture, round, left, width, onMove }: StripProps) 
     place();
     return picture.subscribe(place);
   }, [picture, value, width]);
-  if (!value) return <div className="ms-trend-strip" style={{ height: HEIGHT }} />;
+  if (!value) return <div className="ms-trend-strip" style={{ height: STRIP_HEIGHT }} />;
   const { whole } = value;
   const perPixel = (whole.end_ms - whole.start_ms) / Math.max(width, 1);
   const centred = (x: number): Zoom => {
@@ -115,7 +115,7 @@ export function Strip({ tag, picture, round, left, width, onMove }: StripProps) 
     onMove(panned(picture.span, event.key === "ArrowLeft" ? -0.5 : 0.5, oldest, live.now()), true);
   };
   return (
-    <div className="ms-trend-strip" style={{ height: HEIGHT }}>
+    <div className="ms-trend-strip" style={{ height: STRIP_HEIGHT }}>
       <div className="ms-trend-strip-area" style={{ insetInlineStart: left, width }} onPointerDown={down} onPointerMove={move} onPointerUp={up}>
         <canvas ref={canvas} aria-hidden="true" />
         <div

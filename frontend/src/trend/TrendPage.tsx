@@ -229,7 +229,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
                 alarmsFailed={alarmsFailed}
                 round={reading.round}
                 width={size.width}
-                height={Math.max(size.height - 100, phone ? 240 : 160)}
+                height={Math.max(size.height, 320)}
                 told={told}
                 onPlace={place}
                 onStrip={goTo}

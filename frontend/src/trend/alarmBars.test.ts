@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Alarm, AlarmEvent } from "../types";
-import { barsOf, drawnBars, tracksOf } from "./alarmBars";
+import { barsOf, placed } from "./alarmBars";
 
 const span = { start_ms: 1000, end_ms: 2000 };
 const name = { en: "R-101 pressure HH", zh: "R-101 压力高高" };
@@ -41,12 +41,22 @@ it("takes in alarms that stand since before the span", () => {
   expect(barsOf([], [{ ...active, state: "cleared-unacknowledged", changed_ms: 900 } as Alarm], span)).toHaveLength(0);
 });
 
-it("drops the least urgent and says how many", () => {
-  const bars = barsOf([event("b", "raised", 1100, 1100), event("a", "raised", 1200, 1200)], [], span);
-  expect(drawnBars(bars, 1)).toMatchObject({ hidden: 1, bars: [{ priority: "critical" }] });
+it("stacks bars that overlap and counts what finds no place, the least urgent first", () => {
+  const events = ["b", "c", "d", "a"].map((alarm, index) => event(alarm, "raised", 1100 + index, 1100 + index));
+  const { placed: drawn, hidden } = placed(barsOf(events, [], span), span, 1000, 16);
+  expect(drawn.map(({ bar, track }) => [bar.key.slice(0, 1), track])).toEqual([
+    ["b", 1],
+    ["c", 2],
+    ["a", 0],
+  ]);
+  expect(hidden).toBe(1);
 });
 
-it("stacks bars that overlap", () => {
-  const bars = barsOf([event("a", "raised", 1100, 1100), event("b", "raised", 1200, 1200)], [], span);
-  expect(tracksOf(bars, span, 1000, 16)).toEqual([0, 1]);
+it("puts alarms that follow each other into one row, inside the picture", () => {
+  const events = [event("a", "cleared", 1200, 500), event("a", "raised", 1999, 1999)];
+  const { placed: drawn } = placed(barsOf(events, [], span), span, 1000, 16);
+  expect(drawn.map(({ from, until, track }) => [from, until, track])).toEqual([
+    [0, 200, 0],
+    [984, 1000, 0],
+  ]);
 });

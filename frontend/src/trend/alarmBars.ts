@@ -46,26 +46,30 @@ export function barsOf(events: readonly AlarmEvent[], active: readonly Alarm[], 
     .sort((left, right) => left.start_ms - right.start_ms);
 }
 
-/** The most urgent bars that may be drawn, and how many are left out. */
-export function drawnBars(bars: readonly AlarmBar[], most = BARS_MAX): { bars: AlarmBar[]; hidden: number } {
-  if (bars.length <= most) return { bars: [...bars], hidden: 0 };
-  const rank = (bar: AlarmBar): number => PRIORITIES.indexOf(bar.priority);
-  const kept = new Set([...bars].sort((left, right) => rank(left) - rank(right)).slice(0, most));
-  return { bars: bars.filter((bar) => kept.has(bar)), hidden: bars.length - most };
-}
-
 export const TRACKS_MAX = 3;
 
-/** A row for each bar so that signs do not cover each other; when all rows are taken, the last is shared. */
-export function tracksOf(bars: readonly AlarmBar[], span: Zoom, width: number, sign: number): number[] {
-  const free: number[] = [];
+export interface Placed {
+  bar: AlarmBar;
+  from: number;
+  until: number;
+  track: number;
+}
+
+/** Lay bars in rows so that none covers another, the most urgent first; what finds no place is counted. */
+export function placed(bars: readonly AlarmBar[], span: Zoom, width: number, sign: number): { placed: Placed[]; hidden: number } {
   const scale = width / Math.max(span.end_ms - span.start_ms, 1);
-  return bars.map((bar) => {
-    const from = (Math.max(bar.start_ms, span.start_ms) - span.start_ms) * scale;
-    const until = (Math.min(bar.end_ms ?? span.end_ms, span.end_ms) - span.start_ms) * scale;
-    let track = free.findIndex((end) => end <= from);
-    if (track < 0) track = Math.min(free.length, TRACKS_MAX - 1);
-    free[track] = Math.max(from + sign, until) + 2;
-    return track;
-  });
+  const inside = bars.filter((bar) => bar.start_ms <= span.end_ms && (bar.end_ms ?? Infinity) >= span.start_ms);
+  const byUrgency = [...inside].sort((left, right) => PRIORITIES.indexOf(left.priority) - PRIORITIES.indexOf(right.priority));
+  const tracks: Placed[][] = Array.from({ length: TRACKS_MAX }, () => []);
+  const found: Placed[] = [];
+  for (const bar of byUrgency.slice(0, BARS_MAX)) {
+    const from = Math.min(Math.max((bar.start_ms - span.start_ms) * scale, 0), width - sign);
+    const until = Math.max(Math.min(((bar.end_ms ?? span.end_ms) - span.start_ms) * scale, width), from + sign);
+    const track = tracks.findIndex((row) => row.every((other) => until <= other.from || from >= other.until));
+    if (track < 0) continue;
+    const place = { bar, from, until, track };
+    tracks[track]?.push(place);
+    found.push(place);
+  }
+  return { placed: found.sort((left, right) => left.from - right.from), hidden: inside.length - found.length };
 }

@@ -191,6 +191,7 @@ function drawLimits(plot: uPlot, options: LaneOptions): void {
   const palette = palettes[options.mode];
   ctx.save();
   ctx.font = `${12 * devicePixelRatio}px ${fonts.text}`;
+  ctx.textAlign = "left";
   ctx.textBaseline = "bottom";
   const written = new Set<string>();
   for (const { tag, scale, compared } of shown(options)) {
@@ -208,7 +209,7 @@ function drawLimits(plot: uPlot, options: LaneOptions): void {
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
       ctx.fillStyle = palette.second;
-      const label = `${formatNumber(limit)} ${condition}`;
+      const label = `${Number(limit.toPrecision(6))} ${condition}`;
       ctx.fillText(label, bbox.left + 4 * devicePixelRatio, y - 1);
     }
   }
@@ -242,6 +243,7 @@ function drawNames(plot: uPlot, options: LaneOptions): void {
   }
   ctx.save();
   ctx.font = `${12 * devicePixelRatio}px ${fonts.text}`;
+  ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   const left = bbox.left + bbox.width + (options.right ? AXIS_WIDTH + 4 : 6) * devicePixelRatio;
   for (const { y, text, colour } of labels) {
@@ -272,12 +274,12 @@ function drawUnits(plot: uPlot, options: LaneOptions): void {
     const left = scale.side === "left";
     ctx.textAlign = left ? "right" : "left";
     const x = left ? bbox.left - 4 * devicePixelRatio : bbox.left + bbox.width + 4 * devicePixelRatio;
-    ctx.fillText(text, x, bbox.top - 1 * devicePixelRatio);
+    ctx.fillText(text, x, bbox.top - 7 * devicePixelRatio);
   }
   ctx.restore();
 }
 
-export const LANE_PADDING_TOP = 18;
+export const LANE_PADDING_TOP = 22;
 
 /** The space between the chart's edge and its drawing area, the same in every lane. */
 export function edges(right: boolean, names: boolean): { left: number; right: number } {
@@ -347,7 +349,6 @@ export class LanePlot {
         const [min, max] = valueRange(options, drawn, scale);
         plot.setScale(scale.key, { min, max });
       }
-      plot.redraw(true, true);
     });
   }
 
