@@ -108,8 +108,8 @@ export interface Alarm {
   tag_name: string;
   path: string;
   asset: string | null;
+  /** As people read it: °C. */
   unit: string;
-  unit_sign: string;
   decimals: number | null;
   condition: Condition;
   priority: Priority;
@@ -146,7 +146,6 @@ export interface AlarmEvent {
   tag_name: string;
   path: string;
   unit: string;
-  unit_sign: string;
   decimals: number | null;
 }
 export interface AlarmDefinition {

@@ -12,7 +12,6 @@ const alarm = (id: string, change: Partial<Alarm> = {}): Alarm => ({
   path: "plant/area/unit/PIC-101",
   asset: "a",
   unit: "MPa",
-  unit_sign: "MPa",
   decimals: 3,
   condition: "HH",
   priority: "high",

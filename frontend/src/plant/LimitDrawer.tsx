@@ -104,16 +104,16 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
         </Form.Item>
       </div>
       <Form.Item name={["consequence", "zh"]} label={t("consequenceZh")}>
-        <Input.TextArea autoSize maxLength={500} />
+        <Input.TextArea rows={2} maxLength={500} />
       </Form.Item>
       <Form.Item name={["consequence", "en"]} label={t("consequenceEn")}>
-        <Input.TextArea autoSize maxLength={500} />
+        <Input.TextArea rows={2} maxLength={500} />
       </Form.Item>
       <Form.Item name={["response", "zh"]} label={t("responseZh")}>
-        <Input.TextArea autoSize maxLength={500} />
+        <Input.TextArea rows={2} maxLength={500} />
       </Form.Item>
       <Form.Item name={["response", "en"]} label={t("responseEn")}>
-        <Input.TextArea autoSize maxLength={500} />
+        <Input.TextArea rows={2} maxLength={500} />
       </Form.Item>
       <Form.Item name="enabled" valuePropName="checked" noStyle>
         <Checkbox>{t("enabled")}</Checkbox>

@@ -67,7 +67,7 @@ function KeyValues({ tags, worst }: { tags: readonly Tag[]; worst: ReadonlyMap<n
             <span className="ms-row ms-second ms-caption">
               <span className="ms-cut">{say(tag.description) || tag.name}</span>
               {alarm ? <AlarmSign priority={alarm.priority} state={alarm.state} size={16} /> : null}
-              <span className="ms-grow ms-grid-end">
+              <span className="ms-grow ms-grid-end ms-whole">
                 <LiveAge tag={tag.tag} />
               </span>
             </span>

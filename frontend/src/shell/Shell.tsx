@@ -81,13 +81,13 @@ function CriticalLine() {
       (error: unknown) => message.error(error instanceof ApiError ? say(error.text) : String(error)),
     );
   };
-  const value = first.value === null ? "" : `${formatNumber(first.value, first.decimals)} ${first.unit_sign}`;
+  const value = first.value === null ? "" : `${formatNumber(first.value, first.decimals)} ${first.unit}`;
   return (
     <div className="ms-critical ms-blink" role="status">
       <AlarmSign priority="critical" />
       <span className="ms-bold ms-cut">{say(first.name)}</span>
       <span className="ms-num ms-no-phone">{value}</span>
-      <span className="ms-num ms-second ms-no-phone">{t("limitIs", { limit: `${formatNumber(first.limit, first.decimals)} ${first.unit_sign}` })}</span>
+      <span className="ms-num ms-second ms-no-phone">{t("limitIs", { limit: `${formatNumber(first.limit, first.decimals)} ${first.unit}` })}</span>
       <span className="ms-grow" />
       {open.length > 1 ? <span className="ms-third ms-num">{t("oneOf", { n: open.length })}</span> : null}
       {may("operator") ? (

@@ -22,7 +22,6 @@ const event = (alarm: string, transition: AlarmEvent["transition"], time_ms: num
   tag_name: "PIC-101",
   path: "",
   unit: "MPa",
-  unit_sign: "MPa",
   decimals: 3,
 });
 
