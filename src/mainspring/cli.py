@@ -44,10 +44,18 @@ def run(options: argparse.Namespace) -> None:
     config_arguments = ["--config", str(options.config)] if options.config else []
     match options.command:
         case "up":
-            supervise(settings, config_arguments)
+            from mainspring.supervisor import hold_folder
+
+            with hold_folder(settings.data_folder):
+                supervise(settings, config_arguments)
         case "demo":
-            demo_settings, file = _demo_configuration(options, settings)
-            supervise(demo_settings, ["--config", str(file)])
+            from mainspring.supervisor import hold_folder
+
+            folder = (options.folder or DEMO_FOLDER).resolve()
+            # Held before its settings are written: they are those of a demo that may be running.
+            with hold_folder(folder / "data"):
+                demo_settings, file = _demo_configuration(options, settings, folder)
+                supervise(demo_settings, ["--config", str(file)])
         case "role":
             from mainspring.roles import run_role
 
@@ -77,10 +85,10 @@ def _settings_file(options: argparse.Namespace) -> Path | None:
     return demo if alone and options.command in {"status", "reset-password", "verify-audit"} else options.config
 
 
-def _demo_configuration(options: argparse.Namespace, settings: Configuration) -> tuple[Configuration, Path]:
+def _demo_configuration(
+    options: argparse.Namespace, settings: Configuration, folder: Path
+) -> tuple[Configuration, Path]:
     """Write the demo's own settings file beside its data, so that its roles and `status` read the same."""
-    folder = (options.folder or DEMO_FOLDER).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / "mainspring.toml"
     web = options.port or settings.web.port
     # With another port everything moves along, so that two demos can run beside each other.
@@ -115,12 +123,11 @@ speed = {options.speed}
 
 
 def supervise(settings: Configuration, config_arguments: list[str]) -> None:
-    """Prepare the records, start every role of this machine and keep them until stopped."""
+    """Prepare the records of a held data folder, start every role of this machine and keep them until stopped."""
     from mainspring.bus.server import check_port
     from mainspring.core.logs import configure_logs
-    from mainspring.supervisor import Supervisor, hold_folder
+    from mainspring.supervisor import Supervisor
 
-    held = hold_folder(settings.data_folder)
     configure_logs(settings.log.level, settings.logs_folder / "supervisor.log", settings.log.file_bytes_max)
     check_port(settings.web.host, settings.web.port, "web")
     # A process of its own: what preparing needs in memory is given back before the roles start.
@@ -137,4 +144,3 @@ def supervise(settings: Configuration, config_arguments: list[str]) -> None:
         print(f"用户名 {first['username']}，密码 {first['password']}（仅显示这一次）")
     sys.stdout.flush()
     asyncio.run(supervisor.run())
-    held.close()

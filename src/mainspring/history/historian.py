@@ -49,9 +49,9 @@ BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
 
 _DISK_FULL: Final = Text(
     "The disk of {path} has {free} MB left, less than the {least} MB that are kept free. Nothing is stored until there "
-    "is space; the bus and the gateways keep what comes. Free some space, or lower [history] bytes_max.",
+    "is space; the bus and the gateways keep what comes. Free some space, or lower [history] disk_free_min_bytes.",
     "{path} 所在磁盘仅剩 {free} MB，低于保留的 {least} MB，已暂停存储；新数据由总线和网关暂存。"
-    "请释放空间，或调低 [history] bytes_max。",
+    "请释放空间，或调低 [history] disk_free_min_bytes。",
 )
 _NOT_WRITTEN: Final = Text(
     "The historian cannot write to {path} ({reason}). It tries again every second; the bus keeps what comes.",
