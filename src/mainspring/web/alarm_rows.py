@@ -17,27 +17,27 @@ NAMES_AT_ONCE = 900
 
 def of_active(tenant: str, alarms: Sequence[ActiveAlarm]) -> list[dict[str, Any]]:
     """Return the rows of the alarm list, in the order given; alarms whose definition has gone are left out."""
-    names = _names(tenant, {alarm.alarm for alarm in alarms})
-    people = _people({alarm.acknowledged_by for alarm in alarms})
+    known = names(tenant, {alarm.alarm for alarm in alarms})
+    people = people_of({alarm.acknowledged_by for alarm in alarms})
     return [
         alarm.model_dump(mode="json")
-        | names[alarm.alarm]
+        | known[alarm.alarm]
         | {"acknowledged_by": people.get(alarm.acknowledged_by, alarm.acknowledged_by)}
         for alarm in alarms
-        if alarm.alarm in names
+        if alarm.alarm in known
     ]
 
 
 def of_events(tenant: str, events: Sequence[AlarmEvent]) -> list[dict[str, Any]]:
     """Return the rows of transitions, in the order given; a removed definition keeps its tag's name."""
-    names = _names(tenant, {changed.alarm for changed in events})
-    unnamed = {changed.tag for changed in events if changed.alarm not in names}
+    named = names(tenant, {changed.alarm for changed in events})
+    unnamed = {changed.tag for changed in events if changed.alarm not in named}
     tags = {tag.ordinal: _tag_names(tag) for tag in _tags(tenant, unnamed)}
-    people = _people({changed.by for changed in events})
+    people = people_of({changed.by for changed in events})
     rows = []
     for changed in events:
         row = changed.model_dump(mode="json") | {"changed_ms": changed.time_ms}
-        known = names.get(changed.alarm) or tags.get(changed.tag)
+        known = named.get(changed.alarm) or tags.get(changed.tag)
         if known is None:
             continue
         word = f"{known['tag_name']} {changed.condition}"
@@ -48,7 +48,8 @@ def of_events(tenant: str, events: Sequence[AlarmEvent]) -> list[dict[str, Any]]
     return rows
 
 
-def _names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+def names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return what records say of alarms that are defined."""
     wanted, found = list(alarms), {}
     for start in range(0, len(wanted), NAMES_AT_ONCE):
         definitions = AlarmDefinition.objects.filter(
@@ -80,7 +81,8 @@ def _tag_names(tag: Tag) -> dict[str, Any]:
     }
 
 
-def _people(pseudonyms: Iterable[str]) -> dict[str, str]:
+def people_of(pseudonyms: Iterable[str]) -> dict[str, str]:
+    """Return the names of the people behind pseudonyms."""
     wanted = []
     for pseudonym in pseudonyms:
         try:

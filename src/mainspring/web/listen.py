@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from asgiref.sync import sync_to_async
+from django.db import DatabaseError
 from nats.aio.msg import Msg
 from pydantic import ValidationError
 
@@ -18,6 +18,7 @@ from mainspring.core.alarms import AlarmEvent
 from mainspring.core.health import GatewayConnections, Health
 from mainspring.core.text import Text
 from mainspring.web import alarm_rows
+from mainspring.web.lasting import in_thread
 from mainspring.web.live import Hub
 from mainspring.web.runtime import Runtime
 
@@ -27,6 +28,7 @@ SILENT_MS: Final = 4_000
 FORGOTTEN_MS: Final = 600_000
 ALARMS_WAITING_MAX: Final = 50_000
 ALARMS_AT_ONCE: Final = 500
+WATCH_S: Final = 0.5
 
 _SILENT: Final = Text(
     "{role} has not reported for {seconds} s. It is started again by itself; `mainspring status` tells more.",
@@ -42,7 +44,6 @@ class Listener:
         self._runtime = runtime
         self._hub = hub
         self._alarms: asyncio.Queue[tuple[str, AlarmEvent]] = asyncio.Queue(ALARMS_WAITING_MAX)
-        self._troubles: dict[str, dict[str, Any]] = {}
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -77,7 +78,7 @@ class Listener:
             return
         if self._alarms.full():
             # The list itself stays right: pages ask for it again when they are told that they missed some.
-            self._alarms.get_nowait()
+            self._hub.tell_missed(self._alarms.get_nowait()[0])
         self._alarms.put_nowait((subjects.tenant_of(message.subject), changed))
 
     async def _pass_alarms(self) -> None:
@@ -91,22 +92,28 @@ class Listener:
             for tenant, events in by_tenant.items():
                 if tenant not in self._hub.viewers:
                     continue
-                for row in await sync_to_async(alarm_rows.of_events)(tenant, events):
+                try:
+                    rows = await in_thread(alarm_rows.of_events, tenant, events)
+                except DatabaseError as error:
+                    log.warning("listen.alarms_without_names", tenant=tenant, reason=str(error))
+                    self._hub.tell_missed(tenant)
+                    continue
+                for row in rows:
                     self._hub.tell_alarm(tenant, row)
 
     async def _watch_roles(self) -> None:
+        told: dict[str, str] = {}
         while True:
-            troubles = {f"{each['role']}": each for each in self.troubles()}
-            if {role: each["state"] for role, each in troubles.items()} != {
-                role: each["state"] for role, each in self._troubles.items()
-            }:
-                self._troubles = troubles
-                self._hub.tell_roles({"degraded": list(troubles.values())})
-            await asyncio.sleep(0.5)
-
-    def troubles(self) -> list[dict[str, Any]]:
-        """Return the roles that are silent, started again, or say themselves that something is wrong."""
-        return troubles(list(self._runtime.health.values()), time.time_ns() // 1_000_000)
+            now_ms = time.time_ns() // 1_000_000
+            for key, health in tuple(self._runtime.health.items()):
+                if now_ms - health.time_ms > FORGOTTEN_MS:
+                    del self._runtime.health[key]
+            found = troubles(list(self._runtime.health.values()), now_ms)
+            states = {each["role"]: each["state"] for each in found}
+            if states != told:
+                told = states
+                self._hub.tell_roles({"degraded": found})
+            await asyncio.sleep(WATCH_S)
 
 
 def troubles(reports: Sequence[Health], now_ms: int) -> list[dict[str, Any]]:
@@ -120,8 +127,6 @@ def troubles(reports: Sequence[Health], now_ms: int) -> list[dict[str, Any]]:
             role = health.instance.rpartition("-")[0] or health.instance
             if age_ms > SILENT_MS:
                 continue
-        if age_ms > FORGOTTEN_MS:
-            continue
         if age_ms > SILENT_MS:
             text = _SILENT.format(role=role, seconds=age_ms // 1000).document()
             found.setdefault(role, {"role": role, "state": "silent", "text": text, "since_ms": health.time_ms})

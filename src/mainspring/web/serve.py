@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,14 @@ import structlog
 import uvicorn
 
 from mainspring.bus.connect import Bus
+from mainspring.bus.server import check_port
 from mainspring.core.health import Health
 from mainspring.web.configure import WebSettings, configure
 
 log = structlog.get_logger(__name__)
+
+CONNECTIONS_MAX = 5000
+"""Open requests and streams of one process; more are answered with 503."""
 
 
 async def run(
@@ -40,6 +45,7 @@ async def run(
     from mainspring.web.live import hub
     from mainspring.web.runtime import runtime
 
+    check_port(host, port, "web")
     runtime.bus = bus
     options: dict[str, Any] = {}
     if certificate is not None:
@@ -47,7 +53,7 @@ async def run(
     server = _Server(
         uvicorn.Config(
             application(), host=host, port=port, lifespan="off", log_config=None, access_log=False,
-            server_header=False, timeout_graceful_shutdown=1, ws="none", **options,
+            server_header=False, timeout_graceful_shutdown=1, ws="none", limit_concurrency=CONNECTIONS_MAX, **options,
         )
     )  # fmt: skip
     work = [
@@ -74,22 +80,18 @@ async def run(
 class _Server(uvicorn.Server):
     """Leaves signals to the role."""
 
-    def install_signal_handlers(self) -> None:
-        """Install none."""
-
-    def capture_signals(self) -> Any:
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
         """Capture none."""
-        from contextlib import nullcontext
-
-        return nullcontext()
+        yield
 
 
 async def _report(bus: Bus, instance: str) -> None:
+    from mainspring.web.live import hub
+
     own = psutil.Process()
     started_ms = int(own.create_time() * 1000)
     while True:
-        from mainspring.web.live import hub
-
         viewers = sum(len(each) for each in hub.viewers.values())
         await bus.report(
             Health(

@@ -6,27 +6,30 @@ import csv
 import io
 import json
 import time
-from collections.abc import Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import pyarrow as pa
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
+from ninja import Query as Param
 from ninja import Router, Schema
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from mainspring.core import subjects
 from mainspring.core.alarms import Acknowledge, ActiveAlarm, AlarmEvent, AlarmState
 from mainspring.core.definitions import Priority
-from mainspring.core.history import EventQuery
+from mainspring.core.history import TAGS_MAX, EventQuery
 from mainspring.records.asset import Asset
 from mainspring.records.asset import find as find_asset
 from mainspring.records.audit import Action, Author, Deed, append
 from mainspring.records.rights import Right
 from mainspring.records.search_words import searchable
 from mainspring.web import alarm_rows
+from mainspring.web.api.forms import ordinals_of
 from mainspring.web.exports import clock_of, neutral
+from mainspring.web.lasting import in_thread, to_the_end
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
 
@@ -36,6 +39,8 @@ LIST_MAX: Final = 5000
 ACKNOWLEDGE_MAX: Final = 1000
 UNACKNOWLEDGED: Final = frozenset({AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.CLEARED_UNACKNOWLEDGED})
 DAY_MS: Final = 86_400_000
+JSON_EVENTS_MAX: Final = 10_000
+CSV_EVENTS_MAX: Final = 100_000
 
 
 class AcknowledgeDraft(Schema):
@@ -45,10 +50,16 @@ class AcknowledgeDraft(Schema):
     comment: str = Field(default="", max_length=500)
 
 
+class ActiveAlarms(BaseModel):
+    """The engine's answer: the gravest alarms, as many as it lists."""
+
+    alarms: list[ActiveAlarm]
+
+
 async def active(tenant: str) -> list[ActiveAlarm]:
-    """Ask the engine for all alarms that are not normal."""
-    answer = json.loads(await runtime.require_bus().ask(subjects.alarms(tenant, "list"), b"{}"))
-    return [ActiveAlarm.model_validate(alarm) for alarm in answer["alarms"]]
+    """Ask the engine for the alarms that are not normal."""
+    answer = await runtime.require_bus().ask(subjects.alarms(tenant, "list"), b"{}")
+    return ActiveAlarms.model_validate_json(answer).alarms
 
 
 @router.get("/alarms", auth=Needs(Right.VIEW))
@@ -91,23 +102,40 @@ async def acknowledge(request: HttpRequest, draft: AcknowledgeDraft) -> dict[str
     actor = actor_of(request)
     question = Acknowledge(alarms=tuple(draft.alarms), by=str(actor.pseudonym), comment=draft.comment)
     subject = subjects.alarms(actor.tenant.key, "acknowledge")
-    answer = json.loads(await runtime.require_bus().ask(subject, question.model_dump_json().encode()))
-    await sync_to_async(_record)(actor.author, answer["acknowledged"], draft.comment)
-    return {"acknowledged": answer["acknowledged"], "refused": answer["refused"]}
+    payload = question.model_dump_json().encode()
+
+    async def acknowledged() -> dict[str, Any]:
+        answer = json.loads(await runtime.require_bus().ask(subject, payload))
+        await in_thread(_record, actor.author, answer["acknowledged"], draft.comment)
+        return {"acknowledged": answer["acknowledged"], "refused": answer["refused"]}
+
+    return await to_the_end(acknowledged())
 
 
 def _record(author: Author, alarms: Sequence[str], comment: str) -> None:
     changes: dict[str, list[Any]] = {"comment": [None, comment]} if comment else {}
-    append(author, [Deed(Action.ACKNOWLEDGE, "alarm-definition", alarm, "", changes) for alarm in alarms])
+    names = alarm_rows.names(author.tenant.key, map(UUID, alarms))
+    append(
+        author,
+        [
+            Deed(
+                Action.ACKNOWLEDGE, "alarm-definition", alarm, names.get(UUID(alarm), {}).get("path", ""), changes
+            )
+            for alarm in alarms
+        ],
+    )  # fmt: skip
+
+
+Moment = Annotated[int, Param(ge=0, lt=2**52)]
 
 
 @router.get("/alarms/history", auth=Needs(Right.VIEW))
 async def history(
     request: HttpRequest,
-    start_ms: int | None = None,
-    end_ms: int | None = None,
+    start_ms: Moment | None = None,
+    end_ms: Moment | None = None,
     tag: str = "",
-    alarm: str = "",
+    alarm: UUID | None = None,
     limit: int = 1000,
     format: Literal["json", "csv"] = "json",
     language: Literal["en", "zh"] = "en",
@@ -117,20 +145,24 @@ async def history(
     if format == "csv":
         actor.require(Right.EXPORT)
     end = end_ms if end_ms is not None else time.time_ns() // 1_000_000 + 60_000
+    start = start_ms if start_ms is not None else max(end - DAY_MS, 0)
     query = EventQuery(
-        start_ms=start_ms if start_ms is not None else max(end - DAY_MS, 0), end_ms=end,
-        tags=tuple(int(part) for part in tag.split(",") if part.strip().isdigit()),
-        alarm=alarm, limit=min(max(limit, 1), 100_000),
+        start_ms=start, end_ms=end,
+        tags=tuple(ordinals_of(tag, "tag", TAGS_MAX)), alarm=str(alarm or ""),
+        limit=min(max(limit, 1), JSON_EVENTS_MAX if format == "json" else CSV_EVENTS_MAX),
     )  # fmt: skip
     subject = subjects.history(actor.tenant.key, "events")
     answer = await runtime.require_bus().ask(subject, query.model_dump_json().encode(), timeout_s=30)
-    events = _events(pa.ipc.open_stream(answer).read_all())
-    rows = await sync_to_async(alarm_rows.of_events)(actor.tenant.key, events)
-    if format == "json":
-        return {"items": rows}
-    deed = Deed(Action.EXPORT, "alarm-history", "", f"{query.start_ms} - {query.end_ms}")
-    await sync_to_async(append)(actor.author, [deed])
-    return _csv(rows, language, actor.tenant.zone)
+
+    def shown() -> Any:
+        rows = alarm_rows.of_events(actor.tenant.key, _events(pa.ipc.open_stream(answer).read_all()))
+        if format == "json":
+            return {"items": rows}
+        clock = clock_of(actor.tenant.zone)
+        append(actor.author, [Deed(Action.EXPORT, "alarm-history", "", f"{clock(start)} - {clock(end)}")])
+        return _csv(rows, language, clock)
+
+    return await sync_to_async(shown)()
 
 
 def _events(table: pa.Table) -> list[AlarmEvent]:
@@ -147,11 +179,10 @@ _HEADINGS: Final = {
 }
 
 
-def _csv(rows: Sequence[dict[str, Any]], language: Literal["en", "zh"], zone: str) -> HttpResponse:
+def _csv(rows: Sequence[dict[str, Any]], language: Literal["en", "zh"], clock: Callable[[int], str]) -> HttpResponse:
     text = io.StringIO()
     out = csv.writer(text, lineterminator="\r\n")
     out.writerow(_HEADINGS[language])
-    clock = clock_of(zone)
     for row in rows:
         name = row["name"].get(language) or row["name"]["en"]
         cells = [clock(row["time_ms"]), name, row["path"], row["condition"], row["priority"], row["transition"]]

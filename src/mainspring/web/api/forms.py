@@ -20,6 +20,9 @@ _VERSION: Final = Text(
 )
 
 
+_ORDINALS: Final = Text("List up to {limit} whole numbers with commas.", "请用逗号分隔列出最多 {limit} 个整数。")
+
+
 class Listing(Schema):
     """What every list takes."""
 
@@ -38,6 +41,14 @@ class Label(Schema):
 def cut(rows: QuerySet[Any], listing: Listing) -> list[Any]:
     """Return the asked part of a query."""
     return list(rows[listing.offset : listing.offset + listing.limit])
+
+
+def ordinals_of(text: str, field: str, limit: int) -> list[int]:
+    """Read tag ordinals listed with commas; raises Invalid."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if len(parts) > limit or not all(part.isdecimal() and len(part) < 11 and int(part) < 2**32 for part in parts):
+        raise Invalid({field: _ORDINALS.format(limit=limit)})
+    return [int(part) for part in parts]
 
 
 def patch_of(draft: type[BaseModel]) -> Any:

@@ -10,7 +10,8 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import Router, Schema
+from nats.errors import Error as NatsError
+from ninja import Query, Router, Schema
 from pydantic import Field
 
 from mainspring.core import subjects
@@ -24,6 +25,9 @@ from mainspring.records.connection import GATEWAY_DEFAULT, Connection, complete_
 from mainspring.records.connection import find as find_connection
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
+from mainspring.web.alarm_rows import people_of
+from mainspring.web.api.forms import Listing, cut
+from mainspring.web.lasting import in_thread, to_the_end
 from mainspring.web.runtime import REPORT_AGE_MAX_MS, runtime
 from mainspring.web.security import Needs, actor_of
 
@@ -32,6 +36,8 @@ router = Router(tags=["gateways"])
 TEST_TIMEOUT_S: Final = 40.0
 COMMAND_MS: Final = 15_000
 COMMAND_MAX_MS: Final = 120_000
+ANSWER_S: Final = 5.0
+"""How much longer than the command lasts its answer is waited for."""
 _UNHEARD: Final = Text(
     "The gateway did not answer. The equipment may have acted: read the value before trying again.",
     "网关未应答，设备可能已动作，请先查看当前值再重试。",
@@ -60,7 +66,12 @@ class CommandDraft(Schema):
     connection: UUID
     items: list[CommandItem] = Field(min_length=1, max_length=ITEMS_MAX)
     reason: str = Field(default="", max_length=400)
-    expires_ms: int | None = Field(default=None, description="milliseconds from now; at most two minutes")
+    expires_ms: int = Field(
+        default=COMMAND_MS,
+        ge=100,
+        le=COMMAND_MAX_MS,
+        description="milliseconds from now after which it is not executed",
+    )
 
 
 async def _ask(tenant: Tenant, question: Question, verb: str, **more: Any) -> Any:
@@ -105,11 +116,10 @@ async def send_command(request: HttpRequest, draft: CommandDraft) -> Any:
     actor = actor_of(request)
     connection = await sync_to_async(find_connection)(actor.tenant, draft.connection)
     issued = time.time_ns() // 1_000_000
-    lasts = min(max(draft.expires_ms or COMMAND_MS, 100), COMMAND_MAX_MS)
     command = Command(
         id=uuid7(), tenant=actor.tenant.key, connection=connection.id, items=tuple(draft.items),
         by=str(actor.pseudonym), authority=f"{Right.COMMAND}: {draft.reason}", issued_ms=issued,
-        expires_ms=issued + lasts,
+        expires_ms=issued + draft.expires_ms,
     )  # fmt: skip
 
     def record() -> CommandRecord:
@@ -117,18 +127,28 @@ async def send_command(request: HttpRequest, draft: CommandDraft) -> Any:
             return command_record.given(actor.author, command)
 
     recorded = await sync_to_async(record)()
-    subject = subjects.gateway(actor.tenant.key, connection.gateway, "command")
+
+    async def carried_out() -> CommandOutcome:
+        outcome = await _sent(command, connection.gateway)
+        await in_thread(command_record.finished, recorded, outcome)
+        return outcome
+
+    return (await to_the_end(carried_out())).model_dump(mode="json")
+
+
+async def _sent(command: Command, gateway: str) -> CommandOutcome:
+    """Send a command and return its outcome, which is unknown if no answer comes."""
+    subject = subjects.gateway(command.tenant, gateway, "command")
+    lasts_s = (command.expires_ms - command.issued_ms) / 1000
     try:
         answer = await runtime.require_bus().ask(
-            subject, command.model_dump_json().encode(), timeout_s=lasts / 1000 + 5
+            subject, command.model_dump_json().encode(), timeout_s=lasts_s + ANSWER_S
         )
-        outcome = CommandOutcome.model_validate_json(answer)
-    except NotConnected:
-        outcome = _all(command, "not-confirmed", _UNHEARD)
+        return CommandOutcome.model_validate_json(answer)
+    except (NotConnected, NatsError):
+        return _all(command, "not-confirmed", _UNHEARD)
     except MainspringError as error:
-        outcome = _all(command, "refused", error.text)
-    await sync_to_async(command_record.finished)(recorded, outcome)
-    return outcome.model_dump(mode="json")
+        return _all(command, "refused", error.text)
 
 
 def _all(command: Command, outcome: Any, text: Text) -> CommandOutcome:
@@ -137,8 +157,12 @@ def _all(command: Command, outcome: Any, text: Text) -> CommandOutcome:
 
 
 @router.get("/commands", auth=Needs(Right.VIEW))
-def commands(request: HttpRequest, offset: int = 0, limit: int = 200) -> dict[str, Any]:
-    """List commands, newest first."""
+def commands(request: HttpRequest, listing: Query[Listing]) -> dict[str, Any]:
+    """List commands, newest first, with the names of those who gave them."""
     found = CommandRecord.objects.of(actor_of(request).tenant).order_by("-issued_ms")
-    start, size = max(offset, 0), min(max(limit, 1), 1000)
-    return {"items": [each.document() for each in found[start : start + size]], "total": found.count()}
+    items = [each.document() for each in cut(found, listing)]
+    people = people_of({str(each["by"]) for each in items})
+    return {
+        "items": [each | {"by": people.get(str(each["by"]), str(each["by"]))} for each in items],
+        "total": found.count(),
+    }

@@ -8,6 +8,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
+from nats.errors import Error as NatsError
 from ninja import Router
 
 from mainspring.core.errors import MainspringError
@@ -30,15 +31,19 @@ async def summary(tenant: str) -> dict[str, Any]:
         found = [report.figures[name] for report in reports if report.role == role and name in report.figures]
         return sum(found) if found else None
 
-    disk = await sync_to_async(shutil.disk_usage)(current().data_folder)
+    try:
+        usage = await sync_to_async(shutil.disk_usage)(current().data_folder)
+        disk: dict[str, int] | None = {"used_bytes": usage.used, "free_bytes": usage.free}
+    except OSError:
+        disk = None
     try:
         history: dict[str, Any] | None = await extent(tenant)
-    except MainspringError:
+    except (MainspringError, NatsError):
         history = None
     return {
         "roles": [report.model_dump(mode="json") for report in reports],
         "degraded": troubles(reports, now_ms),
-        "disk": {"used_bytes": disk.used, "free_bytes": disk.free},
+        "disk": disk,
         "history": history,
         "rates": {"samples_per_s": figure("historian", "samples_per_s")},
         "lag_ms": figure("engine", "lag_ms"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +17,8 @@ from pydantic import Field
 
 from mainspring.core.history import Ordinal
 from mainspring.records.rights import Right
-from mainspring.web.live import TAGS_MAX, Viewer, ask_current, dumps, event, hub, values_document
+from mainspring.web.api.forms import ordinals_of
+from mainspring.web.live import TAGS_MAX, LiveSet, ask_current, dumps, event, hub, values_document
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of, release_connections
 
@@ -28,7 +30,7 @@ BEAT_S: Final = 1.0
 
 
 class LiveSetDraft(Schema):
-    """A set of tags to watch."""
+    """A set of tags to watch, and how often what changed is wanted."""
 
     tags: list[Ordinal] = Field(max_length=TAGS_MAX)
     interval_ms: int = Field(default=250, ge=250, le=60_000)
@@ -38,7 +40,7 @@ class LiveSetDraft(Schema):
 async def post_set(request: HttpRequest, draft: LiveSetDraft) -> dict[str, Any]:
     """Post a set of tags; open its stream within a minute."""
     actor = actor_of(request)
-    return {"id": hub.post(actor.tenant.key, str(actor.pseudonym), draft.tags).id}
+    return {"id": hub.post(actor.tenant.key, str(actor.pseudonym), draft.tags, draft.interval_ms / 1000).id}
 
 
 @router.put("/live/{id}", auth=Needs(Right.VIEW))
@@ -46,7 +48,7 @@ async def change_set(request: HttpRequest, id: UUID, draft: LiveSetDraft) -> dic
     """Replace the tags of a set; its stream sends a new snapshot."""
     actor = actor_of(request)
     live_set = hub.find(actor.tenant.key, str(actor.pseudonym), id)
-    hub.change(live_set, draft.tags)
+    hub.change(live_set, draft.tags, draft.interval_ms / 1000)
     return {"id": live_set.id}
 
 
@@ -55,8 +57,9 @@ async def stream(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """Stream snapshot, values, alarm, roles and beat events (text/event-stream)."""
     actor = actor_of(request)
     live_set = hub.find(actor.tenant.key, str(actor.pseudonym), id)
+    hub.check_streams(str(actor.pseudonym))
     await sync_to_async(release_connections)()
-    answer = StreamingHttpResponse(_events(hub.open(live_set)), content_type="text/event-stream")
+    answer = StreamingHttpResponse(_events(live_set), content_type="text/event-stream")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"
     return answer
@@ -65,21 +68,22 @@ async def stream(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
 @router.get("/current", auth=Needs(Right.VIEW))
 async def current(request: HttpRequest, tags: str) -> HttpResponse:
     """Return current values of tags, given as ordinals with commas between."""
-    wanted = LiveSetDraft(tags=[int(part) for part in tags.split(",") if part.strip().isdigit()])
-    ordinals = np.unique(np.asarray(wanted.tags, dtype=np.uint32))
+    ordinals = np.unique(np.asarray(ordinals_of(tags, "tags", TAGS_MAX), dtype=np.uint32))
     columns = await ask_current(runtime.require_bus(), actor_of(request).tenant.key, ordinals)
     return HttpResponse(dumps(values_document(ordinals, columns)), content_type="application/json")
 
 
-async def _events(viewer: Viewer) -> AsyncIterator[bytes]:
-    tenant = viewer.live_set.tenant
+async def _events(live_set: LiveSet) -> AsyncIterator[bytes]:
+    # Opened here: a stream whose first part is never asked for would otherwise stay open for ever.
+    viewer = hub.open(live_set)
     ends = time.monotonic() + STREAM_S
     beat = 0.0
     try:
         yield b"retry: 1000\n\n"
         while time.monotonic() < ends:
-            if time.monotonic() >= beat:
-                beat = time.monotonic() + BEAT_S
+            now = time.monotonic()
+            if now >= beat:
+                beat = now + BEAT_S
                 yield _beat()
             if viewer.roles is not None:
                 roles, viewer.roles = viewer.roles, None
@@ -89,15 +93,15 @@ async def _events(viewer: Viewer) -> AsyncIterator[bytes]:
                 yield event("alarms-missed", {})
             while viewer.alarms:
                 yield viewer.alarms.popleft()
-            snapshot = hub.snapshots.get(tenant)
-            changes = viewer.changes(snapshot) if snapshot is not None else None
-            if changes is not None:
-                yield changes
-            try:
+            snapshot = hub.snapshots.get(live_set.tenant)
+            if snapshot is not None and viewer.is_due(now):
+                changes = viewer.changes(snapshot)
+                if changes is not None:
+                    # Computed only when the one before was taken: a slow viewer gets fewer and larger ones.
+                    yield changes
+            with suppress(TimeoutError):
                 await asyncio.wait_for(viewer.stirred.wait(), max(beat - time.monotonic(), 0.01))
-                viewer.stirred.clear()
-            except TimeoutError:
-                continue
+            viewer.stirred.clear()
     finally:
         hub.close(viewer)
 

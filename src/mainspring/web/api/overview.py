@@ -6,10 +6,11 @@ import time
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
+from nats.errors import Error as NatsError
 from ninja import Router
 
 from mainspring.core import quality, subjects
@@ -25,6 +26,7 @@ from mainspring.records.tenant import Tenant
 from mainspring.web import alarm_rows
 from mainspring.web.api.alarms import active, worst_by_asset
 from mainspring.web.api.health import summary
+from mainspring.web.columns import numbers
 from mainspring.web.live import ask_current
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
@@ -33,19 +35,25 @@ router = Router(tags=["overview"])
 
 AREAS_MAX: Final = 200
 HOUR_MS: Final = 3_600_000
+Ordinals = npt.NDArray[np.uint32]
+NO_ORDINALS: Final[Ordinals] = np.empty(0, dtype=np.uint32)
 _ORDER: Final = [str(priority) for priority in Priority]
 
 
 @router.get("/overview", auth=Needs(Right.VIEW))
 async def overview(request: HttpRequest) -> dict[str, Any]:
-    """Return areas, the worst first, sources, alarm rates and the state of the platform."""
+    """Return areas, the worst first, sources, alarm rates and the state of the platform.
+
+    What a part that does not answer would have told is null; `engine` says whether alarms are known.
+    """
     tenant = actor_of(request).tenant
+    areas, of_area = await sync_to_async(_areas)(tenant)
+    engine, rows, bad = "ok", [], dict.fromkeys(of_area)
     try:
         rows = await sync_to_async(alarm_rows.of_active)(tenant.key, await active(tenant.key))
-    except MainspringError:
-        rows = []
-    areas, of_area = await sync_to_async(_areas)(tenant)
-    bad = await _bad_counts(tenant.key, of_area)
+        bad = await _bad_counts(tenant.key, of_area)
+    except (MainspringError, NatsError):
+        engine = "silent"
     counts = worst_by_asset(rows, areas)
     listed = [
         {
@@ -54,8 +62,11 @@ async def overview(request: HttpRequest) -> dict[str, Any]:
         }
         for area in areas
     ]  # fmt: skip
-    listed.sort(key=lambda area: [-area["alarms"].get(priority, 0) for priority in _ORDER] + [-area["bad_count"]])
+    listed.sort(
+        key=lambda area: [-area["alarms"].get(priority, 0) for priority in _ORDER] + [-(area["bad_count"] or 0)]
+    )
     return {
+        "engine": engine,
         "areas": listed,
         "sources": await sync_to_async(_sources)(tenant),
         **await _alarm_rates(tenant.key),
@@ -63,26 +74,22 @@ async def overview(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _areas(tenant: Tenant) -> tuple[list[Asset], dict[str, list[int]]]:
+def _areas(tenant: Tenant) -> tuple[list[Asset], dict[str, Ordinals]]:
     of_tenant = Asset.objects.of(tenant)
     areas = list(of_tenant.filter(asset_kind=AssetKind.AREA).order_by("path")[:AREAS_MAX])
     if not areas:
         areas = list(of_tenant.filter(parent=None).order_by("path")[:AREAS_MAX])
     tags = Tag.objects.of(tenant).filter(enabled=True)
-    return areas, {area.path: list(tags.filter(below(area.path)).values_list("ordinal", flat=True)) for area in areas}
+    ordinals = {area.path: tags.filter(below(area.path)).values_list("ordinal", flat=True) for area in areas}
+    return areas, {path: np.fromiter(found.iterator(), dtype=np.uint32) for path, found in ordinals.items()}
 
 
-async def _bad_counts(tenant: str, of_area: dict[str, list[int]]) -> dict[str, int]:
-    """Count the tags of each area whose value is not good now."""
-    counts = dict.fromkeys(of_area, 0)
-    try:
-        for path, ordinals in of_area.items():
-            if ordinals:
-                columns = await ask_current(runtime.require_bus(), tenant, np.asarray(ordinals, dtype=np.uint32))
-                counts[path] = int(((columns["quality"] & quality.MASK) != quality.GOOD).sum())
-    except MainspringError:
-        return counts
-    return counts
+async def _bad_counts(tenant: str, of_area: dict[str, Ordinals]) -> dict[str, int | None]:
+    """Count the tags of each area whose value is not good now, or that never had one."""
+    columns = await ask_current(runtime.require_bus(), tenant, np.concatenate([*of_area.values(), NO_ORDINALS]))
+    bad = (columns["quality"] & quality.MASK) != quality.GOOD
+    ends = np.cumsum([len(ordinals) for ordinals in of_area.values()])[:-1]
+    return {path: int(part.sum()) for path, part in zip(of_area, np.split(bad, ends), strict=False)}
 
 
 def _sources(tenant: Tenant) -> dict[str, Any]:
@@ -112,8 +119,9 @@ async def _alarm_rates(tenant: str) -> dict[str, Any]:
         answer = await runtime.require_bus().ask(
             subjects.history(tenant, "events"), query.model_dump_json().encode(), timeout_s=5
         )
-    except MainspringError:
+    except (MainspringError, NatsError):
         return {"alarm_rate_per_h": None, "alarms_last_10_min": None}
     table = pa.ipc.open_stream(answer).read_all()
-    times = table.filter(pc.equal(table.column("transition"), pa.scalar("raised"))).column("time").to_numpy()
+    raised = np.array([transition == "raised" for transition in table.column("transition").to_pylist()], dtype=np.bool_)
+    times = numbers(table.column("time"))[raised]
     return {"alarm_rate_per_h": len(times), "alarms_last_10_min": int((times > now_ms - HOUR_MS // 6).sum())}

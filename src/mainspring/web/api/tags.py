@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -12,20 +12,27 @@ from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
 from mainspring.core.definitions import Condition, Priority
-from mainspring.core.text import Text
 from mainspring.records import asset as asset_records
 from mainspring.records import tag as records
 from mainspring.records.alarm_definition import AlarmDefinition
-from mainspring.records.faults import Invalid
 from mainspring.records.rights import Right
 from mainspring.records.search_words import below, found
 from mainspring.records.tag import Tag, TagDraft, TagFields
 from mainspring.records.tag_import import ROWS_MAX, import_tags
-from mainspring.web.api.forms import LIMIT_MAX, Label, Listing, cut, if_match, patch_of, version_of, written
+from mainspring.web.api.forms import (
+    LIMIT_MAX,
+    Label,
+    Listing,
+    cut,
+    if_match,
+    ordinals_of,
+    patch_of,
+    version_of,
+    written,
+)
 from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["tags"])
-_ORDINALS: Final = Text("List up to {limit} whole numbers with commas.", "请用逗号分隔列出最多 {limit} 个整数。")
 if TYPE_CHECKING:
     TagPatch = BaseModel
 else:
@@ -121,10 +128,8 @@ def tags(request: HttpRequest, listing: Query[TagListing]) -> dict[str, Any]:
 @router.get("/tags/by-ordinal", auth=Needs(Right.VIEW), response=TagList)
 def tags_by_ordinal(request: HttpRequest, tags: str) -> dict[str, Any]:
     """Find tags by their ordinals; those that do not exist are left out."""
-    parts = [part for part in tags.split(",") if part.strip()]
-    if len(parts) > LIMIT_MAX or not all(part.strip().isdecimal() and len(part) < 12 for part in parts):
-        raise Invalid({"tags": _ORDINALS.format(limit=LIMIT_MAX)})
-    rows = Tag.objects.of(actor_of(request).tenant).filter(ordinal__in=[int(part) for part in parts])
+    wanted = ordinals_of(tags, "tags", LIMIT_MAX)
+    rows = Tag.objects.of(actor_of(request).tenant).filter(ordinal__in=wanted)
     items = with_alarms(list(rows.order_by("ordinal")))
     return {"items": items, "total": len(items)}
 
