@@ -179,7 +179,11 @@ class Platform:
         self._reader = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
         self._reader.start()
         began = time.monotonic()
-        eventually(self._answers, START_S, f"start of {' '.join(self.arguments[2:])}: {self.said}")
+        try:
+            eventually(self._answers, START_S, f"start of {' '.join(self.arguments[2:])}")
+        except AssertionError as error:
+            error.add_note("\n".join(self.said))
+            raise
         print(f"started in {time.monotonic() - began:.1f} s")
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
