@@ -96,6 +96,10 @@ async function send(method: string, path: string, options: Options): Promise<Res
   }
 }
 
+async function errorOf(response: Response): Promise<ApiError> {
+  return new ApiError(response.status, (await response.json().catch(() => ({}))) as Partial<ErrorBody>);
+}
+
 /** Send a request and return the answer itself: for downloads and Arrow streams. Raises ApiError. */
 export async function request(method: string, path: string, options: Options = {}): Promise<Response> {
   let response = await send(method, path, options);
@@ -104,8 +108,13 @@ export async function request(method: string, path: string, options: Options = {
     response = await send(method, path, options);
   }
   if (response.ok) return response;
-  const body = (await response.json().catch(() => ({}))) as Partial<ErrorBody>;
-  throw new ApiError(response.status, body);
+  const error = await errorOf(response);
+  if (error.code !== "csrf") throw error;
+  // The cookie has gone or is old, as after a sign-in elsewhere: asking for the session sets a new one.
+  await send("GET", "/session", {});
+  response = await send(method, path, options);
+  if (response.ok) return response;
+  throw await errorOf(response);
 }
 
 async function json<T>(method: string, path: string, options: Options = {}): Promise<T> {

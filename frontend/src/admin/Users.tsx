@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { Alert, App, Button, Dropdown, Form, Input, Modal, Select, Typography } from "antd";
 import { api } from "../api";
-import { EditDrawer } from "../components/EditDrawer";
+import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { type Column, Grid } from "../components/Grid";
 import { NoneMatch, PageState } from "../components/PageState";
 import { useFailed } from "../failed";
@@ -35,9 +35,9 @@ function UserDrawer({ open, user, onClose, onSaved }: { open: boolean; user: Use
     form.resetFields();
     form.setFieldsValue(user ?? { role: "viewer" });
   }, [open, user, form]);
-  const save = async (values: Record<string, unknown>) => {
+  const save = async (values: Record<string, unknown>, seen: Seen) => {
     if (user) {
-      await api.patch(`/users/${user.id}`, { display_name: values.display_name, role: values.role, version: user.version });
+      await api.patch(`/users/${user.id}`, { display_name: values.display_name, role: values.role, version: user.version, ...seen });
       onSaved(null);
       return;
     }

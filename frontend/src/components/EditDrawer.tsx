@@ -6,13 +6,17 @@ import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
 
 type Values = Record<string, unknown>;
+/** After a conflict, the version of the record as it stands now: saving again is then a decision, not an accident. */
+export interface Seen {
+  version?: number;
+}
 
 export interface EditDrawerProps {
   open: boolean;
   title: string;
   form: FormInstance;
   /** Sends what was entered; an ApiError with `fields` is shown beside them. */
-  save: (values: Values) => Promise<void>;
+  save: (values: Values, seen: Seen) => Promise<void>;
   onClose: () => void;
   children: ReactNode;
   below?: ReactNode;
@@ -31,6 +35,15 @@ function showFields(form: FormInstance, fields: Record<string, Words>, say: (wor
   return rest;
 }
 
+/** The fields in which the record now differs from what is entered, as they stand now. */
+export function differences(mine: Values, current: Values): [string, string][] {
+  return Object.entries(mine).flatMap(([field, value]) => {
+    const now = current[field];
+    if (!(field in current) || JSON.stringify(value ?? null) === JSON.stringify(now ?? null)) return [];
+    return [[field, typeof now === "object" && now !== null ? JSON.stringify(now) : String(now ?? "-")]];
+  });
+}
+
 /** A form in a drawer: errors beside the field and summed up above, asks before leaving what was changed. */
 export function EditDrawer({ open, title, form, save, onClose, children, below, extra }: EditDrawerProps) {
   const t = useWords(plantWords);
@@ -39,8 +52,10 @@ export function EditDrawer({ open, title, form, save, onClose, children, below, 
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<{ text: string; rest: string[] } | null>(null);
   const [changed, setChanged] = useState(false);
+  const [seen, setSeen] = useState<Seen>({});
   const close = () => {
     setProblem(null);
+    setSeen({});
     setChanged(false);
     onClose();
   };
@@ -52,12 +67,16 @@ export function EditDrawer({ open, title, form, save, onClose, children, below, 
     setBusy(true);
     setProblem(null);
     try {
-      await save(values);
+      await save(values, seen);
       close();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      const text = error.status === 409 ? t("conflict") : say(error.text);
-      setProblem({ text, rest: showFields(form, error.fields, say) });
+      if (error.status === 409) {
+        const current = (error.current ?? {}) as Values;
+        if (typeof current.version === "number") setSeen({ version: current.version });
+        const rest = differences(values, current).map(([field, value]) => t("conflictField", { field, value }));
+        setProblem({ text: t("conflict"), rest });
+      } else setProblem({ text: say(error.text), rest: showFields(form, error.fields, say) });
     } finally {
       setBusy(false);
     }
@@ -79,7 +98,7 @@ export function EditDrawer({ open, title, form, save, onClose, children, below, 
         </div>
       }
     >
-      {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.join("\n") || undefined} className="ms-gap-bottom" /> : null}
+      {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.length > 0 ? <ul>{problem.rest.map((line) => <li key={line}>{line}</li>)}</ul> : undefined} className="ms-gap-bottom" /> : null}
       <Form form={form} layout="vertical" onFinish={submit} onValuesChange={() => setChanged(true)} scrollToFirstError>
         {children}
       </Form>

@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 import { Form, Input, Select } from "antd";
 import { api } from "../api";
-import { EditDrawer } from "../components/EditDrawer";
+import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { ASSET_KINDS, type Asset, type AssetDetail } from "../types";
 import { useWords } from "../words";
 import { plantWords } from "../words/plant";
@@ -26,9 +26,9 @@ export function AssetDrawer({ open, parent, asset = null, onClose, onSaved }: As
     form.resetFields();
     form.setFieldsValue(asset ? { name: asset.name, kind: asset.kind, description: asset.description } : { kind: next });
   }, [open, asset, parent, form]);
-  const save = async (values: Record<string, unknown>) => {
+  const save = async (values: Record<string, unknown>, seen: Seen) => {
     const saved = asset
-      ? await api.patch<Asset>(`/assets/${asset.id}`, { ...values, version: asset.version })
+      ? await api.patch<Asset>(`/assets/${asset.id}`, { ...values, version: asset.version, ...seen })
       : await api.post<Asset>("/assets", { ...values, parent: parent?.id ?? null });
     onSaved(saved);
   };

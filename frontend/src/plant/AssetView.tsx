@@ -112,8 +112,14 @@ function Actions({ asset, onChanged }: { asset: AssetDetail; onChanged: ChangeHa
   );
 }
 
+interface AssetViewProps {
+  asset: AssetDetail;
+  onChanged: ChangeHandler;
+  onTagsChanged: () => void;
+}
+
 /** One asset: where it stands, its worst alarm, its tags with live values. */
-export function AssetView({ asset, onChanged }: { asset: AssetDetail; onChanged: ChangeHandler }) {
+export function AssetView({ asset, onChanged, onTagsChanged }: AssetViewProps) {
   const t = useWords(plantWords);
   const say = useSay();
   const navigate = useNavigate();
@@ -150,7 +156,7 @@ export function AssetView({ asset, onChanged }: { asset: AssetDetail; onChanged:
       />
       {tab === "alarms" ? <AlarmsHere alarms={alarms} /> : null}
       {tab === "below" ? <Below asset={asset} /> : null}
-      {tab === "tags" ? <TagTable asset={asset} onTrend={(tags) => void navigate(`/trend?tags=${tags.join(",")}`)} /> : null}
+      {tab === "tags" ? <TagTable asset={asset} onChanged={onTagsChanged} onTrend={(tags) => void navigate(`/trend?tags=${tags.join(",")}`)} /> : null}
     </div>
   );
 }

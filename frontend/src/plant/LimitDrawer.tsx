@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 import { Button, Checkbox, Form, Input, InputNumber, Popconfirm, Select } from "antd";
 import { api } from "../api";
-import { EditDrawer } from "../components/EditDrawer";
+import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { useFailed } from "../failed";
 import { PRIORITIES } from "../theme/tokens";
 import { type AlarmDefinition, CONDITIONS, type Tag, type Words } from "../types";
@@ -36,7 +36,7 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
     form.resetFields();
     form.setFieldsValue(limit ?? NEW_LIMIT);
   }, [open, limit, form]);
-  const save = async (values: Record<string, unknown>) => {
+  const save = async (values: Record<string, unknown>, seen: Seen) => {
     const body = {
       ...values,
       limit: values.limit ?? 0,
@@ -44,7 +44,7 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
       consequence: wordsOrNull(values.consequence as Words),
       response: wordsOrNull(values.response as Words),
     };
-    if (limit) await api.patch(`/alarm-definitions/${limit.id}`, { ...body, version: limit.version });
+    if (limit) await api.patch(`/alarm-definitions/${limit.id}`, { ...body, version: limit.version, ...seen });
     else await api.post("/alarm-definitions", { ...body, tag_id: tag.id });
     onChanged();
   };

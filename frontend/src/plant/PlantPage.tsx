@@ -67,7 +67,7 @@ export default function PlantPage() {
         ) : null}
         {assetId ? (
           <PageState state={asset} rows={8}>
-            {(value) => <AssetView key={value.id} asset={value} onChanged={changed} />}
+            {(value) => <AssetView key={value.id} asset={value} onChanged={changed} onTagsChanged={asset.reload} />}
           </PageState>
         ) : isEmpty ? (
           <Empty

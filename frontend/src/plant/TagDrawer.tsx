@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { App, Button, Checkbox, Form, Input, InputNumber, Popconfirm, Select } from "antd";
 import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
-import { EditDrawer } from "../components/EditDrawer";
+import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { PageState } from "../components/PageState";
 import { useFailed } from "../failed";
 import { formatNumber } from "../format/number";
@@ -34,8 +34,8 @@ export function TagDrawer({ open, tag, asset, onClose, onChanged }: TagDrawerPro
     form.resetFields();
     form.setFieldsValue(tag ?? NEW_TAG);
   }, [open, tag, form]);
-  const save = async (values: Record<string, unknown>) => {
-    if (tag) await api.patch(`/tags/${tag.id}`, { ...values, version: tag.version });
+  const save = async (values: Record<string, unknown>, seen: Seen) => {
+    if (tag) await api.patch(`/tags/${tag.id}`, { ...values, version: tag.version, ...seen });
     else await api.post("/tags", { ...values, asset: asset.id });
     message.success(t("saved"));
     onChanged();

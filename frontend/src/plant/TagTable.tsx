@@ -169,7 +169,7 @@ function useSelection(): { selected: ReadonlySet<string>; toggle: (tag: Tag) => 
 }
 
 /** The tags of an asset: only the rows in sight are in the feed. */
-export function TagTable({ asset, onTrend }: { asset: AssetDetail; onTrend: (tags: number[]) => void }) {
+export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; onTrend: (tags: number[]) => void; onChanged: () => void }) {
   const t = useWords(plantWords);
   const say = useSay();
   const navigate = useNavigate();
@@ -240,7 +240,10 @@ export function TagTable({ asset, onTrend }: { asset: AssetDetail; onTrend: (tag
         tag={editing === "new" ? null : editing}
         asset={asset}
         onClose={() => setEditing(null)}
-        onChanged={tags.reload}
+        onChanged={() => {
+          tags.reload();
+          onChanged();
+        }}
       />
     </>
   );

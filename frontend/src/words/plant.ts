@@ -90,5 +90,5 @@ export const plantWords = {
   deleted: { en: "Deleted", zh: "已删除" },
   leaveSure: { en: "Leave without saving?", zh: "不保存而离开？" },
   leave: { en: "Leave", zh: "离开" },
-  compare: { en: "Current record", zh: "当前记录" },
+  conflictField: { en: "{field} is now: {value}", zh: "{field} 现为：{value}" },
 } as const satisfies Messages;
