@@ -1,0 +1,309 @@
+import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { useNavigate } from "react-router";
+import { Alert, App, Button, Form, Select } from "antd";
+import { api, ApiError } from "../api";
+import type { Words } from "../types";
+import { useSay, useWords } from "../words";
+import { connectWords } from "../words/connect";
+import { Checks, type Question, useTest } from "./Checks";
+import type { Cure } from "./cures";
+import { columnsFor, faultsOf, itemOf } from "./rows";
+import { SaveStep } from "./SaveStep";
+import { addressText, fieldsOf, settingsOf, withDefaults } from "./schema";
+import { SchemaForm } from "./SchemaForm";
+import { faultsByRow, filled, noTags, type TagsDraft, TagsStep } from "./TagsStep";
+import type { BulkOutcome, Connection, Driver, Gateway, Settings } from "./types";
+import { useLeaving } from "./use-leaving";
+
+export const STEPS = ["stepProtocol", "stepAddress", "stepTest", "stepTags", "stepSave"] as const;
+export type Step = (typeof STEPS)[number];
+const GATEWAY = "main";
+const NO_SCHEMA = {};
+
+function StepLine({ step, reached, go }: { step: Step; reached: number; go: (step: Step) => void }) {
+  const t = useWords(connectWords);
+  return (
+    <ol className="ms-steps" aria-label={t("steps")}>
+      {STEPS.map((each, index) => (
+        <li key={each}>
+          <button type="button" className="ms-plain" disabled={index > reached} aria-current={each === step ? "step" : undefined} aria-label={`${index + 1} ${t(each)}`} onClick={() => go(each)}>
+            <span className="ms-step-number">{index + 1}</span>
+            <span>{t(each)}</span>
+          </button>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Protocols({ drivers, chosen, fixed, choose }: { drivers: readonly Driver[]; chosen: string; fixed: boolean; choose: (driver: Driver) => void }) {
+  const t = useWords(connectWords);
+  const say = useSay();
+  return (
+    <div className="ms-stack ms-narrow-column">
+      <h2>{t("chooseProtocol")}</h2>
+      <div className="ms-protocols">
+        {drivers.map((driver) => (
+          <button key={driver.name} type="button" className="ms-plain ms-protocol" aria-pressed={driver.name === chosen} disabled={fixed && driver.name !== chosen} onClick={() => choose(driver)}>
+            <span className="ms-bold">{say(driver.title)}</span>
+            <ul className="ms-second ms-caption">
+              <li>{t(driver.browses ? "canBrowse" : "cannotBrowse")}</li>
+              <li>{t(driver.subscribes ? "canSubscribe" : "isPolled")}</li>
+              {driver.writes ? <li>{t("canWrite")}</li> : null}
+            </ul>
+          </button>
+        ))}
+      </div>
+      {fixed ? <p className="ms-third">{t("protocolFixed")}</p> : null}
+    </div>
+  );
+}
+
+interface Problem {
+  text: string;
+  rest: string[];
+}
+
+export interface WizardProps {
+  drivers: readonly Driver[];
+  gateways: readonly Gateway[];
+  /** The connection to change; null makes a new one. */
+  connection: Connection | null;
+  start: Step;
+}
+
+/** Guided steps from a protocol to live values; each keeps what was entered, Back loses nothing. */
+export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
+  const t = useWords(connectWords);
+  const say = useSay();
+  const navigate = useNavigate();
+  const { message } = App.useApp();
+  const [form] = Form.useForm();
+  const [stored, setStored] = useState(connection);
+  const [driverName, setDriverName] = useState(connection?.driver ?? (drivers.length === 1 ? (drivers[0]?.name ?? "") : ""));
+  const [step, setStep] = useState<Step>(start);
+  const [reached, setReached] = useState(connection ? STEPS.length - 1 : STEPS.indexOf(start));
+  const driver = drivers.find(({ name }) => name === driverName);
+  const fields = useMemo(() => fieldsOf(driver?.config_schema ?? NO_SCHEMA), [driver]);
+  const [entered, setEntered] = useState<Settings>(() => withDefaults(fields, connection?.settings ?? {}));
+  const [gateway, setGateway] = useState(connection?.gateway ?? GATEWAY);
+  const [name, setName] = useState(connection?.name ?? "");
+  const [enabled, setEnabled] = useState(connection?.enabled ?? true);
+  const [tags, setTags] = useState<TagsDraft>(noTags);
+  const [assetMissing, setAssetMissing] = useState(false);
+  const [nameFault, setNameFault] = useState("");
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [changed, setChanged] = useState(false);
+  const allowLeaving = useLeaving(changed);
+  const test = useTest();
+  const tested = useRef("");
+  const foot = useRef<HTMLButtonElement>(null);
+
+  const question = useMemo<Question>(
+    () => ({ driver: driverName, settings: settingsOf(fields, entered), gateway, ...(stored && { id: stored.id }) }),
+    [driverName, fields, entered, gateway, stored],
+  );
+  const asked = JSON.stringify(question);
+  const runTest = (about: Question = question) => {
+    tested.current = JSON.stringify(about);
+    test.run(about);
+  };
+  const { run } = test;
+  useEffect(() => {
+    if (step !== "stepTest" || tested.current === asked) return;
+    tested.current = asked;
+    run(JSON.parse(asked) as Question);
+  }, [step, asked, run]);
+  useEffect(() => {
+    if (step === "stepTest" || step === "stepSave") foot.current?.focus();
+  }, [step]);
+
+  const chooseDriver = (chosen: Driver) => {
+    if (chosen.name !== driverName) {
+      const fresh = withDefaults(fieldsOf(chosen.config_schema), {});
+      setDriverName(chosen.name);
+      setEntered(fresh);
+      form.resetFields();
+      form.setFieldsValue({ settings: fresh });
+      setTags(noTags());
+      setChanged(true);
+    }
+    setReached((before) => Math.max(before, 1));
+    setStep("stepAddress");
+  };
+  const cure = ({ settings }: Cure) => {
+    const next = { ...entered, ...settings };
+    setEntered(next);
+    setChanged(true);
+    form.setFieldsValue({ settings: next });
+    runTest({ ...question, settings: settingsOf(fields, next) });
+  };
+  /** Whether a step may be left forwards; what is missing is said beside it. */
+  const complete = async (of: Step): Promise<boolean> => {
+    if (of === "stepProtocol") return driver !== undefined;
+    if (of === "stepAddress") return form.validateFields().then(() => true, () => false);
+    if (of !== "stepTags" || filled(tags.rows).length === 0 || !driver) return true;
+    const faults = faultsOf(tags.rows, columnsFor(driver));
+    if (faults.length > 0) setTags({ ...tags, faults });
+    setAssetMissing(tags.asset === null);
+    return faults.length === 0 && tags.asset !== null;
+  };
+  const go = async (to: Step) => {
+    const target = STEPS.indexOf(to);
+    if (target > STEPS.indexOf(step) && !(await complete(step))) return;
+    if (to === "stepSave" && name === "" && driver) setName(`${say(driver.title)} ${addressText(entered)}`.slice(0, 80));
+    setProblem(null);
+    setReached((before) => Math.max(before, target));
+    setStep(to);
+  };
+  const at = STEPS.indexOf(step);
+  const move = (by: number) => {
+    const to = STEPS[at + by];
+    if (to) void go(to);
+  };
+
+  const fail = (error: unknown) => {
+    if (!(error instanceof ApiError)) throw error;
+    const entries = Object.entries(error.fields);
+    setNameFault(say(error.fields.name));
+    const ofForm = entries.filter(([path]) => path.startsWith("settings."));
+    form.setFields(ofForm.map(([path, text]) => ({ name: path.split("."), errors: [say(text)] })));
+    setProblem({ text: error.status === 409 ? t("conflict") : say(error.text), rest: entries.map(([, text]) => say(text as Words)) });
+    if (ofForm.length > 0) setStep("stepAddress");
+  };
+  const saveConnection = async (): Promise<Connection> => {
+    const body = { name: name.trim(), gateway, enabled, settings: settingsOf(fields, entered) };
+    if (!stored) return api.post<Connection>("/connections", { ...body, driver: driverName });
+    const same = stored.name === body.name && stored.gateway === gateway && stored.enabled === enabled && JSON.stringify(settingsOf(fields, withDefaults(fields, stored.settings))) === JSON.stringify(body.settings);
+    return same ? stored : api.patch<Connection>(`/connections/${stored.id}`, { ...body, version: stored.version });
+  };
+  const saveTags = async (to: Connection): Promise<BulkOutcome | null> => {
+    const rows = filled(tags.rows);
+    if (rows.length === 0 || !driver || !tags.asset) return null;
+    const asset = tags.asset.id;
+    const outcome = await api.post<BulkOutcome>("/tags/bulk", { dry_run: false, items: rows.map((row) => itemOf(row, columnsFor(driver), asset, to.id)) });
+    const refused = new Set(outcome.refused.map(({ row }) => row));
+    setTags({ ...tags, rows: rows.filter((_, index) => refused.has(index)), faults: faultsByRow(rows, outcome) });
+    return outcome;
+  };
+  const save = async () => {
+    if (!(await complete("stepAddress"))) return setStep("stepAddress");
+    if (!(await complete("stepTags"))) return setStep("stepTags");
+    if (name.trim() === "") return setNameFault(t("required"));
+    setBusy(true);
+    setProblem(null);
+    setNameFault("");
+    try {
+      const saved = await saveConnection();
+      setStored(saved);
+      const outcome = await saveTags(saved);
+      const good = (outcome?.created ?? 0) + (outcome?.updated ?? 0);
+      if (outcome && outcome.refused.length > 0) {
+        setProblem({ text: t("someRefused", { good, bad: new Set(outcome.refused.map(({ row }) => row)).size }), rest: [] });
+        setStep("stepTags");
+        return;
+      }
+      allowLeaving();
+      message.success(outcome ? t("savedWithTags", { name: saved.name, n: good }) : t("saved", { name: saved.name }), 6);
+      void navigate(`/connect/${saved.id}`);
+    } catch (error) {
+      fail(error);
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  const leave = () => void navigate(stored ? `/connect/${stored.id}` : "/connect");
+  const pressed = (event: KeyboardEvent) => {
+    const inPopup = (event.target as HTMLElement).closest(".ant-select, .ant-dropdown, .ant-modal");
+    if (event.key === "Escape" && !event.defaultPrevented && !inPopup) leave();
+  };
+  const mark = <T,>(set: (value: T) => void) => (value: T) => {
+    setChanged(true);
+    set(value);
+  };
+  const isLast = step === "stepSave";
+  return (
+    <div className="ms-wizard" onKeyDown={pressed}>
+      <div className="ms-page">
+        <div className="ms-title">
+          <h1 className="ms-grow">{stored ? `${t("editConnection")} ${stored.name}` : t("addConnection")}</h1>
+          {driver && step !== "stepProtocol" ? (
+            <span className="ms-second">
+              {say(driver.title)} <span className="ms-code">{addressText(question.settings)}</span>
+            </span>
+          ) : null}
+        </div>
+        <StepLine step={step} reached={reached} go={(to) => void go(to)} />
+        {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.join("\n") || undefined} className="ms-narrow-column" /> : null}
+        {step === "stepProtocol" ? <Protocols drivers={drivers} chosen={driverName} fixed={stored !== null} choose={chooseDriver} /> : null}
+        <section className="ms-panel ms-narrow-column" hidden={step !== "stepAddress"}>
+          <Form
+            form={form}
+            layout="vertical"
+            requiredMark="optional"
+            className="ms-panel-body"
+            initialValues={{ settings: entered }}
+            onFinish={() => move(1)}
+            onValuesChange={() => {
+              setChanged(true);
+              setEntered({ ...entered, ...(form.getFieldsValue(true) as { settings?: Settings }).settings });
+            }}
+          >
+            {driver ? <SchemaForm key={driver.name} schema={driver.config_schema} at="settings" values={entered} stored={stored !== null} /> : null}
+            <Form.Item label={t("gateway")} htmlFor="connection-gateway">
+              <Select
+                id="connection-gateway"
+                value={gateway}
+                onChange={mark(setGateway)}
+                options={gateways.map((each) => ({ value: each.name, label: t(each.alive ? "gatewayAlive" : "gatewaySilent", { name: each.name }) }))}
+              />
+            </Form.Item>
+            <button type="submit" hidden />
+          </Form>
+        </section>
+        {step === "stepTest" ? (
+          <section className="ms-panel ms-narrow-column">
+            <div className="ms-panel-body ms-stack">
+              <p className="ms-second">{t("testIntro")}</p>
+              <Checks test={test} driver={driver} settings={entered} onCure={cure} onAgain={() => runTest()} />
+            </div>
+          </section>
+        ) : null}
+        {step === "stepTags" && driver ? (
+          <TagsStep driver={driver} question={question} connection={stored?.id ?? null} draft={tags} onChange={mark(setTags)} assetMissing={assetMissing} />
+        ) : null}
+        {isLast && driver ? (
+          <section className="ms-panel ms-narrow-column" aria-label={t("saveTitle")}>
+            <div className="ms-panel-body">
+              {tested.current !== asked ? <Alert type="warning" title={t("untested")} className="ms-gap-bottom" /> : null}
+              <SaveStep
+                driver={driver}
+                fields={fields}
+                stored={stored}
+                settings={entered}
+                name={name}
+                enabled={enabled}
+                gateway={gateway}
+                address={addressText(question.settings)}
+                tags={tags}
+                nameFault={nameFault}
+                onName={mark(setName)}
+                onEnabled={mark(setEnabled)}
+              />
+            </div>
+          </section>
+        ) : null}
+      </div>
+      <div className="ms-wizard-foot">
+        <Button onClick={leave}>{t("cancel")}</Button>
+        <span className="ms-grow" />
+        {at > 0 ? <Button onClick={() => move(-1)}>{t("back")}</Button> : null}
+        <Button ref={foot} type="primary" loading={busy} disabled={!driver} onClick={() => (isLast ? void save() : move(1))}>
+          {t(isLast ? "saveConnection" : "next")}
+        </Button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,238 @@
+/** Rows of new tags: columns made from a driver's address schema, pasted text, faults and what is sent. */
+
+import type { Words } from "../types";
+import { connectWords } from "../words/connect";
+import { fill, type Values } from "../words/format";
+import { shared } from "../words/shared";
+import { type Field, fieldsOf } from "./schema";
+import type { BrowseNode, Driver } from "./types";
+
+export const ROWS_MAX = 10_000;
+export const ADDRESS = "address.";
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+export interface SheetColumn {
+  /** The field of a tag: `name`, `address.register`. */
+  key: string;
+  title: Words;
+  kind: "text" | "number" | "whole" | "choice" | "yes-no";
+  choices: readonly string[];
+  required: boolean;
+  byDefault: string;
+  width: number;
+  min?: number | undefined;
+  max?: number | undefined;
+  /** Shown without asking for all columns. */
+  main: boolean;
+}
+export interface SheetRow {
+  key: number;
+  cells: Readonly<Record<string, string>>;
+  writable?: boolean;
+}
+export interface RowFault {
+  rowKey: number;
+  field: string;
+  text: Words;
+}
+
+/** The address fields that most tags of a driver need; a driver that is not listed shows all. */
+const MAIN_ADDRESS: Record<string, readonly string[]> = { "modbus-tcp": ["table", "register", "type", "order"], opcua: ["node"] };
+const KINDS = ["float64", "int64", "boolean", "enumeration", "text"];
+
+type ColumnName = "name" | "description" | "kind" | "unit" | "gain" | "offset" | "scan_ms" | "dead_band" | "low" | "high" | "decimals";
+function own(key: ColumnName, kind: SheetColumn["kind"], byDefault: string, width: number, main: boolean): SheetColumn {
+  return { key, title: connectWords[`col_${key}`], kind, choices: key === "kind" ? KINDS : [], required: key === "name", byDefault, width, main };
+}
+
+function addressColumn(field: Field, main: boolean): SheetColumn {
+  const kind = field.kind === "secret" || field.kind === "list" ? "text" : field.kind;
+  const byDefault = field.required || field.byDefault === null || field.byDefault === undefined ? "" : String(field.byDefault);
+  const width = kind === "choice" ? 124 : kind === "text" ? 240 : 96;
+  return { key: ADDRESS + field.key, title: field.title, kind, choices: field.choices, required: field.required, byDefault, width, min: field.min, max: field.max, main };
+}
+
+/** The columns of a driver's sheet: the name, where the value lies, what it means. */
+export function columnsFor({ name, address_schema }: Driver): SheetColumn[] {
+  const listed = MAIN_ADDRESS[name];
+  const address = fieldsOf(address_schema).map((field) => addressColumn(field, listed?.includes(field.key) ?? true));
+  return [
+    own("name", "text", "", 200, true),
+    ...address,
+    own("kind", "choice", "float64", 116, !listed || name === "opcua"),
+    own("unit", "text", "1", 84, true),
+    own("gain", "number", "1", 72, true),
+    own("offset", "number", "0", 72, true),
+    own("scan_ms", "whole", "1000", 96, true),
+    own("dead_band", "number", "0", 84, true),
+    own("low", "number", "", 88, false),
+    own("high", "number", "", 88, false),
+    own("decimals", "whole", "", 80, false),
+    own("description", "text", "", 220, false),
+  ];
+}
+
+const NEEDED: Words = shared.required;
+let lastKey = 0;
+export function emptyRow(): SheetRow {
+  lastKey += 1;
+  return { key: lastKey, cells: {} };
+}
+
+export const isBlank = ({ cells }: SheetRow): boolean => Object.values(cells).every((text) => text.trim() === "");
+
+export function withCell(row: SheetRow, column: string, text: string): SheetRow {
+  return { ...row, cells: { ...row.cells, [column]: text } };
+}
+
+/** A row for a browsed node; a slash would read as another place in the tree. */
+export function rowOfNode(node: BrowseNode): SheetRow {
+  const address = Object.entries(node.address ?? {}).map(([key, value]) => [ADDRESS + key, value === null ? "" : String(value)] as const);
+  const description = typeof node.description === "string" ? node.description : (node.description?.en ?? "");
+  const cells = { name: node.name.replaceAll("/", "-"), kind: node.kind ?? "float64", unit: node.unit || "1", description, ...Object.fromEntries(address) };
+  return { ...emptyRow(), cells, writable: node.writable };
+}
+
+/** Split what a spreadsheet puts on the clipboard: tabs between cells, quoted cells may hold tabs and line ends. */
+export function parsePaste(text: string): string[][] {
+  const rows: string[][] = [[]];
+  let cell = "";
+  let quoted = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text[at];
+    if (quoted) {
+      if (sign !== '"') cell += sign;
+      else if (text[at + 1] === '"') {
+        cell += '"';
+        at += 1;
+      } else quoted = false;
+    } else if (sign === '"' && cell === "") quoted = true;
+    else if (sign === "\t" || sign === "\n") {
+      rows.at(-1)?.push(cell.trim());
+      cell = "";
+      if (sign === "\n") rows.push([]);
+    } else cell += sign;
+  }
+  rows.at(-1)?.push(cell.trim());
+  return rows.filter((row) => row.some((each) => each !== ""));
+}
+
+const plain = (text: string) => text.trim().toLowerCase().replace(/[\s_-]+/g, " ");
+
+function columnNamed(text: string, columns: readonly SheetColumn[]): SheetColumn | undefined {
+  const wanted = plain(text);
+  return columns.find(({ key, title }) => [key, key.replace(ADDRESS, ""), title.en, title.zh, title.en.split(",")[0] ?? "", title.zh.split("，")[0] ?? ""].some((name) => plain(name) === wanted));
+}
+
+/** The columns a first row names, or null if it is not a row of names: two of them, or all, must be known. */
+export function headerOf(cells: readonly string[], columns: readonly SheetColumn[]): (SheetColumn | undefined)[] | null {
+  const found = cells.map((text) => (text === "" ? undefined : columnNamed(text, columns)));
+  const known = found.filter((column) => column !== undefined).length;
+  return known >= Math.min(2, cells.length) && known > 0 ? found : null;
+}
+
+/** A choice as the driver names it, however it was written. */
+function chosen(column: SheetColumn, text: string): string {
+  if (column.kind !== "choice") return text;
+  const wanted = plain(text);
+  const words = connectWords as unknown as Record<string, Words | undefined>;
+  const known = column.choices.find((choice) => [choice, words[`enum_${choice}`]?.en, words[`enum_${choice}`]?.zh].some((name) => name !== undefined && plain(name) === wanted));
+  return known ?? text;
+}
+
+export interface Pasted {
+  rows: SheetRow[];
+  /** Rows that were left out because an import holds no more. */
+  left: number;
+}
+
+/** Lay pasted cells over the sheet from one cell on, or by the names in their first row; new rows are added below. */
+export function paste(rows: readonly SheetRow[], all: readonly SheetColumn[], shown: readonly SheetColumn[], at: { row: number; column: number }, text: string): Pasted {
+  const table = parsePaste(text);
+  const header = headerOf(table[0] ?? [], all);
+  const order = header ?? shown.slice(at.column);
+  const body = header ? table.slice(1) : table;
+  const next = [...rows];
+  let left = 0;
+  body.forEach((cells, index) => {
+    const place = at.row + index;
+    if (place >= ROWS_MAX) {
+      left += 1;
+      return;
+    }
+    while (next.length <= place) next.push(emptyRow());
+    const row = next[place] as SheetRow;
+    const entered = cells.flatMap((cell, number) => {
+      const column = order[number];
+      return column ? [[column.key, chosen(column, cell)] as const] : [];
+    });
+    next[place] = { ...row, cells: { ...row.cells, ...Object.fromEntries(entered) } };
+  });
+  return { rows: next, left };
+}
+
+function said(key: keyof typeof connectWords, values: Values = {}): Words {
+  return { en: fill(connectWords[key].en, values), zh: fill(connectWords[key].zh, values) };
+}
+
+function faultOfCell(column: SheetColumn, text: string): Words | null {
+  const found = text.trim();
+  if (found === "") return column.required ? (column.key === "name" ? said("nameNeeded") : NEEDED) : null;
+  if (column.kind === "choice" && !column.choices.includes(found)) return said("notOneOf", { found, known: column.choices.join(", ") });
+  if (column.kind !== "number" && column.kind !== "whole") return null;
+  if (!NUMBER.test(found)) return said("notNumber", { found });
+  const number = Number(found);
+  if (column.kind === "whole" && !Number.isInteger(number)) return said("notWhole", { found });
+  const outside = (column.min !== undefined && number < column.min) || (column.max !== undefined && number > column.max);
+  return outside ? said("outOfRange", { found, min: column.min ?? "−∞", max: column.max ?? "∞" }) : null;
+}
+
+/** What can be seen to be wrong without asking the server. */
+export function faultsOf(rows: readonly SheetRow[], columns: readonly SheetColumn[]): RowFault[] {
+  const faults: RowFault[] = [];
+  const names = new Map<string, number>();
+  rows.forEach((row, index) => {
+    if (isBlank(row)) return;
+    for (const column of columns) {
+      const text = faultOfCell(column, row.cells[column.key] ?? "");
+      if (text) faults.push({ rowKey: row.key, field: column.key, text });
+    }
+    const name = (row.cells.name ?? "").trim();
+    const first = names.get(name);
+    if (name !== "" && first !== undefined) faults.push({ rowKey: row.key, field: "name", text: said("sameName", { row: first + 1 }) });
+    else names.set(name, index);
+  });
+  return faults;
+}
+
+function valueOf(column: SheetColumn, text: string): unknown {
+  if (column.kind === "yes-no") return /^(true|yes|1|是)$/i.test(text);
+  return (column.kind === "number" || column.kind === "whole") && NUMBER.test(text) ? Number(text) : text;
+}
+
+/** The kind of value a register holds, where the sheet does not say it. */
+function kindFor(cells: SheetRow["cells"]): string | undefined {
+  const type = cells[`${ADDRESS}type`];
+  const table = cells[`${ADDRESS}table`];
+  if (type === "string") return "text";
+  if (type === "bit" || table === "coil" || table === "discrete") return "boolean";
+  return undefined;
+}
+
+/** A row as an import takes it: empty cells are left out, so that the server's defaults hold. */
+export function itemOf(row: SheetRow, columns: readonly SheetColumn[], asset: string, connection: string | null): Record<string, unknown> {
+  const item: Record<string, unknown> = { asset };
+  const address: Record<string, unknown> = {};
+  const implied = kindFor(row.cells);
+  if (implied) item.kind = implied;
+  for (const column of columns) {
+    const text = (row.cells[column.key] ?? "").trim();
+    if (text === "") continue;
+    const value = valueOf(column, text);
+    if (column.key.startsWith(ADDRESS)) address[column.key.slice(ADDRESS.length)] = value;
+    else if (column.key === "description") item.description = { en: text, zh: text };
+    else item[column.key] = value;
+  }
+  if (row.writable) item.writable = true;
+  return connection === null ? item : { ...item, connection, address };
+}
