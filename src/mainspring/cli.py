@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mainspring import __version__, configuration
@@ -137,7 +138,8 @@ def supervise(settings: Configuration, config_arguments: list[str]) -> None:
         sys.exit(prepared.returncode)
     first = json.loads(prepared.stdout)
     scheme = "https" if settings.web.tls_certificate else "http"
-    supervisor = Supervisor(settings, config_arguments)
+    # Flushed: where the output is a file or a pipe, what went wrong must be read now.
+    supervisor = Supervisor(settings, config_arguments, say=partial(print, flush=True))
     print(f"Mainspring {__version__}  {scheme}://{settings.web.host}:{settings.web.port}/  (Ctrl C stops it)")
     if first.get("password"):
         print(f"Sign in as {first['username']} with the password {first['password']}  (shown this once)")

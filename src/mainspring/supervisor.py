@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -110,8 +109,7 @@ class Supervisor:
 
     configuration: Configuration
     config_arguments: Sequence[str]
-    # Flushed: where the output is a file or a pipe, what went wrong must be read now.
-    say: Callable[[str], None] = partial(print, flush=True)
+    say: Callable[[str], None] = print
     roles: list[Role] = field(default_factory=list)
     bus: Bus | None = None
     _bus_process: asyncio.subprocess.Process | None = None
