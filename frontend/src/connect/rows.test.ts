@@ -1,0 +1,107 @@
+import { describe, expect, it } from "vitest";
+import { columnsFor, emptyRow, faultsOf, headerOf, itemOf, parsePaste, paste, rowOfNode, ROWS_MAX, withCell } from "./rows";
+import type { Driver } from "./types";
+
+const driver: Driver = {
+  name: "modbus-tcp",
+  title: { en: "Modbus TCP", zh: "Modbus TCP" },
+  config_schema: {},
+  address_schema: {
+    properties: {
+      table: { type: "string", enum: ["coil", "holding", "input"], default: "holding", title: "Table", title_zh: "数据区" },
+      register: { type: "integer", minimum: 0, exclusiveMaximum: 65_536, default: 0, title: "Register, from 0", title_zh: "寄存器地址，从 0 起" },
+      type: { type: "string", enum: ["bit", "uint16", "float32", "string"], default: "uint16", title: "Type", title_zh: "数据类型" },
+      length: { type: "integer", default: 1, title: "Registers of a string" },
+    },
+  },
+  subscribes: false,
+  browses: false,
+  writes: true,
+};
+const columns = columnsFor(driver);
+const shown = columns.filter(({ main }) => main);
+
+describe("parsePaste", () => {
+  it("splits cells at tabs and rows at line ends, without empty rows", () => {
+    expect(parsePaste("a\tb\nc\td\n\n")).toEqual([["a", "b"], ["c", "d"]]);
+  });
+
+  it("keeps tabs, line ends and doubled quotes inside quoted cells", () => {
+    expect(parsePaste('"a\tb"\t"say ""hi""\nthere"\nx\ty')).toEqual([["a\tb", 'say "hi"\nthere'], ["x", "y"]]);
+  });
+});
+
+describe("headerOf", () => {
+  it("knows columns by key and by title in both languages, and leaves unknown ones out", () => {
+    expect(headerOf(["位号", "Register", "note", "scan ms"], columns)?.map((column) => column?.key)).toEqual(["name", "address.register", undefined, "scan_ms"]);
+  });
+
+  it("does not take a row of values for names", () => {
+    expect(headerOf(["unit", "holding", "3", "uint16"], columns)).toBeNull();
+  });
+});
+
+describe("paste", () => {
+  it("lays named columns wherever the cursor stands and understands words for choices", () => {
+    const { rows } = paste([emptyRow()], columns, shown, { row: 0, column: 3 }, "name\t数据区\tregister\nT1\t保持寄存器\t4\nT2\tInput register\t6");
+    expect(rows.map(({ cells }) => cells)).toEqual([
+      { name: "T1", "address.table": "holding", "address.register": "4" },
+      { name: "T2", "address.table": "input", "address.register": "6" },
+    ]);
+  });
+
+  it("without names fills from the cell on, keeping other cells", () => {
+    const first = withCell(emptyRow(), "name", "kept");
+    const { rows } = paste([first], columns, shown, { row: 0, column: 2 }, "7\tfloat32\n9\tuint16");
+    expect(rows[0]?.cells).toEqual({ name: "kept", "address.register": "7", "address.type": "float32" });
+    expect(rows[1]?.cells).toEqual({ "address.register": "9", "address.type": "uint16" });
+  });
+
+  it("takes no more rows than an import holds and says how many it left", () => {
+    const { rows, left } = paste([emptyRow()], columns, shown, { row: ROWS_MAX - 1, column: 0 }, "a\nb\nc");
+    expect([rows.length, left]).toEqual([ROWS_MAX, 2]);
+  });
+});
+
+describe("faultsOf", () => {
+  const row = (cells: Record<string, string>) => ({ ...emptyRow(), cells });
+  it("finds what is missing, unknown, no number, out of range and twice", () => {
+    const rows = [
+      row({ name: "a", "address.register": "65536", "address.type": "float99" }),
+      row({ "address.register": "1.5", gain: "0x10" }),
+      row({}),
+      row({ name: "a" }),
+    ];
+    expect(faultsOf(rows, columns).map(({ rowKey, field }) => [rows.findIndex(({ key }) => key === rowKey), field])).toEqual([
+      [0, "address.register"],
+      [0, "address.type"],
+      [1, "name"],
+      [1, "address.register"],
+      [1, "gain"],
+      [3, "name"],
+    ]);
+  });
+
+  it("accepts numbers as spreadsheets write them", () => {
+    expect(faultsOf([row({ name: "a", gain: "-1.5e-3", offset: ".5", scan_ms: "500" })], columns)).toEqual([]);
+  });
+});
+
+describe("itemOf", () => {
+  it("sends numbers as numbers and leaves empty cells to the server", () => {
+    const row = { ...emptyRow(), cells: { name: " T1 ", "address.register": "4", "address.table": "", gain: "0.1", unit: "bar" } };
+    expect(itemOf(row, columns, "asset", "connection")).toEqual({ asset: "asset", name: "T1", unit: "bar", gain: 0.1, connection: "connection", address: { register: 4 } });
+    expect(itemOf(row, columns, "asset", null)).not.toHaveProperty("address");
+  });
+
+  it("knows that a coil is a yes or no", () => {
+    expect(itemOf({ ...emptyRow(), cells: { name: "run", "address.table": "coil" } }, columns, "a", null).kind).toBe("boolean");
+  });
+});
+
+describe("rowOfNode", () => {
+  it("takes name, address, kind and unit; a slash would be another place", () => {
+    const node = { id: "n", name: "A/B", has_children: false, kind: "int64" as const, address: { register: 7 }, unit: "kPa", description: "", writable: true, value: "1" };
+    expect(rowOfNode(node)).toMatchObject({ cells: { name: "A-B", kind: "int64", unit: "kPa", "address.register": "7" }, writable: true });
+  });
+});
