@@ -41,12 +41,15 @@ export function Foot({ picture, tags, hidden, reading, compare_ms, language, zon
     good += sum.good;
     bad += sum.bad;
   }
-  const parts = [
-    picture.loaded ? t("bucket", { span: spanWords(picture.bucket_ms, language) }) : "",
-    picture.loaded && good + bad === 0 ? t("noHistory") : "",
+  const known = [
+    t("bucket", { span: spanWords(picture.bucket_ms, language) }),
+    good + bad === 0 ? t("noHistory") : "",
     count > 0 ? t("gaps", { n: count, span: spanWords(Math.max(1000, Math.round(total / 1000) * 1000), language) }) : t("noGaps"),
     t("badShare", { share: shareText(bad, good) }),
     compare_ms > 0 ? t("compareTold", { span: spanWords(compare_ms, language) }) : "",
+  ];
+  const parts = [
+    ...(picture.loaded ? known : []),
     `${zone.name} ${zone.offsetText(end_ms)}`,
   ];
   return (

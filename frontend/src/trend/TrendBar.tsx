@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from "react";
-import { Button, Dropdown, Tooltip } from "antd";
+import { useEffect, useRef } from "react";
+import { Button, Dropdown, type MenuProps } from "antd";
 import { live } from "../live";
+import { usePhone } from "../media";
 import { useZone } from "../session";
 import { useWords } from "../words";
 import { trendWords } from "../words/trend";
@@ -45,14 +46,81 @@ function Ends({ picture }: { picture: Picture }) {
   return <span ref={node} className="ms-num ms-trend-ends" />;
 }
 
+type Menu = NonNullable<MenuProps["items"]>;
+
+/** The tools that are not always in sight, as menus. */
+function useMenus(props: TrendBarProps) {
+  const t = useWords(trendWords);
+  const { view } = props;
+  const compared = Object.entries(COMPARISONS).find(([, span]) => span === view.compare_ms)?.[0] as keyof typeof COMPARISONS | undefined;
+  const lanes: Menu = (["unit", "each", "overlay"] as const).map((mode) => ({ key: mode, label: t(LANE_WORDS[mode]) }));
+  const compare: Menu = [
+    { key: "none", label: t("compareNone") },
+    ...(["shift", "day", "week"] as const).map((name) => ({ key: name, label: t(COMPARE_WORDS[name]) })),
+  ];
+  const tools: Menu = [
+    { key: "cursors", label: t(props.cursors ? "removeCursors" : "placeCursors") },
+    { key: "table", label: t(view.table ? "asChart" : "asTable") },
+    { key: "export", label: t("export") },
+  ];
+  const act = (key: string) => {
+    if (key === "unit" || key === "each" || key === "overlay") props.onMode(key);
+    else if (key === "none") props.onCompare(0);
+    else if (key in COMPARISONS) props.onCompare(COMPARISONS[key as keyof typeof COMPARISONS]);
+    else if (key === "cursors") props.onCursors();
+    else if (key === "table") props.onTable(!view.table);
+    else props.onExport();
+  };
+  const selected = [view.mode, compared ?? "none"];
+  const menu = (items: Menu): MenuProps => ({ items, selectable: true, selectedKeys: selected, onClick: ({ key }) => act(key) });
+  return { lanes: menu(lanes), compare: menu(compare), compared, all: menu([...lanes, { type: "divider" }, ...compare, { type: "divider" }, ...tools]) };
+}
+
+function Tools(props: TrendBarProps) {
+  const t = useWords(trendWords);
+  const { lanes, compare, compared, all } = useMenus(props);
+  if (usePhone()) {
+    return (
+      <Dropdown trigger={["click"]} menu={all}>
+        <Button aria-label={t("more")}>⋯</Button>
+      </Dropdown>
+    );
+  }
+  return (
+    <>
+      <span className="ms-grow" />
+      <Dropdown trigger={["click"]} menu={lanes}>
+        <Button>{t("lanes")} ▾</Button>
+      </Dropdown>
+      <Dropdown trigger={["click"]} menu={compare}>
+        <Button>{compared ? t(COMPARE_WORDS[compared]) : t("compare")} ▾</Button>
+      </Dropdown>
+      <Button onClick={props.onCursors} aria-pressed={props.cursors}>
+        {t(props.cursors ? "removeCursors" : "placeCursors")}
+      </Button>
+      <Button onClick={() => props.onTable(!props.view.table)} aria-pressed={props.view.table}>
+        {t(props.view.table ? "asChart" : "asTable")}
+      </Button>
+      <Button onClick={props.onExport}>{t("export")}</Button>
+    </>
+  );
+}
+
+/** Range, movement, live or paused, and the tools. */
 export function TrendBar(props: TrendBarProps) {
   const { view, isLive } = props;
   const t = useWords(trendWords);
-  const [menu, setMenu] = useState<"lanes" | "compare" | null>(null);
-  const compared = Object.entries(COMPARISONS).find(([, span]) => span === view.compare_ms)?.[0] as keyof typeof COMPARISONS | undefined;
+  const phone = usePhone();
+  const liveButton = (
+    <Button aria-pressed={isLive} className="ms-trend-live" title={`${t(isLive ? "pause" : "goLive")} (L)`} onClick={props.onLive}>
+      <span aria-hidden="true">{isLive ? "●" : "‖"}</span> {t(isLive ? "live" : "paused")}
+    </Button>
+  );
   return (
     <div className="ms-trend-bar" role="toolbar" aria-label={t("title")}>
       <RangeField range={view.range} onChange={props.onRange} />
+      {phone ? liveButton : null}
+      {phone ? <Tools {...props} /> : null}
       <span className="ms-trend-move">
         <Button aria-label={t("earlier")} title={`${t("earlier")} ←`} onClick={() => props.onPan(-0.5)}>
           ‹
@@ -70,48 +138,8 @@ export function TrendBar(props: TrendBarProps) {
           −
         </Button>
       </span>
-      <Tooltip title={`${t(isLive ? "pause" : "goLive")} (L)`}>
-        <Button aria-pressed={isLive} className="ms-trend-live" onClick={props.onLive}>
-          <span aria-hidden="true">{isLive ? "●" : "‖"}</span> {t(isLive ? "live" : "paused")}
-        </Button>
-      </Tooltip>
-      <span className="ms-grow" />
-      <Dropdown
-        trigger={["click"]}
-        open={menu === "lanes"}
-        onOpenChange={(open) => setMenu(open ? "lanes" : null)}
-        menu={{
-          selectable: true,
-          selectedKeys: [view.mode],
-          items: (["unit", "each", "overlay"] as const).map((mode) => ({ key: mode, label: t(LANE_WORDS[mode]) })),
-          onClick: ({ key }) => props.onMode(key as LaneMode),
-        }}
-      >
-        <Button>{t("lanes")} ▾</Button>
-      </Dropdown>
-      <Dropdown
-        trigger={["click"]}
-        open={menu === "compare"}
-        onOpenChange={(open) => setMenu(open ? "compare" : null)}
-        menu={{
-          selectable: true,
-          selectedKeys: [compared ?? "none"],
-          items: [
-            { key: "none", label: t("compareNone") },
-            ...(["shift", "day", "week"] as const).map((name) => ({ key: name, label: t(COMPARE_WORDS[name]) })),
-          ],
-          onClick: ({ key }) => props.onCompare(key === "none" ? 0 : COMPARISONS[key as keyof typeof COMPARISONS]),
-        }}
-      >
-        <Button>{compared ? t(COMPARE_WORDS[compared]) : t("compare")} ▾</Button>
-      </Dropdown>
-      <Button onClick={props.onCursors} aria-pressed={props.cursors}>
-        {t(props.cursors ? "removeCursors" : "placeCursors")}
-      </Button>
-      <Button onClick={() => props.onTable(!view.table)} aria-pressed={view.table}>
-        {t(view.table ? "asChart" : "asTable")}
-      </Button>
-      <Button onClick={props.onExport}>{t("export")}</Button>
+      {phone ? null : liveButton}
+      {phone ? null : <Tools {...props} />}
     </div>
   );
 }

@@ -61,11 +61,13 @@ function shown(options: LaneOptions): Drawn[] {
   return drawn;
 }
 
-function valueRange(options: LaneOptions, drawn: readonly Drawn[], scale: Scale): [number, number] {
+/** The range of a scale; null where there is nothing to scale, and an axis would only pretend. */
+function valueRange(options: LaneOptions, drawn: readonly Drawn[], scale: Scale): [number, number] | null {
   const { start_ms, end_ms } = options.picture.span;
   const own = drawn.filter((each) => each.scale === scale);
   const limits = own.flatMap(({ tag }) => limitsOf(tag).map(({ limit }) => limit));
-  return scaleRange(extent(own.map(({ line }) => line), start_ms, end_ms), limits);
+  const found = extent(own.map(({ line }) => line), start_ms, end_ms);
+  return found ? scaleRange(found, limits) : null;
 }
 
 function limitsOf(tag: Tag): Tag["alarms"] {
@@ -91,6 +93,7 @@ function valueAxis(options: LaneOptions, scale: Scale, side: 1 | 3): uPlot.Axis 
     grid: { show: side === 3, stroke: palette.divider, width: 1 },
     ticks: { show: false },
     splits: (plot) => {
+      if (!valueRange(options, shown(options), scale)) return [];
       const { min = 0, max = 1 } = plot.scales[scale.key] ?? {};
       const ticks = valueTicks(min, max, Math.max(2, plot.bbox.height / devicePixelRatio / VALUE_ROOM));
       return tag ? ticks.filter(Number.isInteger) : ticks;
@@ -186,32 +189,37 @@ function drawBad(plot: uPlot, options: LaneOptions): void {
   ctx.restore();
 }
 
+const LABEL_ROOM = 13;
+
 function drawLimits(plot: uPlot, options: LaneOptions): void {
   const { ctx, bbox } = plot;
   const palette = palettes[options.mode];
+  const [scale, another] = options.lane.scales;
+  // Where lines have scales of their own nobody could tell whose limit a line is.
+  if (!scale || another || !valueRange(options, shown(options), scale)) return;
+  const limits = new Map(shown(options).flatMap(({ tag }) => limitsOf(tag).map(({ limit, condition }) => [`${Number(limit.toPrecision(6))} ${condition}`, limit] as const)));
+  const room = LABEL_ROOM * devicePixelRatio;
+  const labels: number[] = [];
+  const isFree = (y: number) => y > bbox.top + room && labels.every((other) => Math.abs(other - y) >= room);
   ctx.save();
   ctx.font = `${12 * devicePixelRatio}px ${fonts.text}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "bottom";
-  const written = new Set<string>();
-  for (const { tag, scale, compared } of shown(options)) {
-    if (compared) continue;
-    for (const { limit, condition } of limitsOf(tag)) {
-      const key = `${scale.key} ${condition} ${limit}`;
-      const y = Math.round(plot.valToPos(limit, scale.key, true)) + 0.5;
-      if (y < bbox.top || y > bbox.top + bbox.height || written.has(key)) continue;
-      written.add(key);
-      ctx.strokeStyle = palette.second;
-      ctx.lineWidth = devicePixelRatio;
-      ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
-      ctx.beginPath();
-      ctx.moveTo(bbox.left, y);
-      ctx.lineTo(bbox.left + bbox.width, y);
-      ctx.stroke();
-      ctx.fillStyle = palette.second;
-      const label = `${Number(limit.toPrecision(6))} ${condition}`;
-      ctx.fillText(label, bbox.left + 4 * devicePixelRatio, y - 1);
-    }
+  ctx.lineWidth = devicePixelRatio;
+  ctx.strokeStyle = palette.second;
+  ctx.fillStyle = palette.second;
+  ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+  for (const [label, limit] of limits) {
+    const y = Math.round(plot.valToPos(limit, scale.key, true)) + 0.5;
+    if (y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+    const place = [y - 1, y + room].find(isFree);
+    if (place === undefined) continue;
+    labels.push(place);
+    ctx.fillText(label, bbox.left + 4 * devicePixelRatio, place);
   }
   ctx.restore();
 }
@@ -346,7 +354,7 @@ export class LanePlot {
       plot.setData(this.columns(drawn), false);
       plot.setScale("x", { min: options.picture.span.start_ms, max: options.picture.span.end_ms });
       for (const scale of options.lane.scales) {
-        const [min, max] = valueRange(options, drawn, scale);
+        const [min, max] = valueRange(options, drawn, scale) ?? [0, 1];
         plot.setScale(scale.key, { min, max });
       }
     });

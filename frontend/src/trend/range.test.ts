@@ -114,9 +114,11 @@ it("writes a parameter that reads back as the same range", () => {
 
 it("says lengths in both languages", () => {
   expect(slidingWords(8 * HOUR, "en")).toBe("8 h");
-  expect(slidingWords(180 * DAY, "zh")).toBe("6 个月");
+  expect(slidingWords(180 * DAY, "zh")).toBe("6个月");
+  expect(slidingWords(30 * DAY, "en")).toBe("30 d");
+  expect(slidingWords(7 * DAY, "en")).toBe("7 d");
   expect(spanWords(40 * SECOND, "en")).toBe("40 s");
-  expect(spanWords(2 * MINUTE, "zh")).toBe("2 分钟");
+  expect(spanWords(2 * MINUTE, "zh")).toBe("2分钟");
   expect(spanWords(20_571, "en")).toBe("21 s");
   expect(spanWords(1_852, "en")).toBe("1852 ms");
 });

@@ -239,7 +239,6 @@ export function parseRange(text: string, now_ms: number, zone: Zone): Range | nu
 const SPAN_UNITS: [string, string, string, number][] = [
   ["y", "y", "年", 365 * DAY],
   ["mo", "months", "个月", 30 * DAY],
-  ["w", "w", "周", 7 * DAY],
   ["d", "d", "天", DAY],
   ["h", "h", "小时", HOUR],
   ["min", "min", "分钟", MINUTE],
@@ -248,7 +247,9 @@ const SPAN_UNITS: [string, string, string, number][] = [
 ];
 
 function unitOf(span_ms: number): [string, string, string, number] {
-  return SPAN_UNITS.find(([, , , size]) => span_ms % size === 0) ?? ["ms", "ms", "毫秒", 1];
+  // One month stays "30 d": that is what it is.
+  const fits = ([param, , , size]: [string, string, string, number]) => span_ms % size === 0 && (param !== "mo" || span_ms > size);
+  return SPAN_UNITS.find(fits) ?? ["ms", "ms", "毫秒", 1];
 }
 
 const clockParam = (minute: number): string =>
@@ -275,17 +276,17 @@ export function rangeParam(range: Range): string {
 /** A length of time in words: `40 s`, `2 min`, `1.5 h`; exact where it can be, else two digits. */
 export function spanWords(span_ms: number, language: "en" | "zh"): string {
   const unit =
-    SPAN_UNITS.slice(3).find(([, , , size]) => span_ms >= size && (span_ms % size === 0 || span_ms >= 2 * size)) ??
+    SPAN_UNITS.slice(2).find(([, , , size]) => span_ms >= size && (span_ms % size === 0 || span_ms >= 2 * size)) ??
     (["ms", "ms", "毫秒", 1] as const);
   const count = span_ms / unit[3];
   const digits = Number.isInteger(count) || count >= 10 ? Math.round(count).toString() : count.toFixed(1);
-  return language === "zh" ? `${digits} ${unit[2]}` : `${digits} ${unit[1]}`;
+  return language === "zh" ? digits + unit[2] : `${digits} ${unit[1]}`;
 }
 
 /** A sliding range in words: `8 h`, `7 d`, `6 months`. */
 export function slidingWords(span_ms: number, language: "en" | "zh"): string {
   const [, en, zh, size] = unitOf(span_ms);
-  return `${span_ms / size} ${language === "zh" ? zh : en}`;
+  return language === "zh" ? span_ms / size + zh : `${span_ms / size} ${en}`;
 }
 
 function namedSpan(name: Named, now_ms: number, zone: Zone): [start: number, end: number | null] {
