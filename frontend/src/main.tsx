@@ -2,6 +2,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import "virtual:tokens.css";
 import "./theme/global.css";
+import "./components/components.css";
 import { Page } from "./App";
 import { stampStyles } from "./nonce";
 
