@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -131,12 +132,7 @@ def supervise(settings: Configuration, config_arguments: list[str]) -> None:
 
     configure_logs(settings.log.level, settings.logs_folder / "supervisor.log", settings.log.file_bytes_max)
     check_port(settings.web.host, settings.web.port, "web")
-    # A process of its own: what preparing needs in memory is given back before the roles start.
-    command = [sys.executable, "-m", "mainspring", *config_arguments, "prepare"]
-    prepared = subprocess.run(command, stdout=subprocess.PIPE, check=False)
-    if prepared.returncode:
-        sys.exit(prepared.returncode)
-    first = json.loads(prepared.stdout)
+    first = _prepared(settings, config_arguments)
     scheme = "https" if settings.web.tls_certificate else "http"
     # Flushed: where the output is a file or a pipe, what went wrong must be read now.
     supervisor = Supervisor(settings, config_arguments, say=partial(print, flush=True))
@@ -146,3 +142,22 @@ def supervise(settings: Configuration, config_arguments: list[str]) -> None:
         print(f"用户名 {first['username']}，密码 {first['password']}（仅显示这一次）")
     sys.stdout.flush()
     asyncio.run(supervisor.run())
+
+
+def _prepared(settings: Configuration, config_arguments: list[str]) -> dict[str, str]:
+    """Prepare the records unless this very version did so with these very settings; returns what is shown once."""
+    migrations = sorted(file.name for file in (Path(__file__).parent / "records" / "migrations").glob("*.py"))
+    told = [__version__, *migrations, settings.plant.model_dump_json(), settings.demo.model_dump_json()]
+    stamp, key = settings.data_folder / "records.stamp", "\n".join([*told, settings.web.database_url])
+    external = settings.web.database_url or os.environ.get("MAINSPRING_DATABASE_URL")
+    there = external or (settings.data_folder / "records.sqlite3").exists()
+    if there and stamp.exists() and stamp.read_text(encoding="utf-8") == key:
+        return {}
+    # A process of its own: what preparing needs in memory is given back before the roles start.
+    command = [sys.executable, "-m", "mainspring", *config_arguments, "prepare"]
+    prepared = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    if prepared.returncode:
+        sys.exit(prepared.returncode)
+    stamp.write_text(key, encoding="utf-8")
+    shown: dict[str, str] = json.loads(prepared.stdout)
+    return shown

@@ -88,10 +88,10 @@ def hold_folder(folder: Path) -> IO[str]:
 
 def roles_of(configuration: Configuration) -> list[Role]:
     """Return the roles that run on this machine, in the order they are started."""
-    names = [("historian", "main"), ("engine", "main"), ("web", "main")]
+    # Simulators first: they take longest, and gateways find them at their first attempt.
+    names = [("demo", "main")] if configuration.demo.enabled else []
+    names += [("web", "main"), ("historian", "main"), ("engine", "main")]
     names += [("gateway", name) for name in configuration.gateways]
-    if configuration.demo.enabled:
-        names.append(("demo", "main"))
     return [Role(name, instance, ("role", name, "--instance", instance)) for name, instance in names]
 
 

@@ -83,8 +83,8 @@ async def run(opcua_port: int, modbus_port: int, stop: asyncio.Event, speed: flo
     For a person who wants to see a device fail, SIGUSR1 cuts the chiller off and SIGUSR2 brings it back.
     """
     process, chiller = ProcessReplay(opcua_port), ChillerReplay(modbus_port)
-    await process.simulator.start()
     await chiller.simulator.start()
+    await process.simulator.start()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, lambda: _keep(loop.create_task(chiller.simulator.cut())))
     loop.add_signal_handler(signal.SIGUSR2, lambda: _keep(loop.create_task(chiller.simulator.restore())))

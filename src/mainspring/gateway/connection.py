@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 State = Literal["connected", "connecting", "lost", "rejected", "disabled"]
 Answer = TypeVar("Answer")
 BACK_OFF_FIRST_S: Final = 1.0
+BACK_OFF_GROWTH: Final = 1.5
 BACK_OFF_MAX_S: Final = 60.0
 REJECTED_RETRY_S: Final = 300.0
 CLOSE_TIMEOUT_S: Final = 2.0
@@ -362,7 +363,7 @@ class Connection:
             raise NotConnected(_SLOW, name=name, what=what, what_zh=what_zh, seconds=limit_ms / 1000) from error
 
     async def _back_off(self) -> None:
-        longest = min(BACK_OFF_MAX_S, BACK_OFF_FIRST_S * 2.0 ** min(self._attempts, 10))
+        longest = min(BACK_OFF_MAX_S, BACK_OFF_FIRST_S * BACK_OFF_GROWTH ** min(self._attempts, 12))
         self._attempts += 1
         # Jitter, so that devices behind one switch are not all asked at the same moment.
         await asyncio.sleep(max(BACK_OFF_FIRST_S, longest * random.uniform(0.5, 1.0)))  # noqa: S311
