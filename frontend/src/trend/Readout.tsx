@@ -39,6 +39,8 @@ interface RowProps {
   index: number;
   slot: number;
   side: string;
+  /** Which axis a line belongs to is only asked where a lane has several. */
+  axes: boolean;
   hidden: boolean;
   picture: Picture;
   cursors: Cursors;
@@ -113,7 +115,7 @@ function NameCell({ tag, index, slot, hidden, onToggle }: Pick<RowProps, "tag" |
 }
 
 function Row(props: RowProps) {
-  const { tag, side, hidden, picture, cursors, onDrop } = props;
+  const { tag, side, axes, hidden, picture, cursors, onDrop } = props;
   const t = useWords(trendWords);
   const put = useFigures(tag, picture, cursors);
   const drop = (
@@ -134,7 +136,7 @@ function Row(props: RowProps) {
           {NONE}
         </td>
       ))}
-      <td className="ms-third">{drawable(tag.kind) ? side : t("notDrawn")}</td>
+      {axes ? <td className="ms-third">{drawable(tag.kind) ? side : t("notDrawn")}</td> : null}
       <td>{drop}</td>
     </tr>
   );
@@ -184,7 +186,9 @@ export function Readout({ tags, lanes, slots, pinned, hidden, ...rest }: Readout
   const t = useWords(trendWords);
   const phone = usePhone();
   const sides = new Map(lanes.flatMap(({ scales }) => scales.flatMap(({ side, tags: own }) => own.map((tag) => [tag, t(side)] as const))));
+  const axes = lanes.some(({ scales }) => scales.length > 1) || tags.some(({ kind }) => !drawable(kind));
   const rows = tags.map((tag, index) => ({
+    axes,
     tag,
     index,
     slot: slots.get(tag.tag) ?? 0,
@@ -195,7 +199,16 @@ export function Readout({ tags, lanes, slots, pinned, hidden, ...rest }: Readout
   if (phone) return <ul>{rows.map((row) => <PhoneRow key={row.tag.tag} {...row} />)}</ul>;
   return (
     <div className="ms-scroll">
-      <table className="ms-table ms-trend-table" id="ms-trend-table">
+      <table className="ms-table ms-trend-table">
+        <colgroup>
+          <col />
+          <col className="ms-trend-col-now" />
+          {FIGURES.map((name) => (
+            <col key={name} className={`ms-trend-col-${name}`} />
+          ))}
+          {axes ? <col className="ms-trend-col-axis" /> : null}
+          <col className="ms-trend-col-drop" />
+        </colgroup>
         <thead>
           <tr>
             <th scope="col">{t("tag")}</th>
@@ -206,7 +219,7 @@ export function Readout({ tags, lanes, slots, pinned, hidden, ...rest }: Readout
             <th scope="col" className="ms-grid-end">{t("max")}</th>
             <th scope="col" className="ms-grid-end">{t("mean")}</th>
             <th scope="col" className="ms-grid-end">{t("badColumn")}</th>
-            <th scope="col">{t("axis")}</th>
+            {axes ? <th scope="col">{t("axis")}</th> : null}
             <th scope="col"><span className="ms-hidden">{t("remove")}</span></th>
           </tr>
         </thead>

@@ -2,12 +2,13 @@ import { useEffect, useRef } from "react";
 import { Button, Dropdown, type MenuProps } from "antd";
 import { live } from "../live";
 import { usePhone } from "../media";
+import { usePreferences } from "../preferences";
 import { useZone } from "../session";
 import { useWords } from "../words";
 import { trendWords } from "../words/trend";
 import type { LaneMode } from "./lanes";
 import type { Picture } from "./picture";
-import type { Range } from "./range";
+import { type Range, spanWords } from "./range";
 import { RangeField } from "./RangeField";
 import { COMPARISONS, type View } from "./view";
 import { spanText } from "./zone";
@@ -31,18 +32,21 @@ export interface TrendBarProps {
   onExport: () => void;
 }
 
-/** Both ends of what is shown, written as it slides. */
-function Ends({ picture }: { picture: Picture }) {
+/** Both ends of what is shown, written as it slides; its length where the field already says the ends. */
+function Ends({ picture, range }: { picture: Picture; range: Range }) {
   const zone = useZone();
+  const { language } = usePreferences();
   const node = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     const write = () => {
       const { start_ms, end_ms } = picture.span;
-      if (node.current) node.current.textContent = spanText(start_ms, end_ms, live.now(), zone);
+      const said = range.kind === "fixed" && range.start_ms === start_ms && range.end_ms === end_ms;
+      const text = said ? spanWords(end_ms - start_ms, language) : spanText(start_ms, end_ms, live.now(), zone);
+      if (node.current) node.current.textContent = text;
     };
     write();
     return picture.subscribe(write);
-  }, [picture, zone]);
+  }, [picture, range, zone, language]);
   return <span ref={node} className="ms-num ms-trend-ends" />;
 }
 
@@ -125,7 +129,7 @@ export function TrendBar(props: TrendBarProps) {
         <Button aria-label={t("earlier")} title={`${t("earlier")} ←`} onClick={() => props.onPan(-0.5)}>
           ‹
         </Button>
-        <Ends picture={props.picture} />
+        <Ends picture={props.picture} range={view.range} />
         <Button aria-label={t("later")} title={`${t("later")} →`} onClick={() => props.onPan(0.5)}>
           ›
         </Button>
