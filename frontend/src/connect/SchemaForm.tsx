@@ -87,7 +87,7 @@ export function SchemaForm({ schema, at, values, stored = false }: SchemaFormPro
           <Button type="text" className="ms-fold" aria-expanded={open} onClick={() => setOpen(!open)}>
             {open ? "▾" : "▸"} {t("advanced", { n: advanced.length })}
           </Button>
-          <div hidden={!open} className="ms-folded">
+          <div hidden={!open} className="ms-folded ms-pair">
             {advanced.map(item)}
           </div>
         </>

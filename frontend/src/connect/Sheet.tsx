@@ -77,6 +77,9 @@ function Cell({ row, index, column, place, fault, enter }: CellProps) {
   );
 }
 
+/** A title without its remark: `Register` of `Register, from 0`. */
+const shortTitle = (title: string) => title.split(/[,，]/)[0];
+
 /** Rows edited as in a spreadsheet: paste, arrow keys, fill down; only the rows in sight are in the document. */
 export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetProps) {
   const t = useWords(connectWords);
@@ -130,7 +133,7 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetP
         <span role="columnheader" className="ms-grid-cell ms-grid-end" aria-label={t("wholeRow")} />
         {shown.map(({ key, title, required }) => (
           <span key={key} role="columnheader" className="ms-grid-cell" title={say(title)}>
-            {say(title)}
+            {shortTitle(say(title))}
             {required ? " *" : ""}
           </span>
         ))}

@@ -228,7 +228,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     <div className="ms-wizard" onKeyDown={pressed}>
       <div className="ms-page">
         <div className="ms-title">
-          <h1 className="ms-grow">{stored ? `${t("editConnection")} ${stored.name}` : t("addConnection")}</h1>
+          <h1 className="ms-grow">{stored ? t("editNamed", { name: stored.name }) : t("addConnection")}</h1>
           {driver && step !== "stepProtocol" ? (
             <span className="ms-second">
               {say(driver.title)} <span className="ms-code">{addressText(question.settings)}</span>
@@ -242,7 +242,6 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
           <Form
             form={form}
             layout="vertical"
-            requiredMark="optional"
             className="ms-panel-body"
             initialValues={{ settings: entered }}
             onFinish={() => move(1)}

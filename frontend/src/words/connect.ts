@@ -4,7 +4,7 @@ export const connectWords = {
   connections: { en: "Connections", zh: "连接" },
   connectionsLabel: { en: "Connections, broken first", zh: "连接，异常在前" },
   addConnection: { en: "Add connection", zh: "添加连接" },
-  editConnection: { en: "Edit connection", zh: "编辑连接" },
+  editNamed: { en: "Edit {name}", zh: "编辑“{name}”" },
   findConnection: { en: "Filter connections", zh: "筛选连接" },
   sortAgain: { en: "Order changed: sort again", zh: "顺序已变：重新排序" },
   emptyTitle: { en: "Nothing is connected yet", zh: "尚无连接" },
