@@ -248,11 +248,13 @@ ALARMS: Final = (
         Text("Reactor pressure not measured", "反应器压力无测量值"),
         Text("Nobody sees the pressure.", "压力不可见。"),
         Text("Check the connection to the control system.", "检查与控制系统的连接。"),
+        15_000,
     ),
     PlantAlarm(
         "power", Condition.STALE, 0, 0, Priority.DIAGNOSTIC,
         Text("Chiller not measured", "冷水机组无测量值"),
         Text("Nobody sees the chiller.", "冷水机组状态不可见。"),
         Text("Check the connection to the chiller.", "检查与冷水机组的连接。"),
+        15_000,
     ),
 )  # fmt: skip
