@@ -11,13 +11,15 @@ import { type Say, useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { addressText } from "./schema";
 import { StateMark } from "./StateMark";
-import type { Connection } from "./types";
+import type { Connection, Health } from "./types";
 import { useConnections, useDrivers, useDriverTitle } from "./use-connections";
 
 export type Told = Say<typeof connectWords>;
 
 /** Figures mean something only while the gateway reports on the connection. */
 const reports = ({ health }: Connection) => health.state !== "disabled" && health.state !== "unknown";
+/** A connection that is not there has no round trip. */
+export const roundTripText = ({ state, round_trip_ms }: Health) => (state === "connected" ? `${formatNumber(round_trip_ms, 1)} ms` : "–");
 export const rateText = (value: number) => formatNumber(value, value < 100 ? 1 : 0);
 
 interface Tools {
@@ -36,12 +38,12 @@ function columnsOf({ t, title, age, trouble }: Tools): Column<Connection>[] {
     { key: "address", title: t("address"), width: "minmax(170px, 1.4fr)", cell: ({ settings }) => <span className="ms-code">{addressText(settings)}</span> },
     { key: "rate", title: t("valuesRate"), width: "84px", end: true, cell: (row) => figure(row, rateText(row.health.samples_per_s)) },
     { key: "errors", title: t("errorsRate"), width: "92px", end: true, cell: (row) => figure(row, rateText(row.health.errors_per_min)) },
-    { key: "trip", title: t("roundTrip"), width: "96px", end: true, cell: (row) => figure(row, `${formatNumber(row.health.round_trip_ms, 1)} ms`) },
+    { key: "trip", title: t("roundTrip"), width: "96px", end: true, cell: (row) => figure(row, roundTripText(row.health)) },
     { key: "age", title: t("lastValue"), width: "136px", end: true, cell: ({ health }) => <span className="ms-num ms-third">{age(health.last_sample_ms)}</span> },
     {
       key: "error",
       title: t("lastError"),
-      width: "minmax(150px, 2fr)",
+      width: "minmax(150px, 3fr)",
       cell: (row) => (
         <span className="ms-second" title={trouble(row)}>
           {trouble(row)}

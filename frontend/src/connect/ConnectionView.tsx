@@ -4,7 +4,6 @@ import { App, Button, Drawer, Dropdown } from "antd";
 import { api } from "../api";
 import { PageState } from "../components/PageState";
 import { useFailed } from "../failed";
-import { formatNumber } from "../format/number";
 import { ageText } from "../format/time";
 import { live } from "../live";
 import { usePhone } from "../media";
@@ -12,7 +11,7 @@ import { useSession, useZone } from "../session";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { Checks, useTest } from "./Checks";
-import { rateText } from "./ConnectionList";
+import { rateText, roundTripText } from "./ConnectionList";
 import { ConnectionTags } from "./ConnectionTags";
 import { addressText } from "./schema";
 import { StateMark } from "./StateMark";
@@ -29,7 +28,7 @@ function HealthPanel({ connection }: { connection: Connection }) {
     [t("valuesRate"), rateText(health.samples_per_s)],
     [t("requestsRate"), rateText(health.requests_per_s)],
     [t("errorsRate"), rateText(health.errors_per_min)],
-    [t("roundTrip"), `${formatNumber(health.round_trip_ms, 1)} ms`],
+    [t("roundTrip"), roundTripText(health)],
     [t("lastValue"), health.last_sample_ms === null ? "–" : ageText(health.last_sample_ms, live.now(), zone)],
     [t("tagsBad"), t("badOf", { bad: health.tags_bad, n: connection.tag_count })],
   ];
@@ -41,7 +40,7 @@ function HealthPanel({ connection }: { connection: Connection }) {
           <dt>{t("state")}</dt>
           <dd>
             <StateMark state={health.state} />
-            {health.since_ms === null ? null : <span className="ms-third ms-caption ms-num"> {t("since", { time: ageSince(health.since_ms, zone) })}</span>}
+            {health.since_ms === null ? null : <span className="ms-third ms-caption ms-num ms-since">{t("since", { time: ageSince(health.since_ms, zone) })}</span>}
           </dd>
         </div>
         {figures.map(([title, text]) => (
@@ -95,7 +94,7 @@ function useDeeds(connection: Connection, reload: () => void) {
       message.success(t("deleted", { name }), 6);
       void navigate("/connect");
     };
-    void modal.confirm({ title: t("deleteSure", { name }), content: t("deleteText"), okText: t("remove"), cancelText: t("cancel"), onOk: () => api.delete(`/connections/${id}`).then(done, failed) });
+    void modal.confirm({ title: t("deleteSure", { name }), content: t("deleteText"), autoFocusButton: "cancel", okText: t("remove"), cancelText: t("cancel"), onOk: () => api.delete(`/connections/${id}`).then(done, failed) });
   };
   return { toggle, remove };
 }

@@ -16,7 +16,7 @@ export function useLeaving(changed: boolean): () => void {
   const { state, proceed, reset } = blocker;
   useEffect(() => {
     if (state !== "blocked") return;
-    void modal.confirm({ title: t("leaveSure"), content: t("leaveText"), okText: t("leave"), cancelText: t("stay"), onOk: () => proceed?.(), onCancel: () => reset?.() });
+    void modal.confirm({ title: t("leaveSure"), content: t("leaveText"), okText: t("leave"), cancelText: t("stay"), autoFocusButton: "cancel", onOk: () => proceed?.(), onCancel: () => reset?.() });
   }, [state, proceed, reset, modal, t]);
   useEffect(() => {
     if (!changed) return;
