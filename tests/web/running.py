@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,13 @@ from tests.bus.conftest import BusUnderTest, free_port, running_bus
 from tests.history import historian_process
 from tests.records import ground
 from tests.records.plant import asset, author, person, tag, tenant
+from tests.web import engine_process
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
 from mainspring.core import subjects
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import SampleBatch, build
-from mainspring.engine.role import EngineSettings
-from mainspring.engine.role import run as run_engine
 from mainspring.records import alarm_definition, credential
 from mainspring.records.alarm_definition import AlarmDefinition, AlarmDraft
 from mainspring.records.credential import CredentialKind
@@ -58,13 +57,11 @@ class Records:
     def ordinal(self, name: str) -> int:
         return self.tags[name].ordinal
 
-    def limit(self, called: str, condition: str, limit: float, **more: Any) -> AlarmDefinition:
+    def limit(self, called: str, condition: str, limit: float, **more: Any) -> None:
         """Define an alarm of a tag."""
         draft = {"tag_id": self.tags[called].id, "condition": condition, "limit": limit, **more}
         draft.setdefault("name", {"en": f"{called} {condition}", "zh": f"{called} 报警"})
-        made = alarm_definition.create(author(self.tags[called].tenant), AlarmDraft.model_validate(draft))
-        self.alarms[f"{called} {condition}"] = made
-        return made
+        self.alarms[called] = alarm_definition.create(author(self.plant), AlarmDraft.model_validate(draft))
 
     def token(self, role: Role, of: Tenant | None = None, name: str = "") -> str:
         """Issue a token to a person of a role."""
@@ -87,6 +84,8 @@ def records() -> Records:
     made.tags["N"] = tag(of, "N", units["u"], kind="int64")
     made.tags["S"] = tag(of, "S", units["u"], kind="text")
     made.tags["X"] = tag(other, "X", foreign)
+    made.limit("T1", "HH", 100.0, priority="critical", consequence={"en": "It bursts", "zh": "爆裂"})
+    made.limit("T2", "H", 50.0, name={"en": "=T2 high", "zh": "压力高"})
     for role in Role:
         made.tokens[role] = made.token(role)
     made.tokens["colleague"] = made.token(Role.VIEWER, name="colleague")
@@ -147,6 +146,8 @@ class Stream:
 
     async def close(self) -> None:
         self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
 
 @dataclass
@@ -159,8 +160,8 @@ class Running:
     records: Records
     port: int
     folder: Path
-    engine: asyncio.Task[None] | None = None
-    engine_bus: Bus | None = None
+    engine: asyncio.subprocess.Process | None = None
+    streams: list[Stream] = field(default_factory=list)
 
     def ask_now(self, method: str, path: str, body: Any = None, who: str = "administrator", **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -196,7 +197,8 @@ class Running:
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
         assert b" 200 " in head.split(b"\r\n", 1)[0], head
         assert b"text/event-stream" in head
-        return Stream(reader, writer)
+        self.streams.append(Stream(reader, writer))
+        return self.streams[-1]
 
     async def watch(self, *names: str, who: str = "administrator", **more: Any) -> tuple[str, Stream]:
         """Post a set of tags by name and open its stream."""
@@ -257,15 +259,14 @@ class Running:
             figures = [health.figures for (role, _), health in runtime.health.items() if role == "engine"]
             return any(f["tags"] >= len(self.records.tags) and f["alarm_definitions"] >= wanted for f in figures)
 
-        await self.until(known)
+        # A first start compiles the engine's loops.
+        await self.until(known, 90)
 
     async def kill_engine(self) -> None:
         """End the engine without a word."""
         assert self.engine is not None
-        assert self.engine_bus is not None
-        await self.engine_bus.nc.close()
-        self.engine.cancel()
-        await asyncio.gather(self.engine, return_exceptions=True)
+        self.engine.kill()
+        await self.engine.wait()
 
 
 @asynccontextmanager
@@ -280,7 +281,7 @@ async def running(
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(running_bus(folder))
         buses = {}
-        for name in ("admin", "gateway-acme-g1", "web", *(["engine"] if engine else [])):
+        for name in ("admin", "gateway-acme-g1", "web"):
             buses[name] = await server.connect(name)
             stack.push_async_callback(buses[name].close)
         stop = asyncio.Event()
@@ -288,39 +289,46 @@ async def running(
         web = asyncio.create_task(run_web(buses["web"], ground.SETTINGS, stop, host="127.0.0.1", port=made.port))
         stack.push_async_callback(_ended, web, stop)
         if engine:
-            settings = EngineSettings(folder=folder / "engine")
-            made.engine = asyncio.create_task(run_engine(buses["engine"], settings, stop))
-            made.engine_bus = buses["engine"]
-            stack.push_async_callback(_ended, made.engine, stop)
+            made.engine = await _process(server, folder, "engine", engine_process.__file__)
+            stack.push_async_callback(_stopped, made.engine)
         if historian:
-            process = await _historian(server, folder)
+            process = await _process(server, folder, "historian", historian_process.__file__)
             stack.push_async_callback(_stopped, process)
         await made.until(lambda: web.done() or _listens(made.port))
         if engine:
             await made.defined()
         if historian:
             await made.until(lambda: any(role == "historian" for role, _ in runtime.health), 20)
-        yield made
+        try:
+            yield made
+        finally:
+            for stream in made.streams:
+                await stream.close()
 
 
 async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
     stop.set()
-    if not task.cancelled():
-        await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 5)
 
 
-async def _historian(server: BusUnderTest, folder: Path) -> asyncio.subprocess.Process:
-    seed = seed_file(server.folder / "secrets", "historian")
-    with (folder / "historian.log").open("ab") as log:
+async def _process(server: BusUnderTest, folder: Path, role: str, file: str) -> asyncio.subprocess.Process:
+    seed = seed_file(server.folder / "secrets", role)
+    with (folder / f"{role}.log").open("ab") as log:
         return await asyncio.create_subprocess_exec(
-            sys.executable, historian_process.__file__, server.url, str(seed), str(folder),
+            sys.executable, file, server.url, str(seed), str(folder / role),
             stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ,
         )  # fmt: skip
 
 
 async def _stopped(process: asyncio.subprocess.Process) -> None:
-    process.terminate()
-    await asyncio.wait_for(process.wait(), 10)
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
 
 
 async def _listens(port: int) -> bool:
