@@ -36,7 +36,7 @@ class UserFields(Draft):
     display_name: str = Field(default="", max_length=120)
     role: Role = Role.VIEWER
     enabled: bool = True
-    language: Literal["zh", "en"] = "zh"
+    language: Literal["", "zh", "en"] = ""
 
 
 class UserDraft(UserFields):

@@ -28,7 +28,8 @@ class User(AbstractBaseUser, Record):
     username = models.CharField(max_length=64)
     display_name = models.CharField(max_length=120, blank=True)
     role = models.CharField(max_length=16, choices=[(role, role) for role in Role], default=Role.VIEWER)
-    language = models.CharField(max_length=5, default="zh", choices=[("zh", "zh"), ("en", "en")])
+    # Empty until they choose: pages then speak the language of the browser.
+    language = models.CharField(max_length=5, default="", blank=True, choices=[("zh", "zh"), ("en", "en")])
     theme = models.CharField(max_length=8, default="system", choices=[(t, t) for t in ("system", "light", "dark")])
     enabled = models.BooleanField(default=True)
     must_change_password = models.BooleanField(default=False)

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('username', models.CharField(max_length=64)),
                 ('display_name', models.CharField(blank=True, max_length=120)),
                 ('role', models.CharField(choices=[(mainspring.records.rights.Role['VIEWER'], mainspring.records.rights.Role['VIEWER']), (mainspring.records.rights.Role['OPERATOR'], mainspring.records.rights.Role['OPERATOR']), (mainspring.records.rights.Role['ENGINEER'], mainspring.records.rights.Role['ENGINEER']), (mainspring.records.rights.Role['ADMINISTRATOR'], mainspring.records.rights.Role['ADMINISTRATOR'])], default=mainspring.records.rights.Role['VIEWER'], max_length=16)),
-                ('language', models.CharField(choices=[('zh', 'zh'), ('en', 'en')], default='zh', max_length=5)),
+                ('language', models.CharField(blank=True, choices=[('zh', 'zh'), ('en', 'en')], default='', max_length=5)),
                 ('theme', models.CharField(choices=[('system', 'system'), ('light', 'light'), ('dark', 'dark')], default='system', max_length=8)),
                 ('enabled', models.BooleanField(default=True)),
                 ('must_change_password', models.BooleanField(default=False)),
