@@ -60,7 +60,7 @@ def test_language_and_theme_are_switched_and_kept(open_page: Open) -> None:
     page.get_by_role("button", name="Language: switch to Chinese").click()
     expect(page.get_by_role("heading", name="连接")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
-    background = "getComputedStyle(document.body).backgroundColor"
+    background = "getComputedStyle(document.documentElement).backgroundColor"
     assert page.evaluate(background) == "rgb(233, 236, 239)"
     page.get_by_role("button", name="切换到深色主题").click()
     page.wait_for_function(f"{background} === 'rgb(21, 24, 28)'")
