@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from mainspring.bus.credentials import RoleUser, ensure_user
 from mainspring.core import toml
 from mainspring.gateway.settings import GatewaySection
 
@@ -161,3 +162,11 @@ def load(file: Path | None) -> Configuration:
     if file is None and DEFAULT_FILE.exists():
         file = DEFAULT_FILE
     return toml.load(Configuration, file) if file is not None else Configuration()
+
+
+def bus_users(configuration: Configuration) -> list[RoleUser]:
+    """Return the bus users of this machine's roles, making their keys on first use."""
+    folder = configuration.secrets_folder
+    users = [ensure_user(folder, role) for role in ("admin", "historian", "engine", "web", "status")]
+    tenant = configuration.plant.tenant
+    return users + [ensure_user(folder, "gateway", name, tenant) for name in configuration.gateways]

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from mainspring import __version__
-from mainspring.configuration import Configuration
+from mainspring.configuration import Configuration, bus_users
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.text import Text
 from mainspring.web.configure import WebSettings, configure
@@ -50,11 +50,24 @@ def prepare(configuration: Configuration) -> dict[str, Any]:
     plant = configuration.plant
     words = {"en": plant.name, "zh": plant.name_zh}
     password = ensure_first_start(plant.tenant, words, plant.zone, must_change_password=not demo)
+    _register_bus_users(configuration)
     if demo:
         from mainspring.demo.seed import seed
 
         seed(plant.tenant, configuration.demo.opcua_port, configuration.demo.modbus_port)
     return {"username": ADMINISTRATOR, "password": password} if password else {}
+
+
+def _register_bus_users(configuration: Configuration) -> None:
+    """Enter the key pairs of this machine's roles into the one registry of credentials."""
+    from mainspring.records.audit import Author
+    from mainspring.records.credential import CredentialKind, register_key
+    from mainspring.records.tenant import Tenant
+
+    author = Author(Tenant.objects.get(key=configuration.plant.tenant))
+    for user in bus_users(configuration):
+        kind = CredentialKind.GATEWAY if user.name.startswith("gateway-") else CredentialKind.SERVICE
+        register_key(author, kind, user.name, user.public_key)
 
 
 def _secret_key(configuration: Configuration) -> str:

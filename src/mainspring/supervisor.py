@@ -20,8 +20,8 @@ import structlog
 
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
-from mainspring.bus.credentials import RoleUser, ensure_user, seed_file
-from mainspring.configuration import Configuration
+from mainspring.bus.credentials import seed_file
+from mainspring.configuration import Configuration, bus_users
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.health import Health
 from mainspring.core.text import Text
@@ -95,14 +95,6 @@ def roles_of(configuration: Configuration) -> list[Role]:
     return [Role(name, instance, ("role", name, "--instance", instance)) for name, instance in names]
 
 
-def users_of(configuration: Configuration) -> list[RoleUser]:
-    """Return the bus users of this machine's roles, making their keys on first use."""
-    folder = configuration.secrets_folder
-    users = [ensure_user(folder, role) for role in ("admin", "historian", "engine", "web", "status")]
-    tenant = configuration.plant.tenant
-    return users + [ensure_user(folder, "gateway", name, tenant) for name in configuration.gateways]
-
-
 @dataclass(slots=True)
 class Supervisor:
     """Keeps one machine's roles running until told to stop."""
@@ -156,7 +148,7 @@ class Supervisor:
         log_file = self.configuration.logs_folder / "bus.log"
         if log_file.exists() and log_file.stat().st_size > self.configuration.log.file_bytes_max:
             log_file.replace(log_file.with_suffix(".log.1"))
-        self._bus_process = await server.start(self._settings(), users_of(self.configuration), log_file)
+        self._bus_process = await server.start(self._settings(), bus_users(self.configuration), log_file)
 
     async def _prepare_bus(self) -> None:
         seed = seed_file(self.configuration.secrets_folder, "admin")

@@ -103,3 +103,14 @@ def test_a_token_opens_until_it_is_rotated_revoked_or_late(plant: Tenant) -> Non
     assert credential.verify(second) is None
     _, late = credential.issue(author(plant), CredentialKind.TOKEN, "late", user=owner, expires_ms=now_ms() - 1)
     assert credential.verify(late) is None
+
+
+def test_a_new_key_under_the_same_name_revokes_the_old_and_no_key_opens_the_api(plant: Tenant) -> None:
+    old = credential.register_key(author(plant), CredentialKind.GATEWAY, "gateway-plant-main", "UOLD")
+    assert credential.register_key(author(plant), CredentialKind.GATEWAY, "gateway-plant-main", "UOLD").pk == old.pk
+    new = credential.register_key(author(plant), CredentialKind.GATEWAY, "gateway-plant-main", "UNEW")
+    old.refresh_from_db()
+    assert old.revoked_ms is not None
+    assert new.revoked_ms is None
+    assert credential.verify("ms_UNEW_", CredentialKind.GATEWAY) is None
+    assert credential.verify("ms_UNEW_x", CredentialKind.GATEWAY) is None

@@ -102,6 +102,26 @@ def issue(
     return credential, f"{PREFIX}_{credential.public}_{secret}"
 
 
+def register_key(author: Author, kind: CredentialKind, name: str, public_key: str) -> Credential:
+    """Enter a key pair whose private half never leaves its holder; a new key under the same name revokes the old."""
+    with transaction.atomic():
+        known = Credential.objects.of(author.tenant).filter(credential_kind=str(kind), name=name, revoked_ms=None)
+        for credential in known:
+            if credential.public == public_key:
+                return credential
+            revoke(author, credential)
+        made = Credential(
+            tenant=author.tenant,
+            credential_kind=str(kind),
+            name=name,
+            role=str(Role.VIEWER),
+            public=public_key,
+            digest="",
+        )
+        changes.create(author, made)
+    return made
+
+
 def rotate(author: Author, credential: Credential) -> str:
     """Replace the secret of a credential; the old one ends at once."""
     secret, digest = _new_secret()
