@@ -60,12 +60,12 @@ def administrator(demo: Platform) -> Person:
 
 
 @pytest.fixture(scope="session")
-def sign_in_as(demo: Platform, administrator: Person) -> Callable[[Language, Theme], Person]:
-    """Make an administrator for each language and theme, once, with their choice stored."""
+def sign_in_as(demo: Platform, administrator: Person) -> Callable[[Language, Theme, str], Person]:
+    """Make an administrator for each language, theme and purpose, once, with their choice stored."""
     known: dict[str, Person] = {}
 
-    def signed_in(language: Language, theme: Theme) -> Person:
-        name = f"{language}-{theme}"
+    def signed_in(language: Language, theme: Theme, purpose: str) -> Person:
+        name = f"{purpose}-{language}-{theme}"
         if name not in known:
             draft = {"username": name, "display_name": f"Li Wei {language}", "role": "administrator"}
             first = administrator.post("/users", draft)["initial_password"]
@@ -118,7 +118,7 @@ def open_page(demo: Platform, chromium: Browser, sign_in_as: Callable[..., Perso
 
     def opened(
         path: str, language: Language = "en", theme: Theme = "light", size: tuple[int, int] = DESKTOP, *,
-        signed_in: bool = True,
+        signed_in: bool = True, purpose: str = "reader",
     ) -> Watched:  # fmt: skip
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, locale="zh-CN" if language == "zh" else "en-US",
@@ -128,7 +128,7 @@ def open_page(demo: Platform, chromium: Browser, sign_in_as: Callable[..., Perso
         contexts.append(context)
         context.set_default_timeout(WAIT_MS)
         if signed_in:
-            cookies = sign_in_as(language, theme).cookies
+            cookies = sign_in_as(language, theme, purpose).cookies
             context.add_cookies([{"name": name, "value": value, "url": demo.url} for name, value in cookies.items()])
         page = context.new_page()
         one = Watched(page, demo.url)

@@ -10,7 +10,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Open
 from tests.e2e.platform import Person
 
-INK = """(canvas) => { const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+INK = """(canvas) => { const copy = new OffscreenCanvas(canvas.width, canvas.height);
+  const sheet = copy.getContext('2d', { willReadFrequently: true }); sheet.drawImage(canvas, 0, 0);
+  const pixels = sheet.getImageData(0, 0, canvas.width, canvas.height).data;
   const seen = new Set(); for (let at = 0; at < pixels.length; at += 4) if (pixels[at + 3] > 200)
     seen.add((pixels[at] << 16) | (pixels[at + 1] << 8) | pixels[at + 2]); return [...seen]; }"""
 

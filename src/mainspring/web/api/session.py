@@ -138,11 +138,13 @@ def sign_out(request: HttpRequest) -> Status[None]:
 @router.patch("/session", auth=Needs(Right.VIEW), response=SessionOut)
 def prefer(request: HttpRequest, body: Preferences) -> dict[str, Any]:
     """Change one's own language, theme or display name."""
-    user = _person(request)
-    before = user.document()
-    for name, value in written(body).items():
-        setattr(user, name, value)
-    changes.change(actor_of(request).author, user, before)
+    with transaction.atomic():
+        # Read again and held: two choices made at once must not undo each other.
+        user = User.objects.select_related("tenant").select_for_update(of=("self",)).get(pk=_person(request).pk)
+        before = user.document()
+        for name, value in written(body).items():
+            setattr(user, name, value)
+        changes.change(actor_of(request).author, user, before)
     return _session(request, user)
 
 
