@@ -28,7 +28,7 @@ async function readTags(connection: string, signal: AbortSignal): Promise<Page<T
     page = await api.get<Page<Tag>>("/tags", { connection, offset: found.length, limit: PAGE }, signal);
     found.push(...page.items);
   } while (page.items.length > 0 && found.length < Math.min(page.total, TAGS_MAX));
-  return { items: found, total: page.total };
+  return { items: found.sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true })), total: page.total };
 }
 
 /** A device address as one line: its values in order, without those that are empty. */

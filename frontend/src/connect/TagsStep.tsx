@@ -158,16 +158,16 @@ export function TagsStep({ driver, question, connection, draft, onChange, assetM
             {t("check")}
           </Button>
         </div>
+        {left > 0 ? <Alert type="warning" title={t("rowsCut", { max: ROWS_MAX })} /> : null}
+        {faults.length > 0 ? <Faults rows={rows} faults={faults} /> : null}
+        {good ? (
+          <p role="status" className="ms-sheet-hint">
+            {t("checkGood", { n: entered.length, created: good.created, updated: good.updated })} {connection === null ? t("checkLater") : ""}
+          </p>
+        ) : null}
         <Sheet rows={rows} columns={columns} shown={shown} faults={faults} onChange={change} onLeft={setLeft} />
         <p className="ms-third ms-caption ms-sheet-hint">{t("sheetHint")}</p>
       </section>
-      {left > 0 ? <Alert type="warning" title={t("rowsCut", { max: ROWS_MAX })} /> : null}
-      {faults.length > 0 ? <Faults rows={rows} faults={faults} /> : null}
-      {good ? (
-        <p role="status">
-          {t("checkGood", { n: entered.length, created: good.created, updated: good.updated })} {connection === null ? t("checkLater") : ""}
-        </p>
-      ) : null}
     </div>
   );
 }

@@ -82,7 +82,6 @@ export const connectWords = {
   deleted: { en: "{name} deleted", zh: "已删除 {name}" },
   nowDisabled: { en: "{name} disabled", zh: "已停用 {name}" },
   nowEnabled: { en: "{name} enabled", zh: "已启用 {name}" },
-  undo: { en: "Undo", zh: "撤销" },
 
   stepProtocol: { en: "Protocol", zh: "协议" },
   stepAddress: { en: "Address", zh: "地址" },
@@ -107,7 +106,6 @@ export const connectWords = {
   tagsOnto: { en: "New tags hang on", zh: "新测点归属于" },
   chooseAsset: { en: "Choose an asset", zh: "选择资产" },
   assetNeeded: { en: "Choose the asset that the new tags hang on.", zh: "选择新测点所属的资产。" },
-  browse: { en: "Browse", zh: "浏览" },
   browseTitle: { en: "What the server offers", zh: "服务器提供的内容" },
   addSelected: { en: "Add {n} selected as tags", zh: "将所选 {n} 项添加为测点" },
   browseMore: { en: "The first {n} are shown. Open a folder for less.", zh: "仅显示前 {n} 项。可打开下级文件夹。" },
@@ -169,7 +167,6 @@ export const connectWords = {
     en: "The connection is saved and {good} tags were added. {bad, plural, one {# row was} other {# rows were}} refused and can be corrected here.",
     zh: "连接已保存，新增 {good} 个测点。{bad} 行被拒收，可在此更正。",
   },
-  saveFailed: { en: "Not saved", zh: "未保存" },
   leaveSure: { en: "Leave without saving?", zh: "不保存而离开？" },
   leaveText: { en: "The connection as entered here is lost.", zh: "此处填写的内容将丢失。" },
   leave: { en: "Leave", zh: "离开" },
