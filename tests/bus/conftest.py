@@ -43,10 +43,12 @@ class BusUnderTest:
 
     @property
     def url(self) -> str:
-        return f"nats://{self.settings.host}:{self.settings.port}"
+        scheme = "tls" if self.settings.tls_certificate else "nats"
+        return f"{scheme}://{self.settings.host}:{self.settings.port}"
 
     async def connect(self, name: str) -> Bus:
-        return await Bus.connect(self.url, seed_file(self.folder / "secrets", name), name)
+        seed = seed_file(self.folder / "secrets", name)
+        return await Bus.connect(self.url, seed, name, tls_ca=self.settings.tls_certificate)
 
     async def kill(self) -> None:
         self.process.kill()

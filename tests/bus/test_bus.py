@@ -125,7 +125,7 @@ async def test_a_gateway_publishes_only_its_own_readings(connect: Connect, subje
         got.append(subject)
 
     await admin.nc.subscribe("ms.>", cb=seen)
-    await admin.nc.flush()
+    await admin.settled()
     await gateway.nc.publish(subject, b"x")
     await gateway.nc.publish("ms.acme.live.g1", b"x")
     await until(lambda: bool(got))

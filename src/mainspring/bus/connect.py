@@ -109,8 +109,14 @@ class Bus:
         server = Server(self.nc, handler, concurrent_max)
         await self.nc.subscribe(subject, queue=queue, cb=server.on_request)
         # Without this a question asked right after the return could find nobody.
-        await self.nc.flush()
+        await self.settled()
         self._servers.append(server)
+
+    async def settled(self) -> None:
+        """Return once the server knows every subscription made so far."""
+        # The client writes its ping before what waits to be sent, so that only the second one comes after it.
+        await self.nc.flush()
+        await self.nc.flush()
 
     async def watch_definitions(self, changed: Changed, tenant: str = "*") -> Watch:
         """Call `changed(key, definition or None)` for every definition now and on every change.
