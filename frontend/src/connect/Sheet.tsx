@@ -4,7 +4,7 @@ import type { Words } from "../types";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { Icon } from "../components/Icon";
-import { paste, type RowFault, type SheetColumn, type SheetRow, withCell } from "./rows";
+import { paste, type RowFault, type SheetColumn, type SheetRow, shortTitle, withCell } from "./rows";
 import { choiceText } from "./SchemaForm";
 
 const ROW = 32;
@@ -76,9 +76,6 @@ function Cell({ row, index, column, place, fault, enter }: CellProps) {
     />
   );
 }
-
-/** A title without its remark: `Register` of `Register, from 0`. */
-const shortTitle = (title: string) => title.split(/[,，]/)[0];
 
 /** Rows edited as in a spreadsheet: paste, arrow keys, fill down; only the rows in sight are in the document. */
 export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetProps) {

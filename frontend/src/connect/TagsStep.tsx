@@ -8,7 +8,7 @@ import { connectWords } from "../words/connect";
 import { AssetSelect, type ChosenAsset } from "./AssetSelect";
 import { BrowseTree } from "./BrowseTree";
 import type { Question } from "./Checks";
-import { ADDRESS, columnsFor, emptyRow, faultsOf, isBlank, itemOf, type RowFault, ROWS_MAX, rowOfNode, type SheetRow } from "./rows";
+import { ADDRESS, columnsFor, emptyRow, faultsOf, isBlank, itemOf, type RowFault, ROWS_MAX, rowOfNode, type SheetColumn, type SheetRow, shortTitle } from "./rows";
 import { Sheet } from "./Sheet";
 import type { BrowseNode, BulkOutcome, Driver } from "./types";
 
@@ -58,11 +58,15 @@ function useKnownAddresses(connection: string | null, field: string | undefined)
   return known;
 }
 
-function Faults({ rows, faults }: { rows: readonly SheetRow[]; faults: readonly RowFault[] }) {
+function Faults({ rows, columns, faults }: { rows: readonly SheetRow[]; columns: readonly SheetColumn[]; faults: readonly RowFault[] }) {
   const t = useWords(connectWords);
   const say = useSay();
   const numbers = new Map(rows.map(({ key }, index) => [key, index + 1]));
   const wrong = new Set(faults.map(({ rowKey }) => rowKey)).size;
+  const named = (field: string) => {
+    const column = columns.find(({ key }) => key === field);
+    return column ? shortTitle(say(column.title)) : field === "address" ? t("address") : field || t("wholeRow");
+  };
   return (
     <Alert
       type="error"
@@ -71,7 +75,7 @@ function Faults({ rows, faults }: { rows: readonly SheetRow[]; faults: readonly 
       description={
         <ul className="ms-fault-list">
           {faults.slice(0, FAULTS_SHOWN).map(({ rowKey, field, text }, index) => (
-            <li key={index}>{t("rowFault", { row: numbers.get(rowKey) ?? 0, field: field.replace(ADDRESS, "") || t("wholeRow"), text: say(text) })}</li>
+            <li key={index}>{t("rowFault", { row: numbers.get(rowKey) ?? 0, field: named(field), text: say(text) })}</li>
           ))}
           {faults.length > FAULTS_SHOWN ? <li>…</li> : null}
         </ul>
@@ -159,7 +163,7 @@ export function TagsStep({ driver, question, connection, draft, onChange, assetM
           </Button>
         </div>
         {left > 0 ? <Alert type="warning" title={t("rowsCut", { max: ROWS_MAX })} /> : null}
-        {faults.length > 0 ? <Faults rows={rows} faults={faults} /> : null}
+        {faults.length > 0 ? <Faults rows={rows} columns={columns} faults={faults} /> : null}
         {good ? (
           <p role="status" className="ms-sheet-hint">
             {t("checkGood", { n: entered.length, created: good.created, updated: good.updated })} {connection === null ? t("checkLater") : ""}

@@ -47,10 +47,14 @@ function own(key: ColumnName, kind: SheetColumn["kind"], byDefault: string, widt
 
 function addressColumn(field: Field, main: boolean): SheetColumn {
   const kind = field.kind === "secret" || field.kind === "list" ? "text" : field.kind;
-  const byDefault = field.required || field.byDefault === null || field.byDefault === undefined ? "" : String(field.byDefault);
+  // A number standing in an empty cell would read as an address that is given.
+  const byDefault = kind === "choice" && !field.required && typeof field.byDefault === "string" ? field.byDefault : "";
   const width = kind === "choice" ? 124 : kind === "text" ? 240 : 96;
   return { key: ADDRESS + field.key, title: field.title, kind, choices: field.choices, required: field.required, byDefault, width, min: field.min, max: field.max, main };
 }
+
+/** A title without its remark: `Register` of `Register, from 0`. */
+export const shortTitle = (title: string): string => title.split(/[,，]/)[0] ?? title;
 
 /** The columns of a driver's sheet: the name, where the value lies, what it means. */
 export function columnsFor({ name, address_schema }: Driver): SheetColumn[] {
