@@ -33,7 +33,7 @@ frontend/node_modules/.installed: frontend/package-lock.json | $(VENV)/installed
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) frontend/node_modules/.installed
-	$(NPM) run --silent build
+	$(NPM) run --silent build -- --logLevel warn
 	@touch $@
 
 page: $(PAGE)
