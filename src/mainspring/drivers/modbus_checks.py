@@ -27,8 +27,10 @@ from mainspring.drivers.modbus_frames import (
 from mainspring.drivers.modbus_link import Link, Timing, open_link, resolve
 from mainspring.drivers.modbus_registers import Limits, Plan
 
-NEIGHBOURS: Final = (1, 2, 3, 255)
+NEIGHBOURS: Final = (1, 255, *range(2, 17), 247, 0)
 """Units asked when the one configured does not answer; 255 is what devices without units often use."""
+NEIGHBOUR_MS: Final = 300
+"""How long each of them may take: a device that is there answers a test at once."""
 
 _ADDRESS = Text("address resolves", "地址可解析")
 _PORT = Text("port open", "端口可连接")
@@ -62,6 +64,8 @@ _NO_REGISTER = Text(
     "Register 0 of no table can be read, which many devices have not. Add a tag from the device's register list.",
     "各数据区的寄存器 0 均不可读，许多设备如此。请按设备寄存器表添加测点。",
 )
+
+_ANY_REGISTER: Final = read_query(Table.HOLDING, 0, 1)
 
 
 class _Met(NamedTuple):
@@ -132,13 +136,13 @@ class _Caller:
         link = await self.link()
         return (await link.exchange(unit, [query]))[0]
 
-    async def meet(self, unit: int) -> _Met | None:
+    async def meet(self, unit: int, queries: Sequence[bytes] = (IDENTIFY, _ANY_REGISTER)) -> _Met | None:
         """Ask a unit for its name, then for a register; None when it keeps silent, DecodeError from a foreigner.
 
         The name alone proves nothing: gateways answer for units that are not there.
         """
         words, silent, foreign = _NAMELESS, _NOBODY, None
-        for query in (IDENTIFY, read_query(Table.HOLDING, 0, 1)):
+        for query in queries:
             try:
                 pdu = await self.ask(unit, query)
                 code = refusal(pdu, query[0])
@@ -157,6 +161,12 @@ class _Caller:
             raise foreign
         return None if words is _NAMELESS else _Met(False, silent)
 
+    def brief(self) -> _Caller:
+        """Close, and return a caller with little patience; some devices take one connection at a time."""
+        self.close()
+        host, port, timing = self._where
+        return _Caller(host, port, timing._replace(timeout_ms=min(timing.timeout_ms, NEIGHBOUR_MS)))
+
     def close(self) -> None:
         if self._link is not None:
             self._link.close()
@@ -171,11 +181,15 @@ async def _protocol(caller: _Caller, unit: int, clock: _Clock) -> list[Check]:
             return [Check(_PROTOCOL, True, met.words, clock.lap()), Check(name, True, _ANSWERS, clock.lap())]
         others: list[int] = []
         spoken = met is not None
-        for other in NEIGHBOURS:
-            neighbour = await caller.meet(other) if other != unit else None
-            spoken = spoken or neighbour is not None
-            if neighbour is not None and neighbour.answered:
-                others.append(other)
+        brief = caller.brief()
+        try:
+            for other in NEIGHBOURS:
+                neighbour = await brief.meet(other, (_ANY_REGISTER,)) if other != unit else None
+                spoken = spoken or neighbour is not None
+                if neighbour is not None and neighbour.answered:
+                    others.append(other)
+        finally:
+            brief.close()
     except DecodeError as error:
         return [Check(_PROTOCOL, False, error.text, clock.lap())]
     if not spoken:

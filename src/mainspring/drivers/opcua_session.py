@@ -158,6 +158,8 @@ class Session:
         asked = asyncio.get_running_loop().getaddrinfo(host, port)
         found = await self._told(asyncio.wait_for(asked, self.config.timeout_ms / 1000), _OPEN)
         addresses = ", ".join(sorted({str(entry[4][0]) for entry in found}))
+        if addresses == host:
+            return Text(f"{host} is an address", f"{host} 是地址")
         return Text(f"{host} is {addresses}", f"{host} 的地址是 {addresses}")
 
     async def open_port(self) -> Text:
