@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from tests.bus.conftest import BusUnderTest, free_port, running_bus
@@ -160,6 +161,8 @@ class Running:
     records: Records
     port: int
     folder: Path
+    stop: asyncio.Event
+    web: asyncio.Task[None] | None = None
     engine: asyncio.subprocess.Process | None = None
     streams: list[Stream] = field(default_factory=list)
 
@@ -167,7 +170,7 @@ class Running:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         sent = {"Authorization": f"Bearer {self.records.tokens[who]}", "Content-Type": "application/json", **headers}
         content = None if body is None else json.dumps(body).encode()
-        connection.request(method, f"/api/v1{path}", content, sent)
+        connection.request(method, quote(f"/api/v1{path}", safe="/?&=%,"), content, sent)
         response = connection.getresponse()
         answer = Answer(response.status, response.headers, response.read())
         connection.close()
@@ -285,8 +288,10 @@ async def running(
             buses[name] = await server.connect(name)
             stack.push_async_callback(buses[name].close)
         stop = asyncio.Event()
-        made = Running(server, buses["admin"], buses["gateway-acme-g1"], records, free_port(), folder)
-        web = asyncio.create_task(run_web(buses["web"], ground.SETTINGS, stop, host="127.0.0.1", port=made.port))
+        made = Running(server, buses["admin"], buses["gateway-acme-g1"], records, free_port(), folder, stop)
+        web = made.web = asyncio.create_task(
+            run_web(buses["web"], ground.SETTINGS, stop, host="127.0.0.1", port=made.port)
+        )
         stack.push_async_callback(_ended, web, stop)
         if engine:
             made.engine = await _process(server, folder, "engine", engine_process.__file__)

@@ -230,7 +230,7 @@ async def test_a_slow_viewer_gets_the_newest_and_holds_up_nobody(plant_runs: Run
         await web.send(build(Column.TEXT, [texts], now_ms(), [text], GOOD, Origin.MACHINE))
         shown = (await quick.until("values")).document["values"][-1]
         assert shown == text, shown[:9]
-    received = []
+    received: list[str] = []
     while not received or not received[-1].startswith("11x"):
         event = await slow.event(10)
         if event.name in {"snapshot", "values"} and isinstance(event.document["values"][-1], str):

@@ -32,9 +32,14 @@ def searchable(path: str, *texts: dict[str, str]) -> str:
 def found(text: str) -> Q:
     """Return the condition that every fragment of a search text is contained."""
     condition = Q()
-    for fragment in re.split(r"[\s/]+", text.lower().strip())[:FRAGMENTS_MAX]:
+    for fragment in fragments(text):
         condition &= Q(search__contains=fragment)
     return condition
+
+
+def fragments(text: str) -> list[str]:
+    """Cut a search text into the fragments that must all be contained."""
+    return re.split(r"[\s/]+", text.lower().strip())[:FRAGMENTS_MAX]
 
 
 def below(path: str, field: str = "path") -> Q:

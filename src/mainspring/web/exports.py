@@ -97,13 +97,13 @@ class Exporter:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(EXPORTS_MAX, thread_name_prefix="export")
-        self._running = 0
+        self.running = 0
 
     async def parts(self, bus: Bus, export: Export, write: Write) -> AsyncGenerator[bytes, None]:
         """Yield the parts of a file; raises LimitExceeded, and before the first part what the history raises."""
-        if self._running >= EXPORTS_MAX:
+        if self.running >= EXPORTS_MAX:
             raise LimitExceeded(_BUSY, limit=EXPORTS_MAX)
-        self._running += 1
+        self.running += 1
         loop = asyncio.get_running_loop()
         source = _Source(bus, loop)
         parts = write(export, tables(source, export))
@@ -111,7 +111,7 @@ class Exporter:
             while (part := await loop.run_in_executor(self._threads, next, parts, None)) is not None:
                 yield part
         finally:
-            self._running -= 1
+            self.running -= 1
             await source.close()
 
 

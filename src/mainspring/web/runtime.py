@@ -18,6 +18,10 @@ _NO_BUS: Final = Text(
     "This web process has no bus. Start the platform with `mainspring up`.",
     "此 Web 进程未连接总线，请用 `mainspring up` 启动平台。",
 )
+_BUS_AWAY: Final = Text(
+    "The bus does not answer; it is started again by itself. Try again in a moment.",
+    "总线暂无应答，系统会自动重启，请稍后再试。",
+)
 
 
 @dataclass(slots=True)
@@ -29,9 +33,11 @@ class Runtime:
     gateways: dict[tuple[str, str], GatewayConnections] = field(default_factory=dict)
 
     def require_bus(self) -> Bus:
-        """Return the bus; raises NotConnected where there is none."""
+        """Return the bus; raises NotConnected where there is none, or while it is away: nothing waits for it then."""
         if self.bus is None:
             raise NotConnected(_NO_BUS)
+        if not self.bus.connected:
+            raise NotConnected(_BUS_AWAY)
         return self.bus
 
     def connection_health(self, tenant: str, gateway: str, connection: UUID) -> ConnectionHealth | None:

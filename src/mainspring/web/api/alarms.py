@@ -25,7 +25,7 @@ from mainspring.records.asset import Asset
 from mainspring.records.asset import find as find_asset
 from mainspring.records.audit import Action, Author, Deed, append
 from mainspring.records.rights import Right
-from mainspring.records.search_words import searchable
+from mainspring.records.search_words import fragments, searchable
 from mainspring.web import alarm_rows
 from mainspring.web.api.forms import ordinals_of
 from mainspring.web.exports import clock_of, neutral
@@ -80,7 +80,7 @@ async def list_alarms(
     for row in rows:
         counts[row["priority"]]["total"] += 1
         counts[row["priority"]]["unacknowledged"] += row["state"] in UNACKNOWLEDGED
-    wanted = [row for row in rows if _matches(row, search.casefold().strip(), priority, below)]
+    wanted = [row for row in rows if _matches(row, fragments(search), priority, below)]
     start, size = max(offset, 0), min(max(limit, 1), LIST_MAX)
     return {
         "items": wanted[start : start + size], "total": len(wanted), "hidden": len(rows) - len(wanted),
@@ -88,12 +88,13 @@ async def list_alarms(
     }  # fmt: skip
 
 
-def _matches(row: dict[str, Any], search: str, priority: Priority | None, below: str | None) -> bool:
+def _matches(row: dict[str, Any], sought: Sequence[str], priority: Priority | None, below: str | None) -> bool:
     if priority is not None and row["priority"] != priority:
         return False
     if below is not None and not f"{row['path']}/".startswith(f"{below}/"):
         return False
-    return not search or search in searchable(row["path"], row["name"])
+    words = searchable(row["path"], row["name"])
+    return all(fragment in words for fragment in sought)
 
 
 @router.post("/alarms/acknowledge", auth=Needs(Right.ACKNOWLEDGE))

@@ -141,9 +141,11 @@ async def _sent(command: Command, gateway: str) -> CommandOutcome:
     subject = subjects.gateway(command.tenant, gateway, "command")
     lasts_s = (command.expires_ms - command.issued_ms) / 1000
     try:
-        answer = await runtime.require_bus().ask(
-            subject, command.model_dump_json().encode(), timeout_s=lasts_s + ANSWER_S
-        )
+        bus = runtime.require_bus()
+    except NotConnected as error:
+        return _all(command, "refused", error.text)
+    try:
+        answer = await bus.ask(subject, command.model_dump_json().encode(), timeout_s=lasts_s + ANSWER_S)
         return CommandOutcome.model_validate_json(answer)
     except (NotConnected, NatsError):
         return _all(command, "not-confirmed", _UNHEARD)
