@@ -9,7 +9,7 @@ import type { Picture } from "./picture";
 import type { Zoom } from "./range";
 
 const SIGN = 16;
-const TRACK = 18;
+const TRACK = 24;
 /** Always the same: alarms that come and go do not move the charts. */
 export const ALARM_LANE_HEIGHT = TRACKS_MAX * TRACK + 4;
 
@@ -49,7 +49,7 @@ export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps
   const say = useSay();
   const [span, setSpan] = useState<Zoom>(picture.span);
   useEffect(() => picture.subscribe(() => setSpan(picture.span)), [picture]);
-  const { placed: shown, hidden } = useMemo(() => placed(bars, span, width, SIGN), [bars, span, width]);
+  const { placed: shown, hidden } = useMemo(() => placed(bars, span, width, TRACK), [bars, span, width]);
   return (
     <div className="ms-trend-alarms" style={{ height: ALARM_LANE_HEIGHT }}>
       <span className="ms-trend-alarms-name ms-caption ms-third">{t("alarmsLane")}</span>
@@ -57,9 +57,10 @@ export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps
         {shown.map(({ bar, from, until, track }) => (
             <li key={bar.key} style={{ insetInlineStart: from, width: until - from, top: 1 + track * TRACK }}>
               <Popover trigger="click" destroyOnHidden content={<Told bar={bar} />}>
-                <button type="button" className="ms-plain" aria-label={`${say(bar.name)}, ${t(bar.priority)}, ${t(bar.state)}`}>
+                <button type="button" className="ms-plain ms-inset">
                   <span className={`ms-trend-bar ms-trend-bar-${bar.priority}`} data-open={bar.end_ms === null} />
-                  <AlarmSign priority={bar.priority} state={bar.state} size={SIGN} silent />
+                  <AlarmSign priority={bar.priority} state={bar.state} size={SIGN} />
+                  <span className="ms-hidden">{say(bar.name)}</span>
                 </button>
               </Popover>
             </li>

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { AutoComplete, Popover } from "antd";
+import { Button, Dropdown, Input, Popover, Space } from "antd";
 import { live } from "../live";
 import { usePreferences } from "../preferences";
 import { useZone } from "../session";
@@ -63,10 +63,10 @@ export function RangeField({ range, onChange }: { range: Range; onChange: (range
     setTyped(null);
     if (rangeParam(found) !== rangeParam(range)) onChange(found);
   };
-  const options = PRESETS.map((preset) => {
+  const items = PRESETS.map((preset) => {
     const { start_ms, end_ms } = resolve(preset, live.now(), zone);
     return {
-      value: rangeParam(preset),
+      key: rangeParam(preset),
       label: (
         <span className="ms-row">
           <span className="ms-grow">{words(preset)}</span>
@@ -75,35 +75,47 @@ export function RangeField({ range, onChange }: { range: Range; onChange: (range
       ),
     };
   });
+  const leave = () => {
+    setTyped(null);
+    setWrong("");
+  };
   return (
-    <Popover open={wrong !== ""} placement="bottomLeft" content={<p className="ms-trend-wrong" role="alert">{t("rangeWrong", { text: wrong, hint: t("rangeHint") })}</p>}>
-      <AutoComplete
-        className="ms-trend-range ms-num"
-        aria-label={t("rangeLabel")}
-        value={typed ?? words(range)}
-        options={options}
-        popupMatchSelectWidth={320}
-        defaultActiveFirstOption={false}
-        status={wrong ? "error" : ""}
-        placeholder={t("rangeHint")}
-        onFocus={(event) => (event.target as HTMLInputElement).select?.()}
-        onSearch={(text) => {
-          setTyped(text);
-          setWrong("");
-        }}
-        onSelect={(value: string) => accept(value)}
-        onInputKeyDown={(event) => {
-          if (event.key === "Enter" && typed !== null && typed.trim() !== "") accept(typed);
-          if (event.key === "Escape") {
-            setTyped(null);
+    <Popover
+      open={wrong !== ""}
+      placement="bottomLeft"
+      content={
+        <p className="ms-trend-wrong" role="alert">
+          {t("rangeWrong", { text: wrong, hint: t("rangeHint") })}
+        </p>
+      }
+    >
+      <Space.Compact className="ms-trend-range">
+        <Input
+          className="ms-num"
+          aria-label={t("rangeLabel")}
+          value={typed ?? words(range)}
+          status={wrong ? "error" : ""}
+          placeholder={t("rangeHint")}
+          title={t("rangeHint")}
+          onFocus={(event) => event.target.select()}
+          onChange={(event) => {
+            setTyped(event.target.value);
             setWrong("");
-          }
-        }}
-        onBlur={() => {
-          if (typed !== null && typed.trim() !== "" && typed !== words(range)) accept(typed);
-          setTyped(null);
-        }}
-      />
+          }}
+          onPressEnter={() => typed?.trim() && accept(typed)}
+          onKeyDown={(event) => event.key === "Escape" && leave()}
+          onBlur={() => {
+            if (typed?.trim() && parseRange(typed, live.now(), zone)) accept(typed);
+            else leave();
+          }}
+        />
+        <Dropdown
+          trigger={["click"]}
+          menu={{ items, selectable: true, selectedKeys: [rangeParam(range)], onClick: ({ key }) => accept(key) }}
+        >
+          <Button aria-label={t("usualRanges")}>▾</Button>
+        </Dropdown>
+      </Space.Compact>
     </Popover>
   );
 }

@@ -46,7 +46,7 @@ export function barsOf(events: readonly AlarmEvent[], active: readonly Alarm[], 
     .sort((left, right) => left.start_ms - right.start_ms);
 }
 
-export const TRACKS_MAX = 3;
+export const TRACKS_MAX = 2;
 
 export interface Placed {
   bar: AlarmBar;

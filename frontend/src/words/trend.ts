@@ -3,6 +3,7 @@ import type { Messages } from "./format";
 export const trendWords = {
   title: { en: "Trend", zh: "趋势" },
   rangeLabel: { en: "Time range", zh: "时间范围" },
+  usualRanges: { en: "Usual ranges", zh: "常用范围" },
   rangeHint: {
     en: "8h, since 06:00, yesterday, shift, 3/1 06:00 - 14:00",
     zh: "8小时、从06:00起、昨天、班次、3/1 06:00 - 14:00",
@@ -22,7 +23,6 @@ export const trendWords = {
   "last-week": { en: "last week", zh: "上周" },
   "last-month": { en: "last month", zh: "上月" },
   "last-shift": { en: "last shift", zh: "上一班" },
-  fixedRange: { en: "fixed", zh: "固定" },
   earlier: { en: "Earlier", zh: "向前" },
   later: { en: "Later", zh: "向后" },
   zoomIn: { en: "Zoom in", zh: "放大" },
@@ -65,10 +65,6 @@ export const trendWords = {
   addTag: { en: "Add a tag, or paste names", zh: "添加测点，或粘贴位号" },
   addNone: { en: "No tag matches “{q}”.", zh: "没有与“{q}”匹配的测点。" },
   tooMany: { en: "A trend holds {n} tags. Take some out first.", zh: "一幅趋势最多 {n} 个测点，先移除部分。" },
-  namesUnknown: {
-    en: "{n, plural, one {Not found: {names}} other {# names not found: {names}}}",
-    zh: "未找到 {n} 个：{names}",
-  },
   namesMissing: { en: "Not found: {names}", zh: "未找到：{names}" },
   tagsGone: {
     en: "{n, plural, one {One tag of this link no longer exists or is not yours to see.} other {# tags of this link no longer exist or are not yours to see.}}",
@@ -79,7 +75,6 @@ export const trendWords = {
   noGaps: { en: "no gaps", zh: "无缺口" },
   badShare: { en: "bad {share}", zh: "坏值 {share}" },
   badColumn: { en: "bad", zh: "坏值" },
-  took: { en: "answered in {ms} ms", zh: "{ms} 毫秒应答" },
   whole: { en: "All that is kept, {span}", zh: "全部历史，{span}" },
   moveWindow: { en: "Shown part of the history", zh: "所示历史区段" },
   cursorA: { en: "Cursor A", zh: "游标 A" },
@@ -97,7 +92,6 @@ export const trendWords = {
     zh: "最多 32 个测点，从数月到数秒，并带报警。按名称添加测点、粘贴位号列表，或从资产页打开趋势。",
   },
   noHistory: { en: "No samples in this range.", zh: "此范围内没有采样值。" },
-  toNewest: { en: "Show all that is kept", zh: "显示全部历史" },
   loadingMore: { en: "Reading history", zh: "读取历史" },
   chartLabel: {
     en: "Trend of {n} tags, {span}. Arrow keys move in time, plus and minus zoom, L goes live.",
@@ -115,6 +109,4 @@ export const trendWords = {
   },
   csv: { en: "CSV (spreadsheet)", zh: "CSV（电子表格）" },
   parquet: { en: "Parquet (analysis)", zh: "Parquet（分析）" },
-  replayedTag: { en: "replayed from a recording", zh: "录制数据回放" },
-  copyTable: { en: "Copy table", zh: "复制表格" },
 } as const satisfies Messages;
