@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { type ButtonHTMLAttributes, useEffect, useMemo, useState } from "react";
 import { Popover } from "antd";
 import { AlarmSign } from "../components/AlarmSign";
 import { useZone } from "../session";
@@ -35,6 +35,17 @@ function Told({ bar }: { bar: AlarmBar }) {
   );
 }
 
+function Bar({ bar, onOpen, ...rest }: { bar: AlarmBar; onOpen: (key: string) => void } & ButtonHTMLAttributes<HTMLButtonElement>) {
+  const say = useSay();
+  return (
+    <button type="button" {...rest} className="ms-plain ms-inset" onClick={() => onOpen(bar.key)}>
+      <span className={`ms-trend-bar ms-trend-bar-${bar.priority}`} data-open={bar.end_ms === null} />
+      <AlarmSign priority={bar.priority} state={bar.state} size={SIGN} />
+      <span className="ms-hidden">{say(bar.name)}</span>
+    </button>
+  );
+}
+
 interface AlarmLaneProps {
   bars: readonly AlarmBar[];
   failed: string;
@@ -46,23 +57,34 @@ interface AlarmLaneProps {
 /** When the alarms of the shown tags stood: a sign where each was raised and a bar until it cleared. */
 export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps) {
   const t = useWords(trendWords);
-  const say = useSay();
   const [span, setSpan] = useState<Zoom>(picture.span);
-  useEffect(() => picture.subscribe(() => setSpan(picture.span)), [picture]);
+  const [open, setOpen] = useState<string | null>(null);
+  useEffect(
+    () =>
+      picture.subscribe(() =>
+        setSpan((before) => {
+          const pixel = (picture.span.end_ms - picture.span.start_ms) / Math.max(width, 1);
+          const moved = Math.abs(picture.span.end_ms - before.end_ms) + Math.abs(picture.span.start_ms - before.start_ms);
+          return moved < pixel ? before : picture.span;
+        }),
+      ),
+    [picture, width],
+  );
   const { placed: shown, hidden } = useMemo(() => placed(bars, span, width, TRACK), [bars, span, width]);
+  const toggle = (key: string) => setOpen((before) => (before === key ? null : key));
   return (
     <div className="ms-trend-alarms" style={{ height: ALARM_LANE_HEIGHT }}>
       <span className="ms-trend-alarms-name ms-caption ms-third">{t("alarmsLane")}</span>
       <ul style={{ insetInlineStart: left, width }}>
         {shown.map(({ bar, from, until, track }) => (
             <li key={bar.key} style={{ insetInlineStart: from, width: until - from, top: 1 + track * TRACK }}>
-              <Popover trigger="click" destroyOnHidden content={<Told bar={bar} />}>
-                <button type="button" className="ms-plain ms-inset">
-                  <span className={`ms-trend-bar ms-trend-bar-${bar.priority}`} data-open={bar.end_ms === null} />
-                  <AlarmSign priority={bar.priority} state={bar.state} size={SIGN} />
-                  <span className="ms-hidden">{say(bar.name)}</span>
-                </button>
-              </Popover>
+              {open === bar.key ? (
+                <Popover open trigger="click" onOpenChange={() => setOpen(null)} content={<Told bar={bar} />}>
+                  <Bar bar={bar} onOpen={toggle} />
+                </Popover>
+              ) : (
+                <Bar bar={bar} onOpen={toggle} />
+              )}
             </li>
         ))}
       </ul>

@@ -74,7 +74,7 @@ export function CursorLayer({ picture, cursors, left, width, onPlace }: LayerPro
         <div
           key={which}
           ref={which === "a" ? first : second}
-          className="ms-trend-line ms-trend-cursor"
+          className={`ms-trend-line ms-trend-cursor ms-trend-cursor-${which}`}
           role="slider"
           aria-label={t(which === "a" ? "cursorA" : "cursorB")}
           aria-valuenow={0}

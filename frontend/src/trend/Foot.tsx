@@ -3,7 +3,7 @@ import type { Tag } from "../types";
 import { useWords } from "../words";
 import { trendWords } from "../words/trend";
 import type { Zone as PlantZone } from "../format/time";
-import { gapTotal, summary } from "./columns";
+import { gapTotal } from "./columns";
 import type { Picture } from "./picture";
 import { spanWords } from "./range";
 import { shareText } from "./Readout";
@@ -37,9 +37,9 @@ export function Foot({ picture, tags, hidden, reading, compare_ms, language, zon
     const gaps = gapTotal(line, start_ms, end_ms);
     count += gaps.count;
     total += gaps.total_ms;
-    const sum = summary(series, start_ms, end_ms, picture.bucket_ms);
-    good += sum.good;
-    bad += sum.bad;
+    const sum = picture.summaryOf(tag);
+    good += sum?.good ?? 0;
+    bad += sum?.bad ?? 0;
   }
   const known = [
     t("bucket", { span: spanWords(picture.bucket_ms, language) }),

@@ -8,7 +8,7 @@ import { usePreferences } from "../preferences";
 import type { Tag } from "../types";
 import { useSay, useWords } from "../words";
 import { trendWords } from "../words/trend";
-import { type Cell, summary, valueAt } from "./columns";
+import { type Cell, valueAt } from "./columns";
 import { COLOURS, type Lane, drawable } from "./lanes";
 import type { Cursors, Picture } from "./picture";
 
@@ -57,20 +57,19 @@ export function figures(tag: Tag, picture: Picture, cursors: Cursors, language: 
   const series = picture.seriesOf(tag.tag);
   if (!series) return none;
   const pace = picture.paceOf(tag.tag);
-  const { start_ms, end_ms } = picture.span;
   const text = (cell: Cell) => (cell === null ? NONE : plainValue(cell, formatOf(tag), language));
   const read = (at_ms: number | null) => (at_ms === null ? null : valueAt(series, picture.bucket_ms, at_ms, pace));
   const a = read(cursors.a ?? cursors.hover);
   const b = read(cursors.b ?? (cursors.a === null ? null : cursors.hover));
-  const sum = summary(series, start_ms, end_ms, picture.bucket_ms);
+  const sum = picture.summaryOf(tag.tag);
   const diff = a === null || b === null || pace.discrete ? null : b - a;
   return {
     at: text(a),
     diff: diff === null ? NONE : `${diff > 0 ? "+" : ""}${formatNumber(diff, tag.decimals)}`,
-    min: text(sum.min),
-    max: text(sum.max),
-    mean: pace.discrete || sum.mean === null ? NONE : formatNumber(sum.mean, tag.decimals),
-    bad: sum.good + sum.bad === 0 ? NONE : shareText(sum.bad, sum.good),
+    min: text(sum?.min ?? null),
+    max: text(sum?.max ?? null),
+    mean: pace.discrete || !sum || sum.mean === null ? NONE : formatNumber(sum.mean, tag.decimals),
+    bad: !sum || sum.good + sum.bad === 0 ? NONE : shareText(sum.bad, sum.good),
   };
 }
 

@@ -77,7 +77,7 @@ function useMenus(props: TrendBarProps) {
   };
   const selected = [view.mode, compared ?? "none"];
   const menu = (items: Menu): MenuProps => ({ items, selectable: true, selectedKeys: selected, onClick: ({ key }) => act(key) });
-  return { lanes: menu(lanes), compare: menu(compare), compared, all: menu([...lanes, { type: "divider" }, ...compare, { type: "divider" }, ...tools]) };
+  return { lanes: menu(lanes), compare: menu(compare), compared, all: menu([...compare, { type: "divider" }, ...tools]) };
 }
 
 function Tools(props: TrendBarProps) {

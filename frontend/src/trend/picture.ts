@@ -1,7 +1,7 @@
 /** What the charts draw: series of history with live values appended, outside React. */
 import type { Cell as LiveCell } from "../live";
 import type { Tag } from "../types";
-import { type Line, type Pace, type TrendAnswer, type TrendSeries, appendLive, dropBefore, lineOf } from "./columns";
+import { type Line, type Pace, type Summary, type TrendAnswer, type TrendSeries, appendLive, dropBefore, lineOf, summary } from "./columns";
 import { discrete } from "./lanes";
 import type { Zoom } from "./range";
 
@@ -31,6 +31,8 @@ export class Picture {
   private readonly series = new Map<number, TrendSeries>();
   private readonly compared = new Map<number, Line>();
   private readonly lines = new Map<number, Line>();
+  private readonly summaries = new Map<number, { key: string; summary: Summary }>();
+  private changes = 0;
   private readonly paces = new Map<number, Pace>();
   private readonly listeners = new Set<() => void>();
 
@@ -64,6 +66,7 @@ export class Picture {
     this.oldest_ms = answer.oldest_ms;
     this.took_ms = answer.took_ms;
     this.loaded = true;
+    this.changes += 1;
     this.series.clear();
     this.lines.clear();
     this.compared.clear();
@@ -87,6 +90,7 @@ export class Picture {
       return this.append(tag, cell);
     }
     if (!appendLive(series, this.bucket_ms, cell.time, cell.value ?? NaN, cell.quality)) return false;
+    this.changes += 1;
     dropBefore(series, this.span.start_ms);
     this.lines.delete(tag);
     return true;
@@ -106,6 +110,19 @@ export class Picture {
     let line = this.lines.get(tag);
     if (!line) this.lines.set(tag, (line = lineOf(series, this.bucket_ms, this.paceOf(tag))));
     return line;
+  }
+
+  /** Figures of the shown span, counted once however often they are read while the pointer moves. */
+  summaryOf(tag: number): Summary | undefined {
+    const series = this.series.get(tag);
+    if (!series) return undefined;
+    const { start_ms, end_ms } = this.span;
+    const key = `${start_ms} ${end_ms} ${this.changes}`;
+    const kept = this.summaries.get(tag);
+    if (kept?.key === key) return kept.summary;
+    const counted = summary(series, start_ms, end_ms, this.bucket_ms);
+    this.summaries.set(tag, { key, summary: counted });
+    return counted;
   }
 
   /** Changes when lines come or go, not when they grow. */

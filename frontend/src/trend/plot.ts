@@ -171,15 +171,15 @@ function hatch(context: CanvasRenderingContext2D, colour: string): CanvasPattern
 /** Where quality was bad the lane is hatched, behind the lines. */
 function drawBad(plot: uPlot, options: LaneOptions): void {
   const { ctx, bbox } = plot;
-  const pattern = hatch(ctx, palettes[options.mode].border);
+  const drawn = shown(options).filter(({ line, compared }) => !compared && line.bad.length > 0);
+  const pattern = drawn.length > 0 ? hatch(ctx, palettes[options.mode].border) : null;
   if (!pattern) return;
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   ctx.fillStyle = pattern;
-  for (const { line, compared } of shown(options)) {
-    if (compared) continue;
+  for (const { line } of drawn) {
     for (const { start_ms, end_ms } of line.bad) {
       const from = plot.valToPos(start_ms, "x", true);
       const until = Math.max(plot.valToPos(end_ms, "x", true), from + devicePixelRatio);
@@ -209,7 +209,8 @@ function drawLimits(plot: uPlot, options: LaneOptions): void {
   ctx.strokeStyle = palette.second;
   ctx.fillStyle = palette.second;
   ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
-  for (const [label, limit] of limits) {
+  // From the top down each label finds its place above its line, or else below.
+  for (const [label, limit] of [...limits].sort(([, left], [, right]) => right - left)) {
     const y = Math.round(plot.valToPos(limit, scale.key, true)) + 0.5;
     if (y < bbox.top || y > bbox.top + bbox.height) continue;
     ctx.beginPath();

@@ -119,6 +119,7 @@ it("says lengths in both languages", () => {
   expect(slidingWords(7 * DAY, "en")).toBe("7 d");
   expect(spanWords(40 * SECOND, "en")).toBe("40 s");
   expect(spanWords(2 * MINUTE, "zh")).toBe("2分钟");
+  expect(spanWords(9 * MINUTE + 1, "en")).toBe("9 min");
   expect(spanWords(20_571, "en")).toBe("21 s");
   expect(spanWords(1_852, "en")).toBe("1852 ms");
 });

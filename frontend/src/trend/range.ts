@@ -279,7 +279,7 @@ export function spanWords(span_ms: number, language: "en" | "zh"): string {
     SPAN_UNITS.slice(2).find(([, , , size]) => span_ms >= size && (span_ms % size === 0 || span_ms >= 2 * size)) ??
     (["ms", "ms", "毫秒", 1] as const);
   const count = span_ms / unit[3];
-  const digits = Number.isInteger(count) || count >= 10 ? Math.round(count).toString() : count.toFixed(1);
+  const digits = Number.isInteger(count) || count >= 10 ? Math.round(count).toString() : String(Number(count.toFixed(1)));
   return language === "zh" ? digits + unit[2] : `${digits} ${unit[1]}`;
 }
 

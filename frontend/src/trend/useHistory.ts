@@ -13,6 +13,8 @@ const SETTLE_MS = 120;
 const AGAIN_MIN_MS = 30_000;
 const DRAW_MIN_MS = 250;
 const DRAW_MAX_MS = 2_000;
+/** Sliding by less than about a pixel shows nothing new. */
+const STEPS_PER_WIDTH = 800;
 const BUCKETS_MAX = 2_000;
 const BUCKETS_MIN = 100;
 
@@ -115,7 +117,7 @@ export function useLivePicture(picture: Picture, tags: readonly Tag[], range: Ra
     const step = () => {
       const now = live.now();
       const { start_ms, end_ms } = resolve(range, now, zone);
-      const pause = Math.min(Math.max((end_ms - start_ms) / 2000, DRAW_MIN_MS), DRAW_MAX_MS);
+      const pause = Math.min(Math.max((end_ms - start_ms) / STEPS_PER_WIDTH, DRAW_MIN_MS), DRAW_MAX_MS);
       if (now - drawn < pause && now >= drawn) return;
       drawn = now;
       if (changed && picture.span.end_ms === end_ms) picture.redraw();
