@@ -39,9 +39,14 @@ class Running:
         self._task = asyncio.create_task(self.engine.run(self._stop))
 
     async def ready(self) -> Running:
+        deadline = time.monotonic() + 30
         while not self.engine.recovered:
             if self._task.done():
                 self._task.result()
+            if time.monotonic() > deadline:
+                for task in asyncio.all_tasks():
+                    task.print_stack()
+                raise AssertionError("the engine did not recover in time")
             await asyncio.sleep(0.01)
         return self
 

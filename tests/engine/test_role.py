@@ -309,7 +309,7 @@ async def test_malformed_and_foreign_batches_are_counted_and_reported(bus: BusUn
         reports.put_nowait(Health.model_validate_json(message.data))
 
     await status.nc.subscribe(subjects.HEALTH_ALL, cb=on_health)
-    await status.nc.flush()
+    await status.settled()
     async with engine(bus, tmp_path / "e"):
         await other.js.publish(subjects.readings("other", "g1"), b"not a batch")
         foreign = build(Column.FLOAT64, [7], now_ms(), [99.0], 0xC0, Origin.MACHINE)

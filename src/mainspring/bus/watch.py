@@ -28,8 +28,8 @@ HEARTBEAT_S: Final = 5.0
 _PREFIX: Final = f"$KV.{BUCKET}."
 
 _LATE: Final = Text(
-    "The definitions did not arrive within {seconds:g} s. The bus is slow or its bucket `definitions` is missing.",
-    "配置定义在 {seconds:g} 秒内未到达：总线过慢，或缺少 `definitions` 存储桶。",
+    "No definitions arrived for {seconds:g} s. The bus is slow or its bucket `definitions` is missing.",
+    "配置定义在 {seconds:g} 秒内没有到达：总线过慢，或缺少 `definitions` 存储桶。",
 )
 
 
@@ -57,11 +57,14 @@ class Watch:
     async def start(self) -> None:
         """Begin, and return when everything now published has been given."""
         self._task = asyncio.create_task(self._run())
-        try:
-            await asyncio.wait_for(self._complete.wait(), START_TIMEOUT_S)
-        except TimeoutError as error:
-            await self.stop()
-            raise NotConnected(_LATE, seconds=START_TIMEOUT_S) from error
+        known = -1
+        while not self._complete.is_set():
+            if len(self._revisions) == known:
+                await self.stop()
+                raise NotConnected(_LATE, seconds=START_TIMEOUT_S)
+            known = len(self._revisions)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._complete.wait(), START_TIMEOUT_S)
 
     def renew(self) -> None:
         """Ask for everything again and give the differences; called when contact has returned."""
@@ -113,6 +116,8 @@ class Watch:
                 num_replicas=1,
                 inactive_threshold=60,
                 idle_heartbeat=HEARTBEAT_S,
+                # Hundreds of megabytes may wait in a large plant; the server must not run ahead of the reader.
+                flow_control=True,
             ),
         )
         outstanding = consumer.num_pending or 0
@@ -122,6 +127,9 @@ class Watch:
         while True:
             message = await subscription.next_msg(timeout=3 * HEARTBEAT_S)
             if message.headers and message.headers.get("Status") == "100":
+                stalled = message.reply or message.headers.get("Nats-Consumer-Stalled")
+                if stalled:
+                    await self._nc.publish(stalled)
                 continue
             metadata = message.metadata
             if metadata.sequence.consumer != delivered + 1:

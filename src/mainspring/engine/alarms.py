@@ -32,6 +32,8 @@ STATES: Final = (
 )
 STATE_BITS: Final = kernels.ACTIVE | kernels.UNACKNOWLEDGED
 _STATIC: Final = ("limit", "dead_band", "on_ms", "off_ms", "priority")
+_CONDITION_CODES: Final = {condition: code for code, condition in enumerate(CONDITIONS)}
+_PRIORITY_CODES: Final = {priority: code for code, priority in enumerate(PRIORITIES)}
 _LOW: Final = 0xFFFF_FFFF_FFFF_FFFF
 _ID: Final = np.dtype([("high", "<i8"), ("low", "<i8"), ("transition", "<i8"), ("cause", "<i8"), ("time", "<i8")])
 
@@ -149,23 +151,26 @@ class AlarmTable:
     ) -> tuple[Rows, Records]:
         """Take a new version of a page; return the rows that are new or changed, and the events of those removed."""
         before = self._pages.pop((tenant, number), np.zeros(0, np.int64))
-        known = {(identity_of(self.rows[row]), int(self.rows["tag"][row]), int(self.rows["condition"][row])): row
-                 for row in before.tolist()}  # fmt: skip
+        known = {_key(self.rows[row]): row for row in before.tolist()}
         wanted = {
-            (each.id, each.tag, CONDITIONS.index(each.condition)): each
+            (each.id.int, each.tag, _CONDITION_CODES[each.condition]): each
             for each in definitions
             if each.enabled and self._values.reserve(each.tag)
         }
         kernels.unlink(self._values.tags, self.rows, before)
         gone = np.array([row for key, row in known.items() if key not in wanted], np.int64)
         removed = self._remove(gone, now_ms)
-        fresh = np.zeros(len(wanted), kernels.ALARM)
-        for index, ((identity, tag, condition), each) in enumerate(wanted.items()):
-            high, low = id_parts(identity)
-            fresh[index] = (
-                each.limit, each.dead_band, -1, tenant, condition, PRIORITIES.index(each.priority), tag, high, low,
-                math.nan, kernels.NONE, 0, 0, 0, each.on_delay_ms, each.off_delay_ms,
-            )  # fmt: skip
+        fresh = np.array(
+            [
+                (
+                    each.limit, each.dead_band, -1, tenant, condition, _PRIORITY_CODES[each.priority], tag,
+                    identity >> 64, identity & _LOW, math.nan, kernels.NONE, 0, 0, 0,
+                    each.on_delay_ms, each.off_delay_ms,
+                )
+                for (identity, tag, condition), each in wanted.items()
+            ],
+            kernels.ALARM,
+        )  # fmt: skip
         kept = np.array([known.get(key, -1) for key in wanted], np.int64)
         rows, changed = kept.copy(), np.ones(len(kept), bool)
         old = kept >= 0
@@ -310,6 +315,11 @@ class AlarmTable:
         events["transition"] = transition
         events["state"] = self.flags[rows] & STATE_BITS
         return events
+
+
+def _key(record: Any) -> tuple[int, int, int]:
+    """Return what makes an alarm the same: id, tag and condition."""
+    return int(record["id_high"]) << 64 | int(record["id_low"]), int(record["tag"]), int(record["condition"])
 
 
 def _sortable(high: npt.NDArray[np.uint64], low: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:

@@ -38,7 +38,7 @@ class CurrentValues:
         self.texts: dict[int, str] = {}
         self.tenants: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._pages: dict[tuple[int, int], frozenset[int]] = {}
+        self._pages: dict[tuple[int, int], npt.NDArray[np.int64]] = {}
 
     def tenant(self, key: str) -> int:
         """Return the index of a tenant that has definitions, -1 for any other."""
@@ -67,19 +67,17 @@ class CurrentValues:
 
     def define(self, page: TagPage | None, tenant: int, number: int, now_ms: int) -> None:
         """Take a new version of a page of tags; None withdraws it."""
-        before = self._pages.pop((tenant, number), frozenset())
-        wanted = {tag.ordinal: tag for tag in (page.tags if page is not None else ()) if self.reserve(tag.ordinal)}
-        for ordinal in before - wanted.keys():
-            if self.tags[ordinal]["owner"] == tenant:
-                self._forget(ordinal, owner=-1, column=0, now_ms=now_ms)
-        for ordinal, tag in wanted.items():
-            record = self.tags[ordinal]
-            column = COLUMNS[tag.kind.column]
-            if record["owner"] != tenant or record["column"] != column:
-                self._forget(ordinal, owner=tenant, column=column, now_ms=now_ms)
-            record["stale_ms"] = _stale_ms(tag)
-        if wanted:
-            self._pages[tenant, number] = frozenset(wanted)
+        before = self._pages.pop((tenant, number), np.zeros(0, np.int64))
+        wanted = [tag for tag in (page.tags if page is not None else ()) if self.reserve(tag.ordinal)]
+        ordinals = np.array([tag.ordinal for tag in wanted], np.int64)
+        columns = np.array([COLUMNS[tag.kind.column] for tag in wanted], np.uint8)
+        gone = np.setdiff1d(before, ordinals)
+        self._forget(gone[self.tags["owner"][gone] == tenant], -1, 0, now_ms)
+        fresh = (self.tags["owner"][ordinals] != tenant) | (self.tags["column"][ordinals] != columns)
+        self._forget(ordinals[fresh], tenant, columns[fresh], now_ms)
+        self.tags["stale_ms"][ordinals] = [_stale_ms(tag) for tag in wanted]
+        if len(ordinals):
+            self._pages[tenant, number] = ordinals
 
     def take_texts(self, ordinals: npt.NDArray[np.uint32], values: npt.NDArray[Any]) -> None:
         """Keep the texts of rows that have become current, in their order."""
@@ -112,18 +110,20 @@ class CurrentValues:
         """How many tags are defined."""
         return sum(len(page) for page in self._pages.values())
 
-    def _forget(self, ordinal: int, owner: int, column: int, now_ms: int) -> None:
-        """Start a tag anew; its chain of alarms stays."""
-        record = self.tags[ordinal]
-        first = record["first"]
-        self.tags[ordinal] = np.zeros((), kernels.TAG)
-        record["number"] = np.nan
-        record["first"] = first
-        record["owner"] = owner
-        record["column"] = column
+    def _forget(
+        self, ordinals: npt.NDArray[np.int64], owner: int, columns: npt.NDArray[np.uint8] | int, now_ms: int
+    ) -> None:
+        """Start tags anew; their chains of alarms stay."""
+        anew = np.zeros(len(ordinals), kernels.TAG)
+        anew["number"] = np.nan
+        anew["first"] = self.tags["first"][ordinals]
+        anew["owner"] = owner
+        anew["column"] = columns
         # Silence is counted from here until the first sample.
-        record["arrival"] = now_ms
-        self.texts.pop(ordinal, None)
+        anew["arrival"] = now_ms
+        self.tags[ordinals] = anew
+        for ordinal in self.texts.keys() & set(ordinals.tolist()):
+            del self.texts[ordinal]
 
 
 def _array(kind: pa.DataType, values: npt.NDArray[Any], told: npt.NDArray[np.bool_] | None = None) -> pa.Array[Any]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 import structlog
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 SWEEP_S: Final = 0.25
 HEALTH_S: Final = 1.0
 STOP_S: Final = 3.0
+CANCEL_AGAIN_S: Final = 0.2
 ANSWER_WAIT_S: Final = 2.0
 READ_AHEAD: Final = 16
 RECORDED_AHEAD: Final = 500
@@ -100,32 +101,25 @@ class Engine:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Recover, serve and follow until `stop` is set."""
-        tasks = [asyncio.create_task(each) for each in (self.outbox.run(), self._report())]
         stopped = asyncio.create_task(stop.wait())
+        telling = [asyncio.create_task(each) for each in (self.outbox.run(), self._report())]
+        work = asyncio.create_task(self._work())
         try:
-            await self.bus.watch_definitions(self._on_definition)
-            tasks.append(asyncio.create_task(self._work()))
-            finished, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            finished, _ = await asyncio.wait({stopped, work, *telling}, return_when=asyncio.FIRST_COMPLETED)
             for task in finished - {stopped}:
                 task.result()
-            work = tasks.pop()
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            await _ended(work)
             await self._stop()
         finally:
-            for task in (*tasks, stopped):
-                task.cancel()
-            await asyncio.gather(*tasks, stopped, return_exceptions=True)
+            await _ended(work, stopped, *telling)
 
     async def _work(self) -> None:
+        await self.bus.watch_definitions(self._on_definition)
         await self._recover()
         await self.bus.serve("ms.*.current", self.answers.current, queue="engine")
         await self.bus.serve("ms.*.alarms.*", self.answers.alarms, queue="engine")
         self.recovered = True
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow())
-            group.create_task(self._sweep())
-            group.create_task(self._save_regularly())
+        await asyncio.gather(self._follow(), self._sweep(), self._save_regularly())
 
     def _on_definition(self, key: str, definition: Definition | None) -> None:
         self.outbox.put(self.position, self.state.define(key, definition, now_ms()))
@@ -294,6 +288,15 @@ class Engine:
             text=trouble.document() if trouble is not None else None,
             figures={name: float(value) for name, value in figures.items()},
         )
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they have ended: `wait_for` loses a cancellation that comes together with its result."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
 
 async def _until(messages: AsyncGenerator[Message, None], position: int, last: int) -> AsyncIterator[Message]:
