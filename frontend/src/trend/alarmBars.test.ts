@@ -40,6 +40,12 @@ it("takes in alarms that stand since before the span", () => {
   expect(barsOf([], [{ ...active, state: "cleared-unacknowledged", changed_ms: 900 } as Alarm], span)).toHaveLength(0);
 });
 
+it("leaves out what ended before the span and was acknowledged within it", () => {
+  const late = { ...event("a", "acknowledged", 1200, 500), state: "normal" as const };
+  expect(barsOf([late], [], span)).toEqual([]);
+  expect(barsOf([event("a", "cleared", 1100, 500), late], [], span).map(({ end_ms }) => end_ms)).toEqual([1100]);
+});
+
 it("stacks bars that overlap and counts what finds no place, the least urgent first", () => {
   const events = ["b", "c", "d", "a"].map((alarm, index) => event(alarm, "raised", 1100 + index, 1100 + index));
   const { placed: drawn, hidden } = placed(barsOf(events, [], span), span, 1000, 16);

@@ -33,7 +33,9 @@ export function barsOf(events: readonly AlarmEvent[], active: readonly Alarm[], 
     const key = `${event.alarm}-${event.raised_ms}`;
     const before = bars.get(key);
     const ended = event.transition === "cleared" || event.transition === "removed";
-    bars.set(key, barOf(event, event.state, ended ? event.time_ms : (before?.end_ms ?? null)));
+    // Acknowledged when it was over, its end not among the events: it ended before the span.
+    const over = !ended && event.state === "normal" ? span.start_ms - 1 : null;
+    bars.set(key, barOf(event, event.state, ended ? event.time_ms : (before?.end_ms ?? over)));
   }
   for (const alarm of active) {
     const key = `${alarm.alarm}-${alarm.raised_ms}`;
