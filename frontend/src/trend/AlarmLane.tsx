@@ -19,14 +19,17 @@ function Told({ bar }: { bar: AlarmBar }) {
   const zone = useZone();
   return (
     <dl className="ms-facts">
+      <dt>{t("alarm")}</dt>
+      <dd className="ms-bold">{say(bar.name)}</dd>
       <dt>{t("tag")}</dt>
       <dd>{bar.tag_name}</dd>
+      <dt>{t("priority")}</dt>
+      <dd>{t(bar.priority)}</dd>
       <dt>{t("state")}</dt>
       <dd>{t(bar.state)}</dd>
       <dt>{t("time")}</dt>
       <dd className="ms-num">
         {t("alarmSpan", {
-          name: say(bar.name),
           from: zone.full(bar.start_ms),
           until: bar.end_ms === null ? t("stillActive") : zone.full(bar.end_ms),
         })}
@@ -52,10 +55,12 @@ interface AlarmLaneProps {
   picture: Picture;
   left: number;
   width: number;
+  /** How many alarms found no place, for the words below the figures. */
+  onHidden: (count: number) => void;
 }
 
 /** When the alarms of the shown tags stood: a sign where each was raised and a bar until it cleared. */
-export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps) {
+export function AlarmLane({ bars, failed, picture, left, width, onHidden }: AlarmLaneProps) {
   const t = useWords(trendWords);
   const [span, setSpan] = useState<Zoom>(picture.span);
   const [open, setOpen] = useState<string | null>(null);
@@ -71,10 +76,14 @@ export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps
     [picture, width],
   );
   const { placed: shown, hidden } = useMemo(() => placed(bars, span, width, TRACK), [bars, span, width]);
+  useEffect(() => onHidden(hidden), [onHidden, hidden]);
   const toggle = (key: string) => setOpen((before) => (before === key ? null : key));
   return (
     <div className="ms-trend-alarms" style={{ height: ALARM_LANE_HEIGHT }}>
-      <span className="ms-trend-alarms-name ms-caption ms-third">{t("alarmsLane")}</span>
+      <span className="ms-trend-alarms-name ms-caption ms-third">
+        {t("alarmsLane")}
+        {hidden > 0 ? <b className="ms-num">+{hidden}</b> : null}
+      </span>
       <ul style={{ insetInlineStart: left, width }}>
         {shown.map(({ bar, from, until, track }) => (
             <li key={bar.key} style={{ insetInlineStart: from, width: until - from, top: 1 + track * TRACK }}>
@@ -88,11 +97,7 @@ export function AlarmLane({ bars, failed, picture, left, width }: AlarmLaneProps
             </li>
         ))}
       </ul>
-      {failed || hidden > 0 ? (
-        <span className="ms-trend-alarms-more ms-caption ms-second">
-          {failed ? t("alarmsFailed", { reason: failed }) : t("alarmsMore", { n: hidden })}
-        </span>
-      ) : null}
+      {failed ? <span className="ms-trend-alarms-more ms-caption ms-second">{t("alarmsFailed", { reason: failed })}</span> : null}
     </div>
   );
 }

@@ -24,6 +24,7 @@ export interface ChartProps {
   cursors: Cursors;
   bars: readonly AlarmBar[];
   alarmsFailed: string;
+  onAlarmsHidden: (count: number) => void;
   round: number;
   width: number;
   height: number;
@@ -99,7 +100,7 @@ export function Chart(props: ChartProps) {
         <div ref={selection} className="ms-trend-selection" hidden />
         <CursorLayer picture={picture} cursors={cursors} left={edge.left} width={inner} onPlace={props.onPlace} />
       </div>
-      <AlarmLane bars={props.bars} failed={props.alarmsFailed} picture={picture} left={edge.left} width={inner} />
+      <AlarmLane bars={props.bars} failed={props.alarmsFailed} picture={picture} left={edge.left} width={inner} onHidden={props.onAlarmsHidden} />
       {strip === undefined ? null : (
         <Strip tag={strip} picture={picture} round={props.round} left={edge.left} width={inner} onMove={props.onStrip} />
       )}

@@ -10,6 +10,7 @@ import { shareText } from "./Readout";
 import type { Reading } from "./useHistory";
 
 interface FootProps {
+  alarmsHidden: number;
   picture: Picture;
   tags: readonly Tag[];
   hidden: ReadonlySet<number>;
@@ -22,7 +23,7 @@ interface FootProps {
 const EVERY_MS = 1000;
 
 /** What the picture leaves out: bucket size, gaps, bad quality; in words. */
-export function Foot({ picture, tags, hidden, reading, compare_ms, language, zone }: FootProps) {
+export function Foot({ alarmsHidden, picture, tags, hidden, reading, compare_ms, language, zone }: FootProps) {
   const t = useWords(trendWords);
   const [, setRound] = useState(0);
   useEffect(() => {
@@ -50,6 +51,7 @@ export function Foot({ picture, tags, hidden, reading, compare_ms, language, zon
   ];
   const parts = [
     ...(picture.loaded ? known : []),
+    alarmsHidden > 0 ? t("alarmsMore", { n: alarmsHidden }) : "",
     `${zone.name} ${zone.offsetText(end_ms)}`,
   ];
   return (

@@ -22,7 +22,7 @@ export function formatOf(tag: Tag): ValueFormat {
 export function shareText(bad: number, good: number): string {
   if (bad === 0) return "0 %";
   const share = (100 * bad) / Math.max(bad + good, 1);
-  return share < 0.1 ? "< 0.1 %" : `${share < 10 ? share.toFixed(1) : Math.round(share)} %`;
+  return share < 0.1 ? "<0.1 %" : `${share < 10 ? share.toFixed(1) : Math.round(share)} %`;
 }
 
 /** The sample of a line: colour, and dashes from the ninth on. */

@@ -86,6 +86,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
   const narrow = useNarrow();
   const { language } = usePreferences();
   const [draft, setDraft] = useState<Zoom | null>(null);
+  const [alarmsHidden, setAlarmsHidden] = useState(0);
   const [exporting, setExporting] = useState(false);
   const [chart, size] = useSize<HTMLDivElement>();
   const resolved = resolve(view.range, live.now(), zone);
@@ -178,7 +179,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
         onDrop={drop}
       />
       <AddTags shown={view.tags} onAdd={onAdd} />
-      <Foot picture={picture} tags={tags} hidden={view.hidden} reading={reading} compare_ms={view.compare_ms} language={language} zone={zone} />
+      <Foot alarmsHidden={view.table ? 0 : alarmsHidden} picture={picture} tags={tags} hidden={view.hidden} reading={reading} compare_ms={view.compare_ms} language={language} zone={zone} />
     </aside>
   );
   return (
@@ -227,6 +228,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
                 cursors={cursors}
                 bars={alarms.bars}
                 alarmsFailed={alarmsFailed}
+                onAlarmsHidden={setAlarmsHidden}
                 round={reading.round}
                 width={size.width}
                 height={Math.max(size.height, 320)}

@@ -82,9 +82,13 @@ export const trendWords = {
   placeCursors: { en: "Cursors", zh: "游标" },
   removeCursors: { en: "Remove cursors", zh: "移除游标" },
   alarmsLane: { en: "alarms", zh: "报警" },
-  alarmsMore: { en: "{n} more alarms are not drawn: zoom in.", zh: "另有 {n} 条报警未绘制，放大可见。" },
+  alarmsMore: {
+    en: "{n, plural, one {1 more alarm is} other {# more alarms are}} not drawn: zoom in",
+    zh: "另有 {n} 条报警未绘制，放大可见",
+  },
   alarmsFailed: { en: "Alarms did not arrive: {reason}", zh: "报警未取到：{reason}" },
-  alarmSpan: { en: "{name}, {from} to {until}", zh: "{name}，{from} 至 {until}" },
+  alarm: { en: "Alarm", zh: "报警" },
+  alarmSpan: { en: "{from} to {until}", zh: "{from} 至 {until}" },
   stillActive: { en: "now, still active", zh: "现在，仍活动" },
   emptyTitle: { en: "See how values went", zh: "查看数值走势" },
   emptyText: {
