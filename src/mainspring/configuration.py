@@ -76,6 +76,7 @@ class EngineSection(Section):
     """Current values and alarms."""
 
     snapshot_s: int = Field(default=10, ge=1, le=600, description="alarm state is saved this often")
+    tags_max: int = Field(default=4_000_000, ge=1000, le=2**28, description="highest tag ordinal held, 64 bytes each")
 
 
 class WebSection(Section):

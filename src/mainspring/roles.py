@@ -56,13 +56,10 @@ async def engine(configuration: Configuration, instance: str, stop: asyncio.Even
     from mainspring.engine import role
 
     folder = configuration.data_folder.resolve() / "engine"
+    settings = role.EngineSettings(folder=folder, instance=instance, **configuration.engine.model_dump())
     bus = await connect(configuration, "engine")
     try:
-        await role.run(
-            bus,
-            role.EngineSettings(folder=folder, instance=instance, snapshot_s=configuration.engine.snapshot_s),
-            stop,
-        )
+        await role.run(bus, settings, stop)
     finally:
         await bus.close()
 
