@@ -78,6 +78,8 @@ def test_pages(
     assert AXE.exists(), "axe-core is missing: run `make page`"
     watched = open_page("/", language, theme, SIZES[size])
     page = watched.page
+    # A blinking sign would be photographed at any moment of its blinking.
+    page.emulate_media(reduced_motion="reduce")
     faults: list[str] = []
     for name in PAGES:
         page.goto(watched.origin + address_of(name, administrator))
