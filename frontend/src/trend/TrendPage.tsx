@@ -60,7 +60,7 @@ export default function TrendPage() {
   if (!found.value) return <Loading rows={10} />;
   const gone = found.loading ? 0 : view.tags.length - tags.length;
   return (
-    <>
+    <div className="ms-trend-frame">
       <StaleBanner />
       {gone > 0 ? (
         <Banner action={<Button size="small" onClick={() => change({ tags: tags.map(({ tag }) => tag) }, "replace")}>{t("close")}</Button>}>
@@ -68,7 +68,7 @@ export default function TrendPage() {
         </Banner>
       ) : null}
       <Board tags={tags} onAdd={add} control={{ view, change }} />
-    </>
+    </div>
   );
 }
 

@@ -5,7 +5,7 @@ import { useZone } from "../session";
 import { live } from "../live";
 import { type LaneMode, TAGS_MAX } from "./lanes";
 import { type Range, parseRange, rangeParam } from "./range";
-import { DAY, HOUR } from "./zone";
+import { DAY, HOUR, type Zone } from "./zone";
 
 export interface View {
   tags: number[];
@@ -31,6 +31,12 @@ function moment(text: string | null): number | null {
   return text !== null && /^\d{12,14}$/.test(text) ? Number(text) : null;
 }
 
+/** Links may carry both ends instead of a range. */
+function rangeOf(search: URLSearchParams, zone: Zone): Range {
+  const written = search.get("range") ?? `${search.get("start")}-${search.get("end")}`;
+  return parseRange(written, live.now(), zone) ?? DEFAULT_RANGE;
+}
+
 const MODES: readonly LaneMode[] = ["unit", "each", "overlay"];
 
 export interface ViewControl {
@@ -48,7 +54,7 @@ export function useView(): ViewControl {
     const compare = search.get("compare") as keyof typeof COMPARISONS | null;
     return {
       tags,
-      range: parseRange(search.get("range") ?? "", live.now(), zone) ?? DEFAULT_RANGE,
+      range: rangeOf(search, zone),
       mode,
       hidden: new Set(search.get("hide") ? numbers(search.get("hide")) : []),
       table: search.get("view") === "table",
@@ -64,7 +70,11 @@ export function useView(): ViewControl {
           const params = new URLSearchParams(before);
           const put = (name: string, value: string | null) => (value ? params.set(name, value) : params.delete(name));
           if (next.tags) put("tags", next.tags.join());
-          if (next.range) put("range", rangeParam(next.range));
+          if (next.range) {
+            put("range", rangeParam(next.range));
+            put("start", null);
+            put("end", null);
+          }
           if (next.mode) put("lanes", next.mode === "unit" ? null : next.mode);
           if (next.hidden) put("hide", [...next.hidden].join());
           if (next.table !== undefined) put("view", next.table ? "table" : null);
