@@ -47,7 +47,7 @@ def test_front_end_files_stay_short() -> None:
 
 
 def test_no_module_is_an_orphan() -> None:
-    """Every module of the product is imported by another one, is an entry of its own or is found by Django (`models`)."""
+    """Every module is imported by another one, is an entry of its own or is found by Django (`models`)."""
     sources = {file: file.read_text(encoding="utf-8") for file in PYTHON}
     everything = "\n".join(sources.values()) + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for file in PYTHON:
