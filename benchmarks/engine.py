@@ -200,6 +200,8 @@ async def as_a_role(tags: int, flood: bool) -> None:
                     await web.ask(subjects.alarms("acme", "list"), timeout_s=1)
                     break
                 except Exception:
+                    if process.poll() is not None:
+                        sys.exit("the engine ended while it started")
                     await asyncio.sleep(0.05)
             say(scenario, "start until it answers", time.perf_counter() - begin, "s")
             engine = psutil.Process(process.pid)
