@@ -47,7 +47,7 @@ def main(names: list[str]) -> int:
             continue
         figures = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
         for figure in figures:
-            print(f"   {figure['figure']}: {shown(figure)}", flush=True)
+            print(f"   {label(name, figure)}: {shown(figure)}", flush=True)
         kept[name] = figures
     RESULTS.write_text("".join(json.dumps({"run": name, **figure}, ensure_ascii=False) + "\n"
                                for name, figures in kept.items() for figure in figures), encoding="utf-8")  # fmt: skip
@@ -72,6 +72,12 @@ def shown(figure: Figure) -> str:
         digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
         return f"{digits} {figure['unit']}"
     return f"{value} {figure['unit']}"
+
+
+def label(run: str, figure: Figure) -> str:
+    """Name a figure, with the part of the run it belongs to where there are several."""
+    part = str(figure.get("scenario", run))
+    return str(figure["figure"]) if part == run else f"{part}: {figure['figure']}"
 
 
 def machine() -> str:
@@ -101,7 +107,7 @@ def page(kept: dict[str, list[Figure]]) -> str:
         if not kept.get(name):
             continue
         lines += [f"## {name}", "", words + ".", "", "| figure | value | wanted |", "|---|---|---|"]
-        lines += [f"| {row['figure']} | {shown(row)} | {row.get('wanted', '')} |" for row in kept[name]]
+        lines += [f"| {label(name, row)} | {shown(row)} | {row.get('wanted', '')} |" for row in kept[name]]
         lines.append("")
     if notes.exists():
         lines.append(notes.read_text(encoding="utf-8"))

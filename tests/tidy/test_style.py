@@ -47,7 +47,7 @@ def test_front_end_files_stay_short() -> None:
 
 
 def test_no_module_is_an_orphan() -> None:
-    """Every module is imported by another one, is an entry of its own or is found by Django (`models`)."""
+    """Every module is imported by another one, is named in a table of modules, or is found by Django."""
     sources = {file: file.read_text(encoding="utf-8") for file in PYTHON}
     everything = "\n".join(sources.values()) + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for file in PYTHON:
@@ -56,7 +56,7 @@ def test_no_module_is_an_orphan() -> None:
         module = ".".join(file.relative_to(ROOT / "src").with_suffix("").parts)
         parent, _, name = module.rpartition(".")
         used = module in everything or re.search(rf"from {re.escape(parent)} import [^\n]*\b{name}\b", everything)
-        assert used, f"nothing imports {module}"
+        assert used or f'"{name}"' in everything, f"nothing imports {module}"
 
 
 def test_no_registry_host_and_no_machine_path_in_the_tree() -> None:
