@@ -70,6 +70,7 @@ async def test_trend_raw_aggregate_and_states(web: Running) -> None:
 async def trend(web: Running) -> None:
     first, second = web.records.ordinal("T1"), web.records.ordinal("T2")
     question = {"tags": [first, second], "start_ms": START, "end_ms": START + 600_000, "buckets": 10}
+    await web.get("/health")
     answer = await web.post("/history/trend", question, "viewer")
     assert (answer["bucket_ms"], answer["zone"], answer["oldest_ms"]) == (60_000, "Asia/Shanghai", START)
     assert answer["took_ms"] > 0

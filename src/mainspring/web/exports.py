@@ -217,18 +217,13 @@ def _told(values: Any) -> Any:
 
 @cache
 def _qualities(language: str) -> Any:
-    return _listed([quality.words(code).document()[language] for code in range(256)])
+    return pa.array([quality.words(code).document()[language] for code in range(256)])
 
 
 @cache
 def _origins(language: str) -> Any:
     words = _ORIGINS[language]
-    return _listed([words[code] if code < len(words) else str(code) for code in range(256)])
-
-
-def _listed(words: Sequence[str]) -> Any:
-    """Make an array of texts. `pa.array` would do the same and import pandas."""
-    return pa.concat_arrays([pa.repeat(word, 1) for word in words])
+    return pa.array([words[code] if code < len(words) else str(code) for code in range(256)])
 
 
 def as_csv(export: Export, pieces: Iterator[pa.Table]) -> Iterator[bytes]:
@@ -278,7 +273,7 @@ def plant_times(times: Any, zone: str) -> Any:
     local = np.ascontiguousarray(times + minutes[place] * 60_000)
     moments = pa.Array.from_buffers(pa.timestamp("ms"), len(local), [None, pa.py_buffer(local.data)])
     codes = pa.Array.from_buffers(pa.int64(), len(place), [None, pa.py_buffer(np.ascontiguousarray(place).data)])
-    shown = _listed([f"{text[:3]}:{text[3:5]}" for text in offsets]).take(codes)
+    shown: Any = pa.array([f"{text[:3]}:{text[3:5]}" for text in offsets]).take(codes)
     return pc.binary_join_element_wise(moments.cast(pa.string()), shown, "")
 
 

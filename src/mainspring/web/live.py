@@ -222,6 +222,7 @@ class Hub:
         self.snapshots: dict[str, Snapshot] = {}
         self.engine_silent_since: float | None = None
         self.roles = event("roles", {"degraded": []})
+        self.ended = False
 
     def post(self, tenant: str, holder: str, tags: list[int], interval_s: float = INTERVAL_S) -> LiveSet:
         """Keep a new set of tags; raises LimitExceeded."""
@@ -268,6 +269,13 @@ class Hub:
         if not viewers:
             self.viewers.pop(viewer.live_set.tenant, None)
             self.snapshots.pop(viewer.live_set.tenant, None)
+
+    def end(self) -> None:
+        """Let every stream end; pages open them again at whoever serves next."""
+        self.ended = True
+        for viewers in self.viewers.values():
+            for viewer in viewers:
+                viewer.stirred.set()
 
     def tell_alarm(self, tenant: str, row: dict[str, Any]) -> None:
         """Give an alarm's change to every viewer of the tenant at once."""

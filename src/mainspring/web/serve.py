@@ -37,6 +37,7 @@ async def run(
     key: Path | None = None,
 ) -> None:
     """Serve until `stop` is set; open streams are ended, requests under way get a second."""
+    check_port(host, port, "web")
     configure(settings)
     # Imported after `configure`: models and the API exist only once Django is set up.
     from mainspring.records.publication import Publication
@@ -45,7 +46,6 @@ async def run(
     from mainspring.web.live import hub
     from mainspring.web.runtime import runtime
 
-    check_port(host, port, "web")
     runtime.bus = bus
     options: dict[str, Any] = {}
     if certificate is not None:
@@ -69,6 +69,7 @@ async def run(
         for task in done:
             task.result()
     finally:
+        hub.end()
         server.should_exit = True
         with suppress(TimeoutError, Exception):
             await asyncio.wait_for(work[-1], 2)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
-from typing import Any
+from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
-from nats.errors import Error as NatsError
 from ninja import Router
 
-from mainspring.core.errors import MainspringError
 from mainspring.records.rights import Right
 from mainspring.web.api.history import extent
 from mainspring.web.configure import current
@@ -20,6 +18,8 @@ from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["health"])
+
+HISTORY_WAIT_S: Final = 2.0
 
 
 async def summary(tenant: str) -> dict[str, Any]:
@@ -36,15 +36,11 @@ async def summary(tenant: str) -> dict[str, Any]:
         disk: dict[str, int] | None = {"used_bytes": usage.used, "free_bytes": usage.free}
     except OSError:
         disk = None
-    try:
-        history: dict[str, Any] | None = await extent(tenant)
-    except (MainspringError, NatsError):
-        history = None
     return {
         "roles": [report.model_dump(mode="json") for report in reports],
         "degraded": troubles(reports, now_ms),
         "disk": disk,
-        "history": history,
+        "history": await extent(tenant, HISTORY_WAIT_S),
         "rates": {"samples_per_s": figure("historian", "samples_per_s")},
         "lag_ms": figure("engine", "lag_ms"),
         "now_ms": now_ms,

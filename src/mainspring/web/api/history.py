@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, Literal
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from nats.errors import Error as NatsError
 from ninja import Router
 from pydantic import BaseModel, Field
 
@@ -34,7 +36,8 @@ router = Router(tags=["history"])
 ARROW: Final = "application/vnd.apache.arrow.stream"
 TIMEOUT_S: Final = 60.0
 EXTENT_AGE_S: Final = 30.0
-EXTENT_TIMEOUT_S: Final = 5.0
+EXTENT_WAIT_S: Final = 0.1
+"""A trend does not wait longer for what it tells beside."""
 TREND_TAGS_MAX: Final = 32
 BUCKETS_MAX: Final = 4000
 JSON_ROWS_MAX: Final = 200_000
@@ -70,21 +73,37 @@ async def _ask(tenant: str, verb: str, query: BaseModel) -> bytes:
     )
 
 
-_extents: dict[str, tuple[float, dict[str, Any]]] = {}
+Extent = dict[str, Any]
+_extents: dict[str, tuple[float, Extent]] = {}
+_asked_extents: dict[str, asyncio.Task[Extent]] = {}
 
 
 def forget() -> None:
     """Forget what was asked before."""
     _extents.clear()
+    _asked_extents.clear()
 
 
-async def extent(tenant: str) -> dict[str, Any]:
-    """Return how much history a tenant has; asked at most twice a minute."""
-    known = _extents.get(tenant)
-    if known is not None and time.monotonic() - known[0] < EXTENT_AGE_S:
-        return known[1]
-    answer = await runtime.require_bus().ask(subjects.history(tenant, "extent"), b"{}", timeout_s=EXTENT_TIMEOUT_S)
-    found: dict[str, Any] = pa.ipc.open_stream(answer).read_all().to_pylist()[0]
+async def extent(tenant: str, wait_s: float) -> Extent | None:
+    """Return how much history a tenant has, as it was at most half a minute ago; None if it is not told in time.
+
+    Counting a large history takes a while: it is done once for all who ask, and goes on when they no longer wait.
+    """
+    told_at, known = _extents.get(tenant, (0.0, None))
+    if known is not None and time.monotonic() - told_at < EXTENT_AGE_S:
+        return known
+    if tenant not in _asked_extents:
+        _asked_extents[tenant] = asyncio.create_task(_asked_extent(tenant))
+        _asked_extents[tenant].add_done_callback(lambda _task: _asked_extents.pop(tenant, None))
+    try:
+        return await asyncio.wait_for(asyncio.shield(_asked_extents[tenant]), wait_s)
+    except (MainspringError, NatsError, TimeoutError):
+        return None
+
+
+async def _asked_extent(tenant: str) -> Extent:
+    answer = await runtime.require_bus().ask(subjects.history(tenant, "extent"), b"{}", timeout_s=TIMEOUT_S)
+    found: Extent = pa.ipc.open_stream(answer).read_all().to_pylist()[0]
     _extents[tenant] = (time.monotonic(), found)
     return found
 
@@ -94,17 +113,16 @@ async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     """Return at most `buckets` buckets for each tag, for drawing; absent buckets are gaps."""
     actor = actor_of(request)
     began = time.perf_counter()
-    table = pa.ipc.open_stream(await _ask(actor.tenant.key, "trend", query)).read_all()
+    answer, known = await asyncio.gather(
+        _ask(actor.tenant.key, "trend", query), extent(actor.tenant.key, EXTENT_WAIT_S)
+    )
+    table = pa.ipc.open_stream(answer).read_all()
     metadata = table.schema.metadata or {}
-    try:
-        oldest_ms = (await extent(actor.tenant.key)).get("oldest_ms")
-    except MainspringError:
-        oldest_ms = None
     document = {
         "bucket_ms": int(metadata.get(b"bucket_ms", b"0")),
         "zone": actor.tenant.zone,
         "series": _series(table, query.tags, ("time", "first", "min", "max", "last", "mean", "good", "bad")),
-        "oldest_ms": oldest_ms,
+        "oldest_ms": known["oldest_ms"] if known else None,
         "took_ms": round((time.perf_counter() - began) * 1000, 1),
     }
     return HttpResponse(dumps(document), content_type="application/json")

@@ -80,7 +80,7 @@ async def _events(live_set: LiveSet) -> AsyncIterator[bytes]:
     beat = 0.0
     try:
         yield b"retry: 1000\n\n"
-        while time.monotonic() < ends:
+        while not hub.ended and time.monotonic() < ends:
             now = time.monotonic()
             if now >= beat:
                 beat = now + BEAT_S
@@ -99,8 +99,11 @@ async def _events(live_set: LiveSet) -> AsyncIterator[bytes]:
                 if changes is not None:
                     # Computed only when the one before was taken: a slow viewer gets fewer and larger ones.
                     yield changes
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with the event, and the
+            # stream of a viewer who left would go on.
             with suppress(TimeoutError):
-                await asyncio.wait_for(viewer.stirred.wait(), max(beat - time.monotonic(), 0.01))
+                async with asyncio.timeout(max(beat - time.monotonic(), 0.01)):
+                    await viewer.stirred.wait()
             viewer.stirred.clear()
     finally:
         hub.close(viewer)
