@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -11,8 +11,13 @@ import tempfile
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from benchmarks.platform_under_test import Platform, cpu_seconds, free_ports
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import seed_file
+from mainspring.core import subjects
+from mainspring.core.health import GatewayConnections
 
 SETTLE_S = 25
 WATCH_S = 40
@@ -24,29 +29,37 @@ def tell(figure: str, value: float, unit: str, wanted: str = "") -> None:
 
 
 def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
-    """Start the demo and return its process and the seconds until the page answers and values flow."""
+    """Start the demo and return its process and the seconds until both sources are live and the page answers."""
     began = time.monotonic()
     command = [sys.executable, "-m", "mainspring", "demo", "--port", str(port), "--folder", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+    asyncio.run(asyncio.wait_for(flowing(folder, port + 1), 90))
     while time.monotonic() - began < 90:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/site", timeout=1) as answer:
-                if answer.status == 200 and flowing(folder):
+                if answer.status == 200:
                     return process, time.monotonic() - began
         except OSError:
-            pass
-        time.sleep(0.1)
+            time.sleep(0.05)
     sys.exit("the demo did not start within 90 s")
 
 
-def flowing(folder: Path) -> bool:
-    """Tell whether both sources are live, as `mainspring status` sees it."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "mainspring", "--config", str(folder / "mainspring.toml"), "status"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False,
-    )  # fmt: skip
-    found = re.search(r"(\d+) of (\d+) connections live", ran.stdout)
-    return found is not None and found[1] == found[2] == "2"
+async def flowing(folder: Path, bus_port: int) -> None:
+    """Return once a gateway says that both sources are live and send."""
+    seed = seed_file(folder / "data" / "secrets", "status")
+    while not seed.exists():
+        await asyncio.sleep(0.05)
+    bus = await Bus.connect(f"nats://127.0.0.1:{bus_port}", seed, "status", wait_s=60)
+    live = asyncio.Event()
+
+    async def on_connections(message: Any) -> None:
+        report = GatewayConnections.model_validate_json(message.data)
+        if sum(each.state == "connected" and each.samples_per_s > 0 for each in report.connections) == 2:
+            live.set()
+
+    await bus.nc.subscribe(subjects.CONNECTIONS_ALL, cb=on_connections)
+    await live.wait()
+    await bus.close()
 
 
 def main() -> None:

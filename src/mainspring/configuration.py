@@ -68,7 +68,7 @@ class HistorySection(Section):
     )
     disk_bytes_max: int = Field(default=50 * GIB, ge=64 * 1024**2, description="beyond it the oldest days are dropped")
     disk_free_min_bytes: int = Field(default=2 * GIB, ge=0, description="below this free space nothing is written")
-    gather_ms: int = Field(default=1000, ge=50, le=10_000, description="readings are gathered this long for an insert")
+    gather_ms: int = Field(default=2000, ge=50, le=10_000, description="readings are gathered this long for an insert")
     query_threads: int = Field(default=2, ge=1, le=32, description="history queries answered at a time")
 
 
