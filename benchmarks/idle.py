@@ -19,7 +19,7 @@ from mainspring.bus.credentials import seed_file
 from mainspring.core import subjects
 from mainspring.core.health import GatewayConnections
 
-SETTLE_S = 25
+SETTLE_S = 60
 WATCH_S = 40
 
 
