@@ -9,6 +9,7 @@ does not matter.
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
 import tempfile
 import time
@@ -88,9 +89,13 @@ def main() -> None:
         ("53 doubles at 1 Hz", double * 53, 1.0, False),
     ):
         rate, core, share = asyncio.run(measure(kinds, period, secure=secure))
-        print(
-            f"{title}: {rate:,.0f} values/s arrive, {core:,.0f} values a core-second; simulator {share:.2%} of a core"
-        )
+        for figure, value, unit in (
+            ("values that arrive", rate, "values/s"),
+            ("values per core-second of the client", core, "values"),
+            ("simulator", 100 * share, "% of a core"),
+        ):
+            row = {"scenario": title, "figure": figure, "value": value, "unit": unit}
+            print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
