@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -21,6 +22,12 @@ BUSY_S: Final = 10
 """How long a writer waits for another before it gives up."""
 
 
+_NO_CLIENT: Final = Text(
+    "PostgreSQL needs its client. Run `pip install mainspring[postgresql]` in the same environment.",
+    "使用 PostgreSQL 需要其客户端，请在同一环境中运行 `pip install mainspring[postgresql]`。",
+)
+
+
 def database(url: str) -> dict[str, Any]:
     """Return the entry of Django's DATABASES for a URL; raises ConfigurationError for an unknown kind."""
     parts = urlsplit(url)
@@ -30,6 +37,8 @@ def database(url: str) -> dict[str, Any]:
         options = {"timeout": BUSY_S, "transaction_mode": "IMMEDIATE", "init_command": _PRAGMAS}
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}
     if parts.scheme in {"postgresql", "postgres"}:
+        if find_spec("psycopg") is None:
+            raise ConfigurationError(_NO_CLIENT)
         return {
             "ENGINE": "django.db.backends.postgresql",
             "NAME": unquote(parts.path.lstrip("/")),
