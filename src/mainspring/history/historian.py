@@ -57,6 +57,7 @@ _NOT_WRITTEN: Final = Text(
     "The historian cannot write to {path} ({reason}). It tries again every second; the bus keeps what comes.",
     "历史服务无法写入 {path}（{reason}），每秒重试一次；新数据由总线暂存。",
 )
+ALARM_GATHER_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ class Historian:
                     await self._finish(stream, reader, *position.intent)
                 await reader.seek(self._positions[stream].stored)
                 while True:
-                    gathered = await self._gather(reader)
+                    gathered = await self._gather(reader, self._gather_s(stream))
                     if gathered.last:
                         await self._keep(stream, gathered)
             except MadeAnewError:
@@ -203,11 +204,15 @@ class Historian:
         gathered.first, gathered.last = first, last
         await self._keep(stream, gathered)
 
-    async def _gather(self, reader: Reader) -> Gathered:
+    def _gather_s(self, stream: str) -> float:
+        """Return how long to gather: people look for what they acknowledged at once, readings can wait."""
+        return ALARM_GATHER_S if stream == subjects.ALARM else self._settings.gather_ms / 1000
+
+    async def _gather(self, reader: Reader, gather_s: float) -> Gathered:
         """Gather messages for about a second, or until there are many."""
         gathered = Gathered()
         loop = asyncio.get_running_loop()
-        ends_s = loop.time() + self._settings.gather_ms / 1000
+        ends_s = loop.time() + gather_s
         while gathered.rows < self._settings.rows_max and gathered.size < BATCH_BYTES_MAX:
             message = await reader.next(ends_s - loop.time())
             if message is None:
