@@ -14,6 +14,7 @@ from tests.gateway.devices import DEVICES, DRIVERS, Device, connection, tag
 
 from mainspring.core import quality as q
 from mainspring.core.definitions import ConnectionDefinition, TagDefinition
+from mainspring.core.drivers import Host
 from mainspring.core.text import Text
 from mainspring.gateway import connection as connection_module
 from mainspring.gateway.batches import Gate, Gatherer
@@ -69,7 +70,7 @@ async def running(
     gate = Gate()
     gatherer = Gatherer(gate, 1_000_000)
     settings = GatewaySettings(name="g1", tenant="acme", folder=folder, **options)
-    made = Connection(definition, tags, DRIVERS, gatherer, gate, settings)
+    made = Connection(definition, tags, DRIVERS, gatherer, gate, settings, Host())
     task = asyncio.create_task(made.run())
     try:
         yield Bench(made, gatherer, gate)

@@ -1,7 +1,7 @@
 """What records publish downwards: connections, tags and alarm definitions, watched by every role.
 
-Documents lie in the key-value bucket `definitions` under `<tenant>.tenant.<number>`,
-`<tenant>.connections.<id>`, `<tenant>.tags.<page>` and `<tenant>.alarms.<page>`. A page holds what belongs to `PAGE`
+Documents lie in the key-value bucket `definitions` under `<tenant>.tenant.<number>`, `<tenant>.connections.<id>`,
+`<tenant>.devices.<id>`, `<tenant>.tags.<page>` and `<tenant>.alarms.<page>`. A page holds what belongs to `PAGE`
 consecutive tag ordinals, so that half a million tags are five hundred documents. A watcher compares a page with
 what it had; what is missing was removed.
 """
@@ -136,7 +136,22 @@ class AlarmPage(Document):
     alarms: tuple[AlarmDefinition, ...]
 
 
-Definition = TenantDefinition | ConnectionDefinition | TagPage | AlarmPage
+class DeviceDefinition(Document):
+    """A device's credential as gateways need it to let it in; the secret itself is nowhere."""
+
+    id: UUID
+    tenant: str
+    revision: int
+    name: str = Field(max_length=120, description="the user name it shows")
+    gateway: str
+    digest: str = Field(default="", max_length=64, description="SHA-256 of the secret, hexadecimal; empty: none")
+    certificate: str = Field(default="", max_length=64, description="SHA-256 of its certificate, hexadecimal")
+    publish: tuple[str, ...] = Field(default=(), max_length=20, description="MQTT topic filters it may publish to")
+    subscribe: tuple[str, ...] = Field(default=(), max_length=20, description="MQTT topic filters it may read")
+    expires_ms: int | None = None
+
+
+Definition = TenantDefinition | ConnectionDefinition | TagPage | AlarmPage | DeviceDefinition
 
 
 def tenant_key(tenant: str, number: int) -> str:
@@ -147,6 +162,11 @@ def tenant_key(tenant: str, number: int) -> str:
 def connection_key(tenant: str, connection: UUID) -> str:
     """Key of a connection's document."""
     return f"{tenant}.connections.{connection}"
+
+
+def device_key(tenant: str, device: UUID) -> str:
+    """Key of a device's credential; one that is revoked is withdrawn."""
+    return f"{tenant}.devices.{device}"
 
 
 def tag_page_key(tenant: str, page: int) -> str:
@@ -167,6 +187,7 @@ def parse(key: str, document: bytes) -> Definition:
         "connections": ConnectionDefinition,
         "tags": TagPage,
         "alarms": AlarmPage,
+        "devices": DeviceDefinition,
     }
     if kind not in forms:
         message = f"{key} is not a key of definitions"

@@ -7,12 +7,13 @@ The gateway owns schedule, back-off, scaling, dead-band, quality on loss and the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mainspring.core.blobs import reference
 from mainspring.core.errors import MainspringError
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import SampleBatch
@@ -20,6 +21,7 @@ from mainspring.core.text import Text
 
 ENTRY_POINTS: Final = "mainspring.drivers"
 Value = float | int | bool | str
+REFUSALS_MAX: Final = 20
 
 
 class Settings(BaseModel):
@@ -82,6 +84,29 @@ class Check:
         }
 
 
+async def _at_once() -> None:
+    """Nothing is kept here: nobody gathers."""
+
+
+def _nowhere(content: bytes, media_type: str) -> str:
+    """Name a blob without keeping it."""
+    return reference(content, media_type)
+
+
+@dataclass(slots=True)
+class Host:
+    """What the gateway lends to its drivers; the defaults serve a driver that stands alone."""
+
+    tenant: str = ""
+    gateway: str = "main"
+    kept: Callable[[], Awaitable[None]] = _at_once
+    """Returns once everything delivered before the call lies durably in the gateway's log: acknowledge after it."""
+    keep_blob: Callable[[bytes, str], str] = _nowhere
+    """Keeps content under its hash and returns the reference that is the sample's value; raises StoreError."""
+    parts: dict[str, Any] = field(default_factory=dict)
+    """Shared parts of the gateway by name, such as its own MQTT listener."""
+
+
 class Driver(ABC):
     """Speaks one protocol to one device. The constructor does no I/O.
 
@@ -99,6 +124,14 @@ class Driver(ABC):
         self.traffic = Traffic()
         self.faults: dict[int, Text] = {}
         """Why a tag is bad although the device answers, in words by ordinal; empty while all is well."""
+        self.refused: dict[Text, int] = {}
+        """What was refused and how often, by a sentence without particulars; at most REFUSALS_MAX sentences."""
+        self.host = Host()
+
+    def refuse(self, reason: Text, count: int = 1) -> None:
+        """Count something that came and was not taken."""
+        if reason in self.refused or len(self.refused) < REFUSALS_MAX:
+            self.refused[reason] = self.refused.get(reason, 0) + count
 
     @abstractmethod
     async def connect(self) -> None:

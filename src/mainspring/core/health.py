@@ -24,6 +24,15 @@ class Health(BaseModel):
     figures: dict[str, float] = Field(default_factory=dict)
 
 
+class Refusal(BaseModel):
+    """What a connection did not take, in words, and how often since it was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: dict[str, str]
+    count: int
+
+
 class ConnectionHealth(BaseModel):
     """One connection in words and numbers."""
 
@@ -40,6 +49,7 @@ class ConnectionHealth(BaseModel):
     errors_per_min: float = 0.0
     round_trip_ms: float = 0.0
     last_sample_ms: int | None = None
+    refused: tuple[Refusal, ...] = ()
 
 
 class GatewayConnections(BaseModel):

@@ -13,7 +13,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mainspring.core.definitions import ConnectionDefinition
-from mainspring.core.drivers import Browses, Check, Driver, DriverEntry
+from mainspring.core.drivers import Browses, Check, Driver, DriverEntry, Host
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
 from mainspring.core.text import Text
 from mainspring.gateway.connection import CLOSE_TIMEOUT_S, first_fault, limited, make_driver
@@ -56,8 +56,9 @@ class Question(BaseModel):
 class Answers:
     """Answers `test` and `browse` of one gateway."""
 
-    def __init__(self, drivers: Mapping[str, DriverEntry]) -> None:
+    def __init__(self, drivers: Mapping[str, DriverEntry], host: Host) -> None:
         self._drivers = drivers
+        self._host = host
 
     async def test(self, _subject: str, payload: bytes) -> bytes:
         """Return `{"checks": [...]}`; wrong settings are a failed check, not an error."""
@@ -103,7 +104,7 @@ class Answers:
             id=UUID(int=0), tenant="", revision=0, name=str(_NAME), driver=question.driver, gateway="",
             settings=question.settings,
         )  # fmt: skip
-        return make_driver(definition, self._drivers)
+        return make_driver(definition, self._drivers, self._host)
 
 
 def _question(payload: bytes) -> Question:

@@ -113,6 +113,8 @@ class Writer:
         self._flush_s = flush_ms / 1000
         self._compression: Literal["zstd"] | None = "zstd" if compression == "zstd" else None
         self._waiting: list[Entry] = []
+        self._kept: list[asyncio.Future[None]] = []
+        self._writing = False
         self.flush_ms = 0.0
 
     async def run(self) -> None:
@@ -126,17 +128,33 @@ class Writer:
                 await asyncio.sleep(RETRY_S)
             await self.flush()
 
+    async def kept(self) -> None:
+        """Return once everything gathered before the call is durably in the log."""
+        if not self._gatherer.rows and not self._waiting and not self._writing:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._kept.append(done)
+        self._gatherer.stirred.set()
+        await done
+
     async def flush(self) -> None:
         """Write what is gathered now; what cannot be written stays and is tried again."""
-        batches = self._gatherer.take()
+        batches, kept = self._gatherer.take(), self._kept
+        self._kept, self._writing = [], True
         started = time.monotonic()
         try:
             full = await _to_the_end(asyncio.to_thread(self._write, batches))
         except StoreError as error:
             full = error.text
+            self._kept = kept + self._kept
         else:
             self.flush_ms = (time.monotonic() - started) * 1000
+            for done in kept:
+                if not done.done():
+                    done.set_result(None)
             self._written()
+        finally:
+            self._writing = False
         if full is not None or not self._gate.open:
             self._gate.set(full)
 

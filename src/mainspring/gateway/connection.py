@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from mainspring.core import quality as q
 from mainspring.core.definitions import ConnectionDefinition, TagDefinition
-from mainspring.core.drivers import Driver, DriverEntry, DriverTag, Subscribes
+from mainspring.core.drivers import Driver, DriverEntry, DriverTag, Host, Subscribes
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
 from mainspring.core.kinds import Origin
 from mainspring.core.samples import SampleBatch
@@ -115,7 +115,7 @@ def first_fault(error: ValidationError) -> tuple[str, str]:
     return ".".join(str(part) for part in fault["loc"]) or "settings", fault["msg"]
 
 
-def make_driver(definition: ConnectionDefinition, drivers: Mapping[str, DriverEntry]) -> Driver:
+def make_driver(definition: ConnectionDefinition, drivers: Mapping[str, DriverEntry], host: Host) -> Driver:
     """Make a driver with checked settings, without I/O; raises Rejected."""
     entry = drivers.get(definition.driver)
     if entry is None:
@@ -123,10 +123,12 @@ def make_driver(definition: ConnectionDefinition, drivers: Mapping[str, DriverEn
         raise Rejected(_UNKNOWN_DRIVER, name=definition.name, driver=definition.driver, known=known)
     kind = entry.load()
     try:
-        return kind(kind.Config.model_validate(definition.settings))
+        driver = kind(kind.Config.model_validate(definition.settings))
     except ValidationError as error:
         where, reason = first_fault(error)
         raise Rejected(_SETTINGS, name=definition.name, where=where, reason=reason) from error
+    driver.host = host
+    return driver
 
 
 class Connection:
@@ -140,12 +142,14 @@ class Connection:
         gatherer: Gatherer,
         gate: Gate,
         settings: GatewaySettings,
+        host: Host,
         before: Connection | None = None,
     ) -> None:
         self.definition = definition
         self.tags = {tag.ordinal: tag for tag in tags if tag.enabled}
         self.figures = Figures()
         self.driver: Driver | None = None
+        self.refused: dict[Text, int] = {}
         self.state: State = "connecting"
         self.text: Text | None = None
         self.since_ms = now_ms()
@@ -154,6 +158,9 @@ class Connection:
         self._gatherer = gatherer
         self._gate = gate
         self._settings = settings
+        self._host = replace(host, kept=self._all_kept)
+        self._gateway_kept = host.kept
+        self._dropped: Text | None = None
         self._changed = asyncio.Event()
         self._reports: Reports = self._new_reports(None if before is None else before._reports)
         self._complained: tuple[str, float] = ("", 0.0)
@@ -220,10 +227,13 @@ class Connection:
         """Hold contact; ends by raising only."""
         if self._gate.text is not None:
             raise Paused(self._gate.text)
-        driver = make_driver(self.definition, self._drivers)
+        driver = make_driver(self.definition, self._drivers, self._host)
+        self._dropped = None
         if self.state != "rejected":
             self._set_state("connecting", self.text)
         self.figures.follow(driver)
+        # Counts go on over a new contact.
+        driver.refused = self.refused
         try:
             await self._in_time(driver.connect(), self._settings.connect_timeout_ms, "connecting", "连接")
             self.driver = driver
@@ -310,6 +320,7 @@ class Connection:
     def _delivered(self, batch: SampleBatch) -> None:
         """Take changes with the device's times; impossible ones are replaced by the time of arrival."""
         if not self._gate.open:
+            self._dropped = self._gate.text
             return
         _check(batch)
         arrived_ms = now_ms()
@@ -321,6 +332,12 @@ class Connection:
             self._complain(_CLOCK.format(name=self.definition.name, seconds=ahead_ms / 1000))
         self._attempts = 0
         self._take(batch)
+
+    async def _all_kept(self) -> None:
+        """Return once all that was delivered is in the log; raises NotConnected if some of it was not taken."""
+        if self._dropped is not None:
+            raise NotConnected(self._dropped)
+        await self._gateway_kept()
 
     def _take(self, batch: SampleBatch) -> None:
         reported, foreign = self._reports.apply(batch)

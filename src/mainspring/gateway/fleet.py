@@ -29,7 +29,7 @@ from mainspring.core.definitions import (
     connection_key,
     parse,
 )
-from mainspring.core.drivers import DriverEntry
+from mainspring.core.drivers import DriverEntry, Host
 from mainspring.gateway.batches import Gate, Gatherer
 from mainspring.gateway.connection import Connection
 from mainspring.gateway.settings import GatewaySettings
@@ -60,8 +60,14 @@ class Fleet:
     """Starts, changes and ends connections."""
 
     def __init__(
-        self, settings: GatewaySettings, drivers: Mapping[str, DriverEntry], gatherer: Gatherer, gate: Gate
+        self,
+        settings: GatewaySettings,
+        drivers: Mapping[str, DriverEntry],
+        gatherer: Gatherer,
+        gate: Gate,
+        host: Host,
     ) -> None:
+        self._host = host
         self._settings = settings
         self._drivers = drivers
         self._gatherer = gatherer
@@ -171,7 +177,9 @@ class Fleet:
                 running.connection.retag(tags)
 
     def _start(self, definition: ConnectionDefinition, tags: list[TagDefinition], before: Connection | None) -> None:
-        connection = Connection(definition, tags, self._drivers, self._gatherer, self._gate, self._settings, before)
+        connection = Connection(
+            definition, tags, self._drivers, self._gatherer, self._gate, self._settings, self._host, before
+        )
         task = asyncio.create_task(connection.run(), name=f"connection {definition.name}")
         self._running[definition.id] = _Running(connection, task, tags)
 

@@ -15,9 +15,9 @@ from nats.errors import Error as NatsError
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
-from mainspring.core.drivers import DriverEntry, registered
+from mainspring.core.drivers import DriverEntry, Host, registered
 from mainspring.core.errors import MainspringError
-from mainspring.core.health import ConnectionHealth, GatewayConnections, Health
+from mainspring.core.health import ConnectionHealth, GatewayConnections, Health, Refusal
 from mainspring.gateway.answers import Answers
 from mainspring.gateway.batches import Gate, Gatherer, Writer
 from mainspring.gateway.commands import Commands
@@ -67,9 +67,10 @@ class Gateway:
             flush_ms=settings.flush_ms,
             compression=settings.compression,
         )
-        self.fleet = Fleet(settings, drivers, self.gatherer, self.gate)
+        self.host = Host(settings.tenant, settings.name, self.writer.kept)
+        self.fleet = Fleet(settings, drivers, self.gatherer, self.gate, self.host)
         self.commands = Commands(settings, self.fleet)
-        self.answers = Answers(drivers)
+        self.answers = Answers(drivers, self.host)
         self.started_ms = now_ms()
         self._rows_before = 0
 
@@ -233,4 +234,5 @@ def _connection_health(connection: Connection, elapsed_s: float) -> ConnectionHe
         errors_per_min=figures.errors_per_min,
         round_trip_ms=round(figures.round_trip_ms, 1),
         last_sample_ms=figures.last_sample_ms,
+        refused=tuple(Refusal(text=text.document(), count=count) for text, count in connection.refused.items()),
     )
