@@ -25,6 +25,7 @@ ENGINEER: Final = {
     ("post", "/connections/test"),
     ("post", "/connections/browse"),
 }  # fmt: skip
+DEVICES: Final = "/devices"
 OPERATOR: Final = {("post", "/alarms/acknowledge"), ("post", "/commands")}
 ADMINISTRATOR: Final = ("/users", "/audit")
 SOME_ID: Final = "0190a000-0000-7000-8000-000000000000"
@@ -39,7 +40,7 @@ def least(method: str, path: str) -> Role:
     """The role each endpoint is meant for; whatever is not named here is for everyone signed in."""
     if path.startswith(ADMINISTRATOR):
         return Role.ADMINISTRATOR
-    if (method, path) in ENGINEER:
+    if (method, path) in ENGINEER or path.startswith(DEVICES):
         return Role.ENGINEER
     return Role.OPERATOR if (method, path) in OPERATOR else Role.VIEWER
 

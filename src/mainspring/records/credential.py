@@ -87,7 +87,23 @@ def issue(
     expires_ms: int | None = None,
 ) -> tuple[Credential, str]:
     """Make a credential; the secret in the answer is shown this once."""
-    secret, digest = _new_secret()
+    credential, shown = prepared(author, kind, name, role=role, user=user, expires_ms=expires_ms)
+    changes.create(author, credential)
+    return credential, shown
+
+
+def prepared(
+    author: Author,
+    kind: CredentialKind,
+    name: str,
+    *,
+    role: Role = Role.VIEWER,
+    user: User | None = None,
+    expires_ms: int | None = None,
+    secret: bool = True,
+) -> tuple[Credential, str]:
+    """Make a credential that the caller stores; without a secret it can only be shown by other evidence."""
+    made, digest = _new_secret() if secret else ("", "")
     credential = Credential(
         tenant=author.tenant,
         credential_kind=str(kind),
@@ -98,8 +114,7 @@ def issue(
         digest=digest,
         expires_ms=expires_ms,
     )
-    changes.create(author, credential)
-    return credential, f"{PREFIX}_{credential.public}_{secret}"
+    return credential, f"{PREFIX}_{credential.public}_{made}" if secret else ""
 
 
 def register_key(author: Author, kind: CredentialKind, name: str, public_key: str) -> Credential:

@@ -8,6 +8,7 @@ from mainspring.records.connection import Connection
 from mainspring.records.counter import Counter
 from mainspring.records.credential import Credential
 from mainspring.records.daily_count import DailyCount
+from mainspring.records.device import Device
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
@@ -21,6 +22,7 @@ __all__ = [
     "Counter",
     "Credential",
     "DailyCount",
+    "Device",
     "Tag",
     "Tenant",
     "User",

@@ -57,6 +57,11 @@ def mark_connection(tenant: str, connection: UUID) -> None:
     _mark([definitions.connection_key(tenant, connection)])
 
 
+def mark_devices(tenant: str, devices: Iterable[UUID]) -> None:
+    """Publish or withdraw the credentials of some devices after the commit."""
+    _mark(definitions.device_key(tenant, device) for device in devices)
+
+
 def mark_tags(tenant: str, ordinals: Iterable[int]) -> None:
     """Publish the pages of some tags after the commit."""
     _mark(definitions.tag_page_key(tenant, page) for page in _pages(ordinals))

@@ -18,6 +18,7 @@ from nats.errors import Error as NatsError
 from mainspring.core import definitions
 from mainspring.core.definitions import PAGE, AlarmPage, Definition, TagPage, TenantDefinition
 from mainspring.core.errors import MainspringError
+from mainspring.records import device
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.connection import Connection
 from mainspring.records.counter import REVISIONS, take
@@ -137,7 +138,25 @@ def documents(keys: Iterable[str]) -> dict[str, Definition | None]:
         return {}
     revision = take(REVISIONS)
     tenants = {tenant.key: tenant for tenant in Tenant.objects.filter(key__in={key.split(".")[0] for key in listed})}
-    return {key: _document(tenants.get(key.split(".")[0]), key, revision) for key in listed}
+    # Devices come by the thousand and are asked for together; all others are few.
+    found = _devices_of(tenants, [key for key in listed if _kind(key) == "devices"], revision)
+    for key in listed:
+        if key not in found:
+            found[key] = _document(tenants.get(key.split(".")[0]), key, revision)
+    return found
+
+
+def _kind(key: str) -> str:
+    return key.split(".", 2)[1]
+
+
+def _devices_of(tenants: Mapping[str, Tenant], keys: list[str], revision: int) -> dict[str, Definition | None]:
+    found: dict[str, Definition | None] = dict.fromkeys(keys)
+    for name, tenant in tenants.items():
+        ids = [UUID(key.split(".", 2)[2]) for key in keys if key.startswith(f"{name}.")]
+        for start in range(0, len(ids), PAGE):
+            found |= _devices(tenant, revision, ids[start : start + PAGE])
+    return found
 
 
 def _document(tenant: Tenant | None, key: str, revision: int) -> Definition | None:
@@ -161,6 +180,7 @@ def _all_documents() -> dict[str, Definition]:
         key = tenant.key
         found[definitions.tenant_key(key, tenant.number)] = _tenant(tenant, revision)
         found |= _connections(tenant, revision)
+        found |= _devices(tenant, revision)
         for page, tags in _tag_pages(tenant, revision).items():
             found[definitions.tag_page_key(key, page)] = tags
         for page, alarms in _alarm_pages(tenant, revision).items():
@@ -184,6 +204,11 @@ def _connections(tenant: Tenant, revision: int, only: UUID | None = None) -> dic
             # One connection whose driver or key is missing must not keep all others from working.
             log.error("publication.connection_left_out", connection=connection.name, reason=str(error))
     return found
+
+
+def _devices(tenant: Tenant, revision: int, only: list[UUID] | None = None) -> dict[str, Definition]:
+    rows = device.published(tenant, only)
+    return {definitions.device_key(tenant.key, row.id): row.definition(revision) for row in rows.iterator(PAGE)}
 
 
 def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, TagPage]:

@@ -17,6 +17,7 @@ ROUTERS: Final = (
     "assets",
     "tags",
     "connections",
+    "devices",
     "alarm_definitions",
     "users",
     "tokens",
