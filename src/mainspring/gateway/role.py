@@ -24,6 +24,7 @@ from mainspring.gateway.commands import Commands
 from mainspring.gateway.connection import Connection, now_ms
 from mainspring.gateway.fleet import Fleet
 from mainspring.gateway.marks import Marks
+from mainspring.gateway.preview import Preview
 from mainspring.gateway.publish import Publisher
 from mainspring.gateway.segments import SegmentLog
 from mainspring.gateway.settings import GatewaySettings
@@ -71,6 +72,7 @@ class Gateway:
         self.fleet = Fleet(settings, drivers, self.gatherer, self.gate, self.host)
         self.commands = Commands(settings, self.fleet)
         self.answers = Answers(drivers, self.host)
+        self.preview = Preview(drivers, self.host)
         self.started_ms = now_ms()
         self._rows_before = 0
 
@@ -185,6 +187,7 @@ async def _serve(gateway: Gateway, bus: Bus) -> None:
     handlers = {
         "test": gateway.answers.test,
         "browse": gateway.answers.browse,
+        "preview": gateway.preview,
         "command": gateway.commands.handle,
     }
     for verb, handler in handlers.items():

@@ -50,6 +50,13 @@ class DriverList(Schema):
     total: int
 
 
+class RefusalOut(Schema):
+    """What a connection did not take, in words, and how often."""
+
+    text: Label
+    count: int
+
+
 class HealthOut(Schema):
     """How a connection is, as its gateway last said."""
 
@@ -62,6 +69,7 @@ class HealthOut(Schema):
     errors_per_min: float = 0.0
     round_trip_ms: float = 0.0
     last_sample_ms: int | None = None
+    refused: list[RefusalOut] = []
 
 
 class ConnectionOut(ConnectionDraft):

@@ -18,6 +18,7 @@ from mainspring.core import subjects
 from mainspring.core.commands import ITEMS_MAX, Command, CommandItem, CommandOutcome, ItemOutcome
 from mainspring.core.errors import MainspringError, NotConnected
 from mainspring.core.ids import uuid7
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.records import command as command_record
 from mainspring.records.command import CommandRecord
@@ -34,6 +35,7 @@ from mainspring.web.security import Needs, actor_of
 router = Router(tags=["gateways"])
 
 TEST_TIMEOUT_S: Final = 40.0
+PREVIEW_TAGS_MAX: Final = 1000
 COMMAND_MS: Final = 15_000
 COMMAND_MAX_MS: Final = 120_000
 ANSWER_S: Final = 5.0
@@ -58,6 +60,19 @@ class BrowseQuestion(Question):
 
     parent: str | None = Field(default=None, max_length=2000)
     limit: int = Field(default=500, ge=1, le=5000)
+
+
+class PreviewTag(Schema):
+    """A value that may become a tag."""
+
+    address: dict[str, Any]
+    kind: SampleKind = SampleKind.FLOAT
+
+
+class PreviewQuestion(Question):
+    """Which values to read before they are stored."""
+
+    tags: list[PreviewTag] = Field(max_length=PREVIEW_TAGS_MAX)
 
 
 class CommandDraft(Schema):
@@ -91,6 +106,13 @@ async def test(request: HttpRequest, question: Question) -> Any:
 async def browse(request: HttpRequest, question: BrowseQuestion) -> Any:
     """List what lies below a node of a device."""
     return await _ask(actor_of(request).tenant, question, "browse", parent=question.parent, limit=question.limit)
+
+
+@router.post("/connections/preview", auth=Needs(Right.CONFIGURE))
+async def preview(request: HttpRequest, question: PreviewQuestion) -> Any:
+    """Read values of a connection that is not stored yet, as the device gives them: raw, with quality."""
+    tags = [tag.model_dump(mode="json") for tag in question.tags]
+    return await _ask(actor_of(request).tenant, question, "preview", tags=tags)
 
 
 @router.get("/gateways", auth=Needs(Right.VIEW))
