@@ -70,6 +70,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
                     )
                 ),
                 subjects.connections(tenant, instance),
+                subjects.blob(tenant, instance),
                 subjects.health("gateway", "*"),
             ),
             (subjects.gateway(tenant, instance, "*"), "ms.position.*"),
@@ -79,7 +80,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
         purge = tuple(f"$JS.API.STREAM.PURGE.{stream}" for stream in subjects.STREAMS)
         return Rights(
             (*definitions_all, *streams, *purge, "ms.position.*", subjects.health(role, "*")),
-            ("ms.*.history.*",),
+            ("ms.*.history.*", "ms.*.blob.*"),
         )
     if role == "engine":
         return Rights(
@@ -94,8 +95,9 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
         )
     if role == "web":
         asks = ("ms.*.history.*", "ms.*.current", "ms.*.alarms.*", "ms.*.gateway.*.*")
+        by_hand = (subjects.readings("*", subjects.BY_HAND), subjects.blob("*", subjects.BY_HAND))
         return Rights(
-            (*definitions_all, f"$KV.{BUCKET}.>", *asks, subjects.health(role, "*")),
+            (*definitions_all, f"$KV.{BUCKET}.>", *asks, *by_hand, subjects.health(role, "*")),
             (subjects.HEALTH_ALL, subjects.CONNECTIONS_ALL, subjects.ALARM_ALL),
         )
     if role == "status":

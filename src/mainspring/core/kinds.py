@@ -20,10 +20,11 @@ class SampleKind(StrEnum):
     ENUMERATION = "enumeration"
     TEXT = "text"
     BLOB = "blob"
+    ARRAY = "array"
 
     @property
     def column(self) -> Column:
-        """The column type that stores this kind: booleans as 0 / 1, blobs by content hash."""
+        """The column type that stores this kind: booleans as 0 / 1, blobs by content hash, arrays as JSON."""
         return _COLUMN_OF[self]
 
 
@@ -42,6 +43,7 @@ _COLUMN_OF: Final = {
     SampleKind.ENUMERATION: Column.INT64,
     SampleKind.TEXT: Column.TEXT,
     SampleKind.BLOB: Column.TEXT,
+    SampleKind.ARRAY: Column.TEXT,
 }
 
 

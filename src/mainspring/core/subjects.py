@@ -3,9 +3,11 @@
 ms.<tenant>.live.<gateway>           readings, stream LIVE; header Ms-Seq: the gateway's own sequence
 ms.<tenant>.late.<gateway>           readings, stream LATE
 ms.<tenant>.alarm                    AlarmEvent as JSON, stream ALARM; Nats-Msg-Id is its id
-ms.<tenant>.history.<query>          request raw, aggregate, trend, states, events, extent: Arrow IPC stream
+ms.<tenant>.history.<query>          request raw, aggregate, trend, states, events, extent, corrections: Arrow IPC
+                                     stream; correct: JSON; blob: what it is as JSON, then the content
+ms.<tenant>.blob.<gateway>           request core.blobs.Part: a part of a blob; answers how much is there
 ms.<tenant>.current                  request uint32 ordinals, little-endian: core.current.SCHEMA as Arrow IPC stream
-ms.<tenant>.alarms.<verb>            request list, acknowledge: JSON
+ms.<tenant>.alarms.<verb>            request list, acknowledge, comment, shelve, unshelve, out-of-service: JSON
 ms.<tenant>.gateway.<gateway>.<verb> request test, browse, command: JSON
 ms.<tenant>.connections.<gateway>    GatewayConnections as JSON, once a second
 ms.health.<role>.<instance>          Health as JSON, once a second
@@ -25,6 +27,8 @@ STREAMS: Final[dict[str, tuple[str, ...]]] = {
     ALARM: ("ms.*.alarm",),
 }
 SEQUENCE_HEADER: Final = "Ms-Seq"
+BY_HAND: Final = "_web"
+"""In the place of a gateway: what people enter and upload. No gateway can have this name."""
 HEALTH_ALL: Final = "ms.health.>"
 CONNECTIONS_ALL: Final = "ms.*.connections.*"
 ALARM_ALL: Final = "ms.*.alarm"
@@ -33,6 +37,11 @@ ALARM_ALL: Final = "ms.*.alarm"
 def readings(tenant: str, gateway: str, *, late: bool = False) -> str:
     """Where a gateway's batches go."""
     return f"ms.{tenant}.{'late' if late else 'live'}.{gateway}"
+
+
+def blob(tenant: str, gateway: str) -> str:
+    """Where a gateway sends the blobs it keeps."""
+    return f"ms.{tenant}.blob.{gateway}"
 
 
 def alarm(tenant: str) -> str:
