@@ -29,6 +29,7 @@ ROUTERS: Final = (
     "history",
     "gateway",
     "health",
+    "metrics",
     "overview",
 )
 """Modules of this package that hold a `router`; every path is written in full beside its function."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -131,6 +131,20 @@ def tags_by_ordinal(request: HttpRequest, tags: str) -> dict[str, Any]:
     wanted = ordinals_of(tags, "tags", LIMIT_MAX)
     rows = Tag.objects.of(actor_of(request).tenant).filter(ordinal__in=wanted)
     items = with_alarms(list(rows.order_by("ordinal")))
+    return {"items": items, "total": len(items)}
+
+
+class Paths(Schema):
+    """Paths of tags, as `site/area/line/machine/name`."""
+
+    paths: list[Annotated[str, Field(max_length=500)]] = Field(max_length=LIMIT_MAX)
+
+
+@router.post("/tags/by-path", auth=Needs(Right.VIEW), response=TagList)
+def tags_by_path(request: HttpRequest, body: Paths) -> dict[str, Any]:
+    """Find tags by their exact paths; those that do not exist are left out."""
+    rows = Tag.objects.of(actor_of(request).tenant).filter(path__in=body.paths)
+    items = with_alarms(list(rows.order_by("path")))
     return {"items": items, "total": len(items)}
 
 
