@@ -94,8 +94,8 @@ def test_tags_are_found_by_words_and_named_by_path_or_ordinal(client: Client, pa
 
 
 def test_what_is_refused_is_told_in_words(demo: Platform, client: Client, paths: list[str]) -> None:
-    with pytest.raises(PlatformError) as refused:
-        Client(demo.url, "ms_0_wrong").tags()
+    with Client(demo.url, "ms_0_wrong") as stranger, pytest.raises(PlatformError) as refused:
+        stranger.tags()
     assert refused.value.status == 401
     with pytest.raises(PlatformError):
         client.aggregate(paths, "1h", step=1)
@@ -103,8 +103,8 @@ def test_what_is_refused_is_told_in_words(demo: Platform, client: Client, paths:
         client.raw(paths, datetime(2026, 1, 1))
     with pytest.raises(Rejected, match="is not a time"):
         client.raw(paths, "the day before")
-    with pytest.raises(NotConnected, match="does not answer"):
-        Client("http://127.0.0.1:9", "t").tags()
+    with Client("http://127.0.0.1:9", "t") as lost, pytest.raises(NotConnected, match="does not answer"):
+        lost.tags()
     with pytest.raises(ConfigurationError, match="in clear"):
         Client("http://plant.example", "t")
 
