@@ -68,6 +68,7 @@ class HistorySection(Section):
     )
     disk_bytes_max: int = Field(default=50 * GIB, ge=64 * 1024**2, description="beyond it the oldest days are dropped")
     disk_free_min_bytes: int = Field(default=2 * GIB, ge=0, description="below this free space nothing is written")
+    blob_bytes_max: int = Field(default=20 * GIB, ge=64 * 1024**2, description="beyond it the oldest blobs are dropped")
     gather_ms: int = Field(default=2000, ge=50, le=10_000, description="readings are gathered this long for an insert")
     query_threads: int = Field(default=2, ge=1, le=32, description="history queries answered at a time")
 
@@ -104,6 +105,14 @@ class LogSection(Section):
     files_max: int = Field(default=5, ge=1, le=100, description="log files kept for each role")
 
 
+class TelemetrySection(Section):
+    """Traces for OpenTelemetry; nothing is sent anywhere until an address is set."""
+
+    otlp_url: str = Field(
+        default="", pattern=r"^(https?://.+)?$", description="collector that takes OTLP over HTTP; empty: no traces"
+    )
+
+
 class DemoSection(Section):
     """The demo plant's simulators; `mainspring demo` writes a settings file of its own that switches them on."""
 
@@ -126,6 +135,7 @@ class Configuration(Section):
     )
     web: WebSection = WebSection()
     log: LogSection = LogSection()
+    telemetry: TelemetrySection = TelemetrySection()
     demo: DemoSection = DemoSection()
 
     @field_validator("gateways")

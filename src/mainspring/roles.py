@@ -14,6 +14,7 @@ from mainspring.bus.credentials import seed_file
 from mainspring.configuration import Configuration
 from mainspring.core.errors import MainspringError
 from mainspring.core.logs import configure_logs
+from mainspring.core.tracing import configure_tracing, end_tracing
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +30,7 @@ async def connect(configuration: Configuration, user: str) -> Bus:
 async def historian(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
     """Keep readings and answer history queries, with the embedded store."""
     from mainspring.history import historian as role
+    from mainspring.history.blobs import FolderBlobs
     from mainspring.history.chdb_store import ChdbStore
 
     section = configuration.history
@@ -39,13 +41,15 @@ async def historian(configuration: Configuration, instance: str, stop: asyncio.E
         gather_ms=section.gather_ms,
         disk_free_min_bytes=section.disk_free_min_bytes,
         bytes_max=section.disk_bytes_max,
+        blob_bytes_max=section.blob_bytes_max,
         retention_days=section.retention_days,
         query_threads=section.query_threads,
     )
     bus = await connect(configuration, "historian")
     store = ChdbStore(folder)
+    blobs = FolderBlobs(folder.parent / "blobs", disk_free_min_bytes=section.disk_free_min_bytes)
     try:
-        await role.run(bus, store, settings, stop)
+        await role.run(bus, store, settings, stop, blobs)
     finally:
         await bus.close()
         store.close()
@@ -123,6 +127,7 @@ def run_role(name: str, instance: str, configuration: Configuration) -> None:
     """Be one role until SIGTERM or SIGINT; what ends it otherwise is logged, and raised."""
     file = configuration.logs_folder / f"{name}-{instance}.log"
     configure_logs(configuration.log.level, file, configuration.log.file_bytes_max, configuration.log.files_max)
+    configure_tracing(configuration.telemetry.otlp_url, name, instance)
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
@@ -141,3 +146,5 @@ def run_role(name: str, instance: str, configuration: Configuration) -> None:
     except Exception:
         log.exception("role.failed", role=name, instance=instance)
         raise
+    finally:
+        end_tracing()

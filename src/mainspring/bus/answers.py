@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 
 from mainspring.core.errors import LimitExceeded, MainspringError, NotConnected, error_of
 from mainspring.core.text import Text
+from mainspring.core.tracing import carried, span
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,7 @@ async def asked_chunks(nc: Client, subject: str, payload: bytes, timeout_s: floa
     inbox = nc.new_inbox()
     subscription = await nc.subscribe(inbox)
     try:
-        await nc.publish(subject, payload, reply=inbox)
+        await nc.publish(subject, payload, reply=inbox, headers=carried() or None)
         while True:
             try:
                 message = await subscription.next_msg(timeout=timeout_s)
@@ -95,6 +96,10 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _answer(self, request: Msg) -> None:
+        with span(f"answer {request.subject}", request.headers or {}):
+            await self._answer_traced(request)
+
+    async def _answer_traced(self, request: Msg) -> None:
         try:
             answer = await self._handler(request.subject, request.data)
             if isinstance(answer, bytes):

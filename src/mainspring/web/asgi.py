@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
+from mainspring.core.tracing import span
 from mainspring.web.configure import current
 from mainspring.web.faults import TOO_LARGE, TooLarge
 
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -20,7 +23,19 @@ def application() -> Application:
     """Make the application; `configure` must have been called. It runs in the event loop of its server."""
     from django.core.asgi import get_asgi_application
 
-    return limited(cast("Application", get_asgi_application()), current().request_bytes_max)
+    return limited(traced(cast("Application", get_asgi_application())), current().request_bytes_max)
+
+
+def traced(inner: Application) -> Application:
+    """Continue the trace of whoever asks; the span's name is the path without ids."""
+
+    async def outer(scope: Scope, receive: Receive, send: Send) -> None:
+        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        path = _ID.sub("{id}", scope["path"])
+        with span(f"{scope['method']} {path}", carrier):
+            await inner(scope, receive, send)
+
+    return outer
 
 
 def limited(inner: Application, bytes_max: int) -> Application:
