@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from mainspring.core.alarms import EVENT_SCHEMA
 from mainspring.core.errors import LimitExceeded, StoreError
 from mainspring.core.history import (
+    CORRECTED,
+    LATE,
     AggregateQuery,
     Entry,
     EventQuery,
@@ -63,9 +65,9 @@ def test_raw_gives_all_columns_oldest_first(store: HistoryStore) -> None:
     put(store, floats([2, 1], [START + 1000, START], [2.5, 1.5], [BAD, GOOD]))
     put(store, floats([1], [START + 500], [3.5]), first=2)
     assert rows(store, (1, 2)) == [
-        {"tag": 1, "time": START, "value": 1.5, "quality": GOOD, "origin": Origin.MACHINE},
-        {"tag": 1, "time": START + 500, "value": 3.5, "quality": GOOD, "origin": Origin.MACHINE},
-        {"tag": 2, "time": START + 1000, "value": 2.5, "quality": BAD, "origin": Origin.MACHINE},
+        {"tag": 1, "time": START, "value": 1.5, "quality": GOOD, "origin": Origin.MACHINE, "flags": 0},
+        {"tag": 1, "time": START + 500, "value": 3.5, "quality": GOOD, "origin": Origin.MACHINE, "flags": 0},
+        {"tag": 2, "time": START + 1000, "value": 2.5, "quality": BAD, "origin": Origin.MACHINE, "flags": 0},
     ]
     assert [row["time"] for row in rows(store, (1, 2), limit=2)] == [START, START + 500]
     assert [row["time"] for row in rows(store, (1, 2), start_ms=START + 500, end_ms=START + 1000)] == [START + 500]
@@ -179,7 +181,7 @@ def test_a_trend_has_at_most_its_buckets(store: HistoryStore) -> None:
     table = store.trend(1, query)
     assert table.num_rows <= 100
     assert table.schema.metadata == {b"bucket_ms": b"10001"}
-    assert table.column_names == ["tag", "time", "first", "min", "max", "last", "mean", "good", "bad"]
+    assert table.column_names == ["tag", "time", "first", "min", "max", "last", "mean", "good", "bad", "marks"]
     assert table["good"].to_numpy().sum() == 10_000
     empty = store.trend(1, query.model_copy(update={"tags": (99,)}))
     assert empty.num_rows == 0
@@ -229,7 +231,8 @@ def test_a_correction_replaces_and_the_former_value_can_be_found(store: HistoryS
         store.correct(1, build(Column.FLOAT64, [1], [START], [value], GOOD_LOCAL_OVERRIDE, Origin.MANUAL), by)
     store.correct(1, build(Column.INT64, [5], [START], [2], GOOD_LOCAL_OVERRIDE, Origin.MANUAL), "p1")
     assert rows(store, (1,))[0] == {
-        "tag": 1, "time": START, "value": 60.0, "quality": GOOD_LOCAL_OVERRIDE, "origin": Origin.MANUAL
+        "tag": 1, "time": START, "value": 60.0, "quality": GOOD_LOCAL_OVERRIDE, "origin": Origin.MANUAL,
+        "flags": CORRECTED,
     }  # fmt: skip
     span = {"tags": (1,), "start_ms": START, "end_ms": START + 2000}
     functions = ("mean", "time_weighted", "count")
@@ -240,8 +243,41 @@ def test_a_correction_replaces_and_the_former_value_can_be_found(store: HistoryS
     assert store.trend(1, TrendQuery(buckets=1, **span))["first"].to_pylist() == [60.0]
     states = store.states(1, StateQuery(tags=(5,), start_ms=START, end_ms=START + 1000)).to_pylist()
     assert states == [{"tag": 5, "value": 2, "held_ms": 1000}]
-    former = getattr(store, "corrections")(1, RawQuery(**span)).to_pylist()  # noqa: B009
-    assert [(row["value"], row["made_by"], row["former"]) for row in former] == [(50.0, "p1", 1.0), (60.0, "p2", 1.0)]
+    former = store.corrections(1, RawQuery(**span)).to_pylist()
+    assert [(row["value"], row["made_by"], row["former"]) for row in former] == [(60.0, "p2", 50.0), (50.0, "p1", 1.0)]
+    assert [row["former_origin"] for row in former] == [Origin.MANUAL, Origin.MACHINE]
+    assert store.corrections(2, RawQuery(**span)).num_rows == 0
+
+
+def test_a_correction_says_why(store: HistoryStore) -> None:
+    put(store, build(Column.TEXT, [1], [START], ["批次 7"], GOOD, Origin.MACHINE))
+    store.correct(1, build(Column.TEXT, [1], [START], ["批次 8"], GOOD, Origin.MANUAL), "p1", "标签贴错")
+    query = RawQuery(tags=(1,), start_ms=START, end_ms=START + 1, column=Column.TEXT)
+    told = store.corrections(1, query).to_pylist()
+    assert [(row["value"], row["former"], row["reason"]) for row in told] == [("批次 8", "批次 7", "标签贴错")]
+    assert told[0]["made_ms"] > START
+
+
+def test_samples_that_came_long_after_their_time_are_marked(store: HistoryStore) -> None:
+    batch = floats([1, 1, 1], [START, START + 50_000, START + 100_000], [1.0, 2.0, 3.0])
+    store.append("LIVE@1", [Entry(1, 1, batch, START + 100_500)], 1, 1)
+    store.append("LATE@1", [Entry(1, 1, floats([1], [START + 101_000], [4.0]), START + 102_000)], 1, 1)
+    # The same again, as after a crash: nothing is stored twice, the marks stay.
+    store.append("LIVE@1", [Entry(1, 1, batch, START + 100_500)], 1, 1)
+    assert [row["flags"] for row in rows(store, (1,))] == [LATE, 0, 0, LATE]
+    span = {"tags": (1,), "start_ms": START, "end_ms": START + 200_000}
+    store.correct(1, floats([1], [START + 50_000], [9.0]), "p1")
+    marks = store.trend(1, TrendQuery(buckets=4, **span))["marks"].to_pylist()
+    machine = 1 << Origin.MACHINE
+    assert marks == [machine | LATE << 8, machine | CORRECTED << 8, machine | LATE << 8]
+
+
+def test_a_corrected_whole_number_is_exact(store: HistoryStore) -> None:
+    put(store, build(Column.INT64, [3, 3], [START, START + 1], [2**53 + 1, 2**63 - 1], GOOD, Origin.MACHINE))
+    store.correct(1, build(Column.INT64, [3], [START], [2**53 + 3], GOOD, Origin.MANUAL), "p1")
+    assert [row["value"] for row in rows(store, (3,), column=Column.INT64)] == [2**53 + 3, 2**63 - 1]
+    query = RawQuery(tags=(3,), start_ms=START, end_ms=START + 10, column=Column.INT64)
+    assert store.corrections(1, query)["former"].to_pylist() == [2**53 + 1]
 
 
 def event(number: int, tenant: int = 1, **changed: Any) -> dict[str, Any]:

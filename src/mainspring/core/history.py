@@ -10,11 +10,34 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mainspring.core.kinds import Column
-from mainspring.core.samples import SampleBatch
+from mainspring.core.samples import SCHEMAS, SampleBatch
 
 TAGS_MAX: Final = 500
 ROWS_MAX: Final = 5_000_000
 BUCKETS_MAX: Final = 10_000
+CORRECTED: Final = 1
+"""Flag of a sample that someone corrected; the former value is kept."""
+LATE: Final = 2
+"""Flag of a sample that arrived a minute or more after its time, or after a cut."""
+LATE_AFTER_MS: Final = 60_000
+REASON_MAX: Final = 400
+RAW_SCHEMAS: Final[dict[Column, pa.Schema]] = {
+    column: schema.append(pa.field("flags", pa.uint8(), nullable=False)) for column, schema in SCHEMAS.items()
+}
+"""Answer to a raw query: the samples, and the flags CORRECTED and LATE of each."""
+
+
+def correction_schema(column: Column) -> pa.Schema:
+    """Return the columns of an answer about corrections; each says what it replaced."""
+    value = SCHEMAS[column].field("value").type
+    return pa.schema(
+        {
+            "tag": pa.uint32(), "time": pa.int64(), "value": value, "quality": pa.uint8(),
+            "made_ms": pa.int64(), "made_by": pa.string(), "reason": pa.string(),
+            "former": value, "former_quality": pa.uint8(), "former_origin": pa.uint8(),
+        }
+    )  # fmt: skip
+
 
 Ordinal = Annotated[int, Field(ge=0, lt=2**32)]
 Function = Literal["min", "max", "mean", "first", "last", "count", "time_weighted"]
@@ -38,7 +61,7 @@ class Query(BaseModel):
 
 
 class RawQuery(Query):
-    """All samples, oldest first. Answer columns: tag, time, value, quality, origin."""
+    """All samples, oldest first. Answer columns: tag, time, value, quality, origin, flags (CORRECTED, LATE)."""
 
     limit: int = Field(default=1_000_000, ge=1, le=ROWS_MAX)
     column: Column = Column.FLOAT64
@@ -57,7 +80,8 @@ class AggregateQuery(Query):
 class TrendQuery(Query):
     """At most `buckets` buckets per tag, for drawing.
 
-    Answer: tag, time (start of the bucket), first, min, max, last, mean (good samples, NaN where none), good, bad.
+    Answer: tag, time (start of the bucket), first, min, max, last, mean (good samples, NaN where none), good, bad,
+    marks (a bit for each origin seen, from bit 0 on, and the flags of all samples from bit 8 on).
     Buckets without samples are absent. The answer's schema metadata has `bucket_ms`.
     """
 
@@ -66,6 +90,20 @@ class TrendQuery(Query):
 
 class StateQuery(Query):
     """Time in state: milliseconds each int64 value was held within the range. Answer: tag, value, held_ms."""
+
+
+class Correction(BaseModel):
+    """Ask to replace the sample of a tag at a time; `by` is the person's pseudonym, the value is exact text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tag: Ordinal
+    time_ms: int = Field(ge=0, lt=2**52)
+    column: Column
+    value: str = Field(max_length=8192)
+    quality: int = Field(ge=0, le=255)
+    by: str = Field(max_length=64)
+    reason: str = Field(default="", max_length=REASON_MAX)
 
 
 class EventQuery(BaseModel):
@@ -92,11 +130,12 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One message of a stream as the store takes it: its sequence, its tenant's number and its samples."""
+    """One message of a stream as the store takes it: its sequence, tenant's number and samples, and when it came."""
 
     sequence: int
     tenant: int
     batch: SampleBatch
+    arrived_ms: int = 0
 
 
 class HistoryStore(Protocol):
@@ -129,8 +168,11 @@ class HistoryStore(Protocol):
     def events(self, tenant: int, query: EventQuery) -> pa.Table:
         """Answer an event query."""
 
-    def correct(self, tenant: int, batch: SampleBatch, by: str) -> None:
+    def correct(self, tenant: int, batch: SampleBatch, by: str, reason: str = "") -> None:
         """Replace values at given times; the former ones stay and can be found."""
+
+    def corrections(self, tenant: int, query: RawQuery) -> pa.Table:
+        """Return every correction made in a range beside what it replaced, newest first; see `correction_schema`."""
 
     def extent(self, tenant: int) -> Extent:
         """Tell how much a tenant's history holds."""

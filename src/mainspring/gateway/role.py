@@ -20,6 +20,7 @@ from mainspring.core.errors import MainspringError
 from mainspring.core.health import ConnectionHealth, GatewayConnections, Health, Refusal
 from mainspring.gateway.answers import Answers
 from mainspring.gateway.batches import Gate, Gatherer, Writer
+from mainspring.gateway.blobs import Blobs
 from mainspring.gateway.commands import Commands
 from mainspring.gateway.connection import Connection, now_ms
 from mainspring.gateway.fleet import Fleet
@@ -68,7 +69,14 @@ class Gateway:
             flush_ms=settings.flush_ms,
             compression=settings.compression,
         )
-        self.host = Host(settings.tenant, settings.name, self.writer.kept)
+        self.blobs = Blobs(
+            settings.folder / "blobs",
+            settings.tenant,
+            settings.name,
+            bytes_max=settings.blob_bytes_max,
+            disk_free_min_bytes=settings.disk_free_min_bytes,
+        )
+        self.host = Host(settings.tenant, settings.name, self.writer.kept, self.blobs.keep)
         self.fleet = Fleet(settings, drivers, self.gatherer, self.gate, self.host)
         self.commands = Commands(settings, self.fleet)
         self.answers = Answers(drivers, self.host)
@@ -78,7 +86,7 @@ class Gateway:
 
     def health(self, elapsed_s: float) -> Health:
         """Return the role's own report."""
-        text = self.gate.text or self.publisher.text
+        text = self.gate.text or self.publisher.text or self.blobs.text
         rows, self._rows_before = self.gatherer.rows_total - self._rows_before, self.gatherer.rows_total
         now = now_ms()
         return Health(
@@ -95,6 +103,7 @@ class Gateway:
                 "spool_batches": float(self.publisher.waiting),
                 "spool_bytes": float(self.log.size),
                 "lag_ms": float(self.publisher.lag_ms(now)),
+                "blobs_waiting": float(self.blobs.waiting),
                 "flush_ms": round(self.writer.flush_ms, 2),
                 "disk_free_bytes": float(self.log.disk_free_bytes()),
             },
@@ -166,6 +175,7 @@ async def _with_bus(gateway: Gateway, bus: Bus | Connect) -> None:
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(gateway.publisher.run(bus))
+            tasks.create_task(gateway.blobs.run(bus))
             tasks.create_task(_report(gateway, bus))
             tasks.create_task(_watch(gateway, bus))
             await _serve(gateway, bus)

@@ -18,6 +18,9 @@ class GatewaySection(BaseModel):
     segment_bytes: int = Field(default=16 * 1024**2, ge=64 * 1024, le=1024**3, description="size of one log file")
     log_bytes_max: int = Field(default=10 * 1024**3, ge=1024**2, description="at this size of the log polling pauses")
     disk_free_min_bytes: int = Field(default=1024**3, ge=0, description="below this free space polling pauses")
+    blob_bytes_max: int = Field(
+        default=2 * 1024**3, ge=1024**2, description="blobs that wait for the platform; beyond it no more are kept"
+    )
     rows_waiting_max: int = Field(default=2_000_000, ge=50_000, description="readings in memory before polling pauses")
     connect_timeout_ms: int = Field(default=15_000, ge=100, le=300_000, description="longest time one connect may take")
     read_timeout_ms: int = Field(default=10_000, ge=100, le=300_000, description="longest time one read may take")

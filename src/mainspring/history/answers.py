@@ -10,15 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 from pydantic import ValidationError
 
 from mainspring.bus.answers import Answer
 from mainspring.core import subjects
 from mainspring.core.errors import NotFound, Rejected
-from mainspring.core.history import AggregateQuery, EventQuery, HistoryStore, RawQuery, StateQuery, TrendQuery
-from mainspring.core.samples import SCHEMAS
+from mainspring.core.history import (
+    RAW_SCHEMAS,
+    AggregateQuery,
+    Correction,
+    EventQuery,
+    HistoryStore,
+    RawQuery,
+    StateQuery,
+    TrendQuery,
+)
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.samples import build
 from mainspring.core.text import Text
+from mainspring.history.blobs import BlobAnswers
 from mainspring.history.ownership import Ownership
 
 CHUNKS_AHEAD: Final = 4
@@ -31,9 +43,11 @@ _UNKNOWN_TENANT: Final = Text(
     "没有 {tenant} 的历史数据，请检查租户标识。",
 )
 _UNKNOWN_QUERY: Final = Text(
-    "The history does not answer {query}. It answers raw, aggregate, trend, states, events and extent.",
-    "历史服务不支持查询 {query}，可用的有 raw、aggregate、trend、states、events、extent。",
+    "The history does not answer {query}. It answers raw, aggregate, trend, states, events, extent, "
+    "corrections, correct and blob.",
+    "历史服务不支持查询 {query}，可用的有 raw、aggregate、trend、states、events、extent、corrections、correct、blob。",
 )
+_NOT_YOURS: Final = Text("There is no tag {tag} here.", "此处没有测点 {tag}。")
 _MALFORMED: Final = Text(
     "The query is not valid: {reason}. Correct it and ask again.",
     "查询无效：{reason}。请更正后重试。",
@@ -43,9 +57,10 @@ _MALFORMED: Final = Text(
 class Answers:
     """Answers one request at a time in each of `threads` threads; further ones wait, in a number the bus bounds."""
 
-    def __init__(self, store: HistoryStore, owners: Ownership, threads: int) -> None:
+    def __init__(self, store: HistoryStore, owners: Ownership, threads: int, blobs: BlobAnswers) -> None:
         self._store = store
         self._owners = owners
+        self._blobs = blobs
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="history-query")
         self._raw_pool = ThreadPoolExecutor(RAW_THREADS, thread_name_prefix="history-raw")
         self._closing = threading.Event()
@@ -56,9 +71,16 @@ class Answers:
         tenant = self._owners.number(key)
         if tenant is None:
             raise NotFound(_UNKNOWN_TENANT, tenant=key)
+        if query == "blob":
+            return await self._blobs.content(key, payload)
         try:
             if query == "raw":
                 return self._raw(tenant, RawQuery.model_validate_json(payload))
+            if query == "correct":
+                correction = Correction.model_validate_json(payload)
+                self._require_own(key, correction.tag)
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._correct, tenant, correction)
+                return b"{}"
             ask = self._asked(query, tenant, payload)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
@@ -87,9 +109,30 @@ class Answers:
         if query == "events":
             events = EventQuery.model_validate_json(payload)
             return lambda: store.events(tenant, events)
+        if query == "corrections":
+            corrections = RawQuery.model_validate_json(payload)
+            return lambda: store.corrections(tenant, corrections)
         if query == "extent":
             return lambda: _extent(store, tenant)
         raise Rejected(_UNKNOWN_QUERY, query=query)
+
+    def _require_own(self, key: str, tag: int) -> None:
+        if int(self._owners.of(np.array([tag], dtype=np.uint32))[0]) != self._owners.place(key):
+            raise NotFound(_NOT_YOURS, tag=tag)
+
+    def _correct(self, tenant: int, correction: Correction) -> None:
+        value: Any = correction.value
+        try:
+            if correction.column is Column.FLOAT64:
+                value = float(value)
+            elif correction.column is Column.INT64:
+                value = np.int64(int(value))
+        except (ValueError, OverflowError) as error:
+            raise Rejected(_MALFORMED, reason=f"value: {error}") from error
+        batch = build(
+            correction.column, [correction.tag], correction.time_ms, [value], correction.quality, Origin.MANUAL
+        )
+        self._store.correct(tenant, batch, correction.by, correction.reason)
 
     async def _raw(self, tenant: int, query: RawQuery) -> AsyncIterator[bytes]:
         """Stream a raw answer; one thread reads it from start to end and waits for the asker."""
@@ -112,7 +155,7 @@ class Answers:
         def read() -> None:
             try:
                 sink = _Sink(hand)
-                with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), SCHEMAS[query.column]) as writer:
+                with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), RAW_SCHEMAS[query.column]) as writer:
                     for batch in self._store.raw(tenant, query):
                         if left():
                             return

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,15 +15,36 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mainspring.core.errors import LimitExceeded
-from mainspring.core.history import AggregateQuery, Entry, EventQuery, Extent, RawQuery, StateQuery, TrendQuery
+from mainspring.core.history import (
+    LATE_AFTER_MS,
+    RAW_SCHEMAS,
+    AggregateQuery,
+    Entry,
+    EventQuery,
+    Extent,
+    RawQuery,
+    StateQuery,
+    TrendQuery,
+    correction_schema,
+)
 from mainspring.core.kinds import Column
-from mainspring.core.samples import SCHEMAS, SampleBatch
+from mainspring.core.samples import SampleBatch
 from mainspring.core.subjects import LATE
 from mainspring.core.text import Text
 from mainspring.history import native, sql
 from mainspring.history.engine import Engine
 from mainspring.history.retention import EVENTS, SET_ASIDE, STANDARD, Partition, droppable
-from mainspring.history.schema import ASIDE, CLASS, CORRECTION, DAY_MS, EVENT, SAMPLE, TABLES
+from mainspring.history.schema import (
+    ASIDE,
+    CLASS,
+    CORRECTION,
+    DAY_MS,
+    EVENT,
+    LATE_STREAM,
+    LATE_TIME,
+    SAMPLE,
+    TABLES,
+)
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01: earlier times come from clocks that were never set."""
@@ -116,7 +137,7 @@ class ChdbStore:
                     parts.append(entry)
                     continue
                 possible = (when >= self._earliest_ms) & (when <= now_ms + self._ahead_max_ms)
-                parts.append(Entry(entry.sequence, entry.tenant, entry.batch.take(possible)))
+                parts.append(replace(entry, batch=entry.batch.take(possible)))
                 aside.append((entry, ~possible))
             if sum(len(entry.batch) for entry in parts):
                 self._store(SAMPLE[column], self._columns(parts, late), doing)
@@ -144,7 +165,7 @@ class ChdbStore:
         if fresh:
             self._engine.insert(EVENT, _lists(events.take(pa.array(fresh))))
 
-    def correct(self, tenant: int, batch: SampleBatch, by: str) -> None:
+    def correct(self, tenant: int, batch: SampleBatch, by: str, reason: str = "") -> None:
         """Replace values at given times; the former ones stay and can be found."""
         if not len(batch):
             return
@@ -156,6 +177,7 @@ class ChdbStore:
         del columns["late"], columns["sequence"]
         columns["made_us"] = np.full(rows, made_us, dtype=np.int64)
         columns["made_by"] = [by] * rows
+        columns["reason"] = [reason] * rows
         self._engine.insert(CORRECTION[batch.column], columns)
 
     def retain(self, now_ms: int, days: dict[str, int], bytes_max: int) -> list[str]:
@@ -171,7 +193,7 @@ class ChdbStore:
         """Answer a raw query in chunks."""
         condition = sql.where(tenant, query.tags, query.start_ms, query.end_ms)
         text = sql.raw(tenant, query, self._corrected(condition))
-        schema = SCHEMAS[query.column]
+        schema = RAW_SCHEMAS[query.column]
         for batch in self._engine.chunks(text):
             yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
@@ -199,15 +221,9 @@ class ChdbStore:
         return self._engine.table(sql.events(tenant, query))
 
     def corrections(self, tenant: int, query: RawQuery) -> pa.Table:
-        """Return every correction made in a range beside the value that the equipment sent, oldest first."""
-        condition = sql.where(tenant, query.tags, query.start_ms, query.end_ms)
-        return self._engine.table(
-            "select c.tag as tag, c.time as time, c.value as value, c.quality as quality, c.made_us as made_us, "
-            "c.made_by::String as made_by, s.value as former, s.quality as former_quality "
-            f"from (select * from {CORRECTION[query.column]} where {condition}) as c "
-            f"left join (select * from {SAMPLE[query.column]} where {condition}) as s using (tag, time) "
-            f"order by tag, time, made_us limit {query.limit}"
-        )
+        """Return every correction made in a range beside what it replaced, newest first."""
+        found = self._engine.table(sql.corrections(tenant, query))
+        return pa.Table.from_arrays(found.columns, schema=correction_schema(query.column))
 
     def extent(self, tenant: int) -> Extent:
         """Tell how much a tenant's history holds; the bytes are its share by number of samples."""
@@ -257,7 +273,8 @@ class ChdbStore:
             return
         times = np.asarray(columns["time"])
         held = (
-            f"late = {append.late:d} and sequence >= {append.first} and sequence <= {append.last} "
+            f"bitAnd(late, {LATE_STREAM}) = {append.late:d} and sequence >= {append.first} "
+            f"and sequence <= {append.last} "
             f"and time >= {times.min()} and time <= {times.max()}"
         )
         self._engine.insert(table, columns, ("sequence, tag, time", held))
@@ -279,7 +296,7 @@ class ChdbStore:
             "value": value,
             "quality": np.concatenate([entry.batch.quality for entry in entries]),
             "origin": np.concatenate([entry.batch.origin for entry in entries]),
-            "late": np.full(len(tags), late, dtype=np.uint8),
+            "late": _lateness(entries, late),
             "sequence": np.repeat(np.array([entry.sequence for entry in entries], dtype=np.uint64), sizes),
         }
 
@@ -329,6 +346,16 @@ def _lists(events: pa.Table) -> dict[str, npt.NDArray[Any] | list[Any]]:
     numbers = {name: events[name].to_numpy() for name in ("tenant", "tag", "time", "raised", "limit")}
     values: list[Any] = [None if value is None else float(value) for value in events["value"].to_pylist()]
     return {**text, **numbers, "value": values}
+
+
+def _lateness(entries: Sequence[Entry], late: bool) -> npt.NDArray[np.uint8]:
+    """Return the bits of each sample: its stream, and whether it came long after its time."""
+    stream = np.uint8(LATE_STREAM if late else 0)
+    parts = [
+        np.where(entry.arrived_ms - entry.batch.time >= LATE_AFTER_MS, stream | np.uint8(LATE_TIME), stream)
+        for entry in entries
+    ]
+    return np.concatenate(parts).astype(np.uint8)
 
 
 def _without_value(batch: SampleBatch) -> SampleBatch:

@@ -35,6 +35,7 @@ from mainspring.core.history import Entry, HistoryStore
 from mainspring.core.samples import SampleBatch, decode
 from mainspring.core.text import Text
 from mainspring.history.answers import Answers
+from mainspring.history.blobs import BlobAnswers, BlobStore, FolderBlobs
 from mainspring.history.intents import Journal, Position
 from mainspring.history.ownership import Ownership
 from mainspring.history.reading import MadeAnewError, Reader
@@ -70,6 +71,7 @@ class HistorianSettings:
     rows_max: int = 1_000_000
     disk_free_min_bytes: int = 2 * 1024**3
     bytes_max: int = 50 * 1024**3
+    blob_bytes_max: int = 20 * 1024**3
     retention_days: dict[str, int] = field(default_factory=lambda: {"standard": 3650, "set-aside": 90})
     retain_every_s: int = 300
     replay_keep_s: int = 300
@@ -99,20 +101,26 @@ class Gathered:
     events: list[dict[str, object]] = field(default_factory=list)
 
 
-async def run(bus: Bus, store: Store, settings: HistorianSettings, stop: asyncio.Event) -> None:
-    """Be the historian until `stop` is set; the caller closes the store afterwards."""
-    await Historian(bus, store, settings).run(stop)
+async def run(
+    bus: Bus, store: Store, settings: HistorianSettings, stop: asyncio.Event, blobs: BlobStore | None = None
+) -> None:
+    """Be the historian until `stop` is set; the caller closes the store afterwards.
+
+    Blobs are kept in the history's own folder unless a store is given.
+    """
+    await Historian(bus, store, settings, blobs or FolderBlobs(settings.folder / "blobs")).run(stop)
 
 
 class Historian:
     """One historian at work."""
 
-    def __init__(self, bus: Bus, store: Store, settings: HistorianSettings) -> None:
+    def __init__(self, bus: Bus, store: Store, settings: HistorianSettings, blobs: BlobStore) -> None:
         self._bus = bus
         self._store = store
         self._settings = settings
         self._owners = Ownership(store.classify)
-        self._answers = Answers(store, self._owners, settings.query_threads)
+        self._blobs = BlobAnswers(blobs, lambda tenant: self._owners.number(tenant) is not None)
+        self._answers = Answers(store, self._owners, settings.query_threads, self._blobs)
         # One thread writes: appends of the three streams never overlap.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-write")
         self._journal = Journal(settings.folder)
@@ -137,6 +145,7 @@ class Historian:
         await self._bus.serve(
             "ms.*.history.*", self._answers.answer, queue="history", concurrent_max=self._settings.queries_max
         )
+        await self._bus.serve("ms.*.blob.*", self._blobs.put, queue="history", concurrent_max=64)
         work = [asyncio.create_task(self._follow(stream), name=stream) for stream in subjects.STREAMS]
         work += [asyncio.create_task(self._report()), asyncio.create_task(self._keep_house())]
         stopped = asyncio.create_task(stop.wait())
@@ -150,6 +159,7 @@ class Historian:
             await asyncio.gather(*work, stopped, return_exceptions=True)
             await asyncio.to_thread(self._writer.shutdown, wait=True)
             await self._answers.close()
+            await self._blobs.close()
 
     # Streams
 
@@ -251,7 +261,7 @@ class Historian:
             log.warning("history.refused", tenant=tenant, samples=len(batch) - len(kept))
             batch = kept
         if number is not None and len(batch):
-            gathered.entries.append(Entry(sequence, number, batch))
+            gathered.entries.append(Entry(sequence, number, batch, gathered.sent_ms))
             gathered.rows += len(batch)
 
     async def _take_event(self, gathered: Gathered, tenant: str, message: bytes) -> None:
@@ -362,6 +372,8 @@ class Historian:
             return
         for partition in dropped:
             log.info("history.dropped", partition=partition)
+        days = settings.retention_days.get("blob", settings.retention_days.get("standard", 3650))
+        self._blobs.retain(_now_ms(), days, settings.blob_bytes_max)
 
     async def _purge(self, stream: str) -> None:
         """Remove stored messages, but the last of each subject: its gateway asks for it when it comes back."""

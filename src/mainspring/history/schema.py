@@ -1,7 +1,8 @@
 """Tables of the history in ClickHouse SQL: what is kept, in which order, and how it is packed.
 
 `tenant` is the first part of every key. Partitions are (retention class, day), so that retention drops whole
-partitions. Times are milliseconds UTC in Int64; `late` tells the stream and `sequence` the message a sample came in.
+partitions. Times are milliseconds UTC in Int64; `late` tells the stream (bit LATE_STREAM) and whether
+a sample came long after its time (bit LATE_TIME), `sequence` the message it came in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ CORRECTION: Final = {column: f"correction_{column}" for column in Column}
 EVENT: Final = "alarm_event"
 ASIDE: Final = "set_aside"
 CLASS: Final = "retention_class"
+LATE_STREAM: Final = 1
+LATE_TIME: Final = 2
 
 # Merging more parts at a time rewrites each row half as often; merging is most of what storing costs.
 _SETTINGS: Final = "settings fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 16"
@@ -41,13 +44,14 @@ def _sample(column: Column) -> str:
 def _correction(column: Column) -> str:
     return f"""create table if not exists {CORRECTION[column]} (
         tenant UInt32, retention UInt8, tag UInt32, time Int64, {_value(column)},
-        quality UInt8, origin UInt8, made_us Int64, made_by LowCardinality(String)
+        quality UInt8, origin UInt8, made_us Int64, made_by LowCardinality(String), reason String
     ) {_DAILY} order by (tenant, tag, time, made_us) {_SETTINGS}"""
 
 
 TABLES: Final = (
     *(_sample(column) for column in Column),
     *(_correction(column) for column in Column),
+    *(f"alter table {table} add column if not exists reason String" for table in CORRECTION.values()),
     f"""create table if not exists {ASIDE} (
         tenant UInt32, day Int64, tag UInt32, time Int64, kind LowCardinality(String), value String,
         quality UInt8, origin UInt8, late UInt8, sequence UInt64, reason LowCardinality(String)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from mainspring.core.history import AggregateQuery, EventQuery, Query, RawQuery, StateQuery, TrendQuery
+from mainspring.core.history import CORRECTED, LATE, AggregateQuery, EventQuery, Query, RawQuery, StateQuery, TrendQuery
 from mainspring.core.kinds import Column
 from mainspring.core.quality import GOOD
 from mainspring.history.schema import CORRECTION, DAY_MS, EVENT, SAMPLE
@@ -41,14 +41,18 @@ def where(tenant: int, tags: Collection[int], start_ms: int, end_ms: int) -> str
 def samples(column: Column, condition: str, corrected: Collection[Column], *, as_float: bool = False) -> str:
     """Return the samples of one column type, corrections in the place of what they correct."""
     value = "toFloat64(value) as value" if as_float and column is Column.INT64 else "value"
-    plain = f"select tag, time, {value}, quality, origin from {SAMPLE[column]} where {condition}"
+    plain = (
+        f"select tag, time, {value}, quality, origin, toUInt8(if(late > 0, {LATE}, 0)) as flags "
+        f"from {SAMPLE[column]} where {condition}"
+    )
     if column not in corrected:
         return plain
     table = CORRECTION[column]
     latest = "argMax(value, made_us)" if value == "value" else "toFloat64(argMax(value, made_us))"
     return (
         f"{plain} and (tag, time) not in (select tag, time from {table} where {condition}) union all "
-        f"select tag, time, {latest} as value, argMax(quality, made_us) as quality, argMax(origin, made_us) as origin "
+        f"select tag, time, {latest} as value, argMax(quality, made_us) as quality, argMax(origin, made_us) as origin, "
+        f"toUInt8({CORRECTED}) as flags "
         f"from (select * from {table} where {condition}) group by tag, time"
     )
 
@@ -69,17 +73,47 @@ def raw(tenant: int, query: RawQuery, corrected: Collection[Column]) -> str:
     """Samples, oldest first."""
     condition = where(tenant, query.tags, query.start_ms, query.end_ms)
     source = samples(query.column, condition, corrected)
-    return f"select tag, time, value, quality, origin from ({source}) order by time, tag limit {query.limit}"
+    return f"select tag, time, value, quality, origin, flags from ({source}) order by time, tag limit {query.limit}"
 
 
-def _buckets(source: str, start_ms: int, step_ms: int, columns: Collection[str]) -> str:
+def corrections(tenant: int, query: RawQuery) -> str:
+    """Corrections beside what each replaced: the one before it, or what was sent."""
+    condition = where(tenant, query.tags, query.start_ms, query.end_ms)
+    table = CORRECTION[query.column]
+    former = ", ".join(
+        f"lagInFrame({name}) over versions as former{suffix}"
+        for name, suffix in (("value", ""), ("quality", "_quality"), ("origin", "_origin"))
+    )
+    sent = "argMin(value, sequence) as value, argMin(quality, sequence) as quality, argMin(origin, sequence) as origin"
+    return (
+        "select tag, time, value, quality, intDiv(made_us, 1000) as made_ms, made_by, reason, "
+        f"former, former_quality, former_origin from (select *, {former} from ("
+        "select tag, time, value, quality, origin, made_us, made_by::String as made_by, reason "
+        f"from {table} where {condition} union all "
+        f"select tag, time, {sent}, toInt64(0) as made_us, '' as made_by, '' as reason "
+        f"from {SAMPLE[query.column]} where {condition} "
+        f"and (tag, time) in (select tag, time from {table} where {condition}) group by tag, time) "
+        "window versions as (partition by tag, time order by made_us rows between 1 preceding and current row)) "
+        f"where made_us > 0 order by made_us desc, tag, time limit {query.limit}"
+    )
+
+
+_MARKS: Final = (
+    "bitOr(groupBitOr(bitShiftLeft(toUInt16(1), least(origin, 7))), "
+    "bitShiftLeft(toUInt16(groupBitOr(flags)), 8)) as marks"
+)
+
+
+def _buckets(source: str, start_ms: int, step_ms: int, columns: Collection[str], *, marks: bool = False) -> str:
     """Return statistics of good samples in steps counted from `start_ms`; NaN where a step has none good."""
     inner = ", ".join(f"{_STATISTICS[name]} as {name}_" for name in columns)
     outer = "".join(f"if(good = 0, nan, {name}_) as {name}, " for name in columns)
     return (
-        f"select tag, toInt64({start_ms} + step * {step_ms}) as time, {outer}good, bad from ("
+        f"select tag, toInt64({start_ms} + step * {step_ms}) as time, {outer}good, bad"
+        f"{', marks' if marks else ''} from ("
         f"select tag, intDiv(time - {start_ms}, {step_ms}) as step, {inner}{', ' if inner else ''}"
-        f"countIf({GOOD_ROW}) as good, toUInt64(count() - good) as bad from ({source}) group by tag, step)"
+        f"countIf({GOOD_ROW}) as good, toUInt64(count() - good) as bad{f', {_MARKS}' if marks else ''} "
+        f"from ({source}) group by tag, step)"
     )
 
 
@@ -88,7 +122,7 @@ def trend(tenant: int, query: TrendQuery, corrected: Collection[Column]) -> tupl
     bucket_ms = -(-(query.end_ms - query.start_ms) // query.buckets)
     source = numbers(where(tenant, query.tags, query.start_ms, query.end_ms), corrected)
     columns = ("first", "min", "max", "last", "mean")
-    return f"{_buckets(source, query.start_ms, bucket_ms, columns)} order by tag, time", bucket_ms
+    return f"{_buckets(source, query.start_ms, bucket_ms, columns, marks=True)} order by tag, time", bucket_ms
 
 
 def aggregate(tenant: int, query: AggregateQuery, corrected: Collection[Column], now_ms: int) -> str:
