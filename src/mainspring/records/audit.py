@@ -13,6 +13,7 @@ from django.db import models, transaction
 
 from mainspring.core.ids import uuid7
 from mainspring.records.faults import canonical
+from mainspring.records.inserts import insert
 from mainspring.records.tenant import OfTenant, Tenant, now_ms
 
 BATCH: Final = 500
@@ -30,6 +31,7 @@ class Action(StrEnum):
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_OUT = "sign-out"
     ACKNOWLEDGE = "acknowledge"
+    SELECT = "select"
     COMMAND = "command"
     EXPORT = "export"
 
@@ -125,7 +127,7 @@ def append(author: Author, deeds: Iterable[Deed]) -> None:
             )
             entry.digest = previous = entry.content_digest()
             entries.append(entry)
-        AuditEntry.objects.bulk_create(entries, batch_size=BATCH)
+        insert(entries)
 
 
 def first_broken(tenant: Tenant) -> int | None:

@@ -1,8 +1,10 @@
-"""Ten thousand tags at once: checked row by row, stored in few statements."""
+"""Many tags at once: checked row by row, stored in few statements, with assets and limits that come along."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -10,16 +12,21 @@ from uuid import UUID
 from django.db import transaction
 
 from mainspring.core.text import Text
+from mainspring.core.units import SIGNS
 from mainspring.records import changes, outbox
-from mainspring.records.asset import Asset
+from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.asset import PATH_LENGTH_MAX, Asset
 from mainspring.records.audit import Action, Author, Deed, append
 from mainspring.records.connection import Connection
 from mainspring.records.counter import ORDINALS, take
 from mainspring.records.draft import check, merged
 from mainspring.records.driver_forms import check_address
 from mainspring.records.faults import Invalid
+from mainspring.records.inserts import insert
 from mainspring.records.tag import Tag, TagDraft
-from mainspring.records.tenant import Tenant, now_ms
+from mainspring.records.tag_assets import asset_at
+from mainspring.records.tag_limits import check_limits, written_limits
+from mainspring.records.tenant import now_ms
 
 ROWS_MAX: Final = 10_000
 _SHOWN: Final = frozenset({"id", "tag", "path", "unit_sign", "version", "alarms"})
@@ -28,79 +35,234 @@ BATCH: Final = 500
 _NO_ASSET: Final = Text("There is no asset {found}.", "没有资产 {found}。")
 _NO_CONNECTION: Final = Text("There is no connection {found}.", "没有连接 {found}。")
 _NO_TAG: Final = Text("There is no tag {found}.", "没有测点 {found}。")
+_NO_UNIT: Final = Text("{found} is not a known unit.", "单位 {found} 未知。")
 _TWICE: Final = Text("Row {row} has the same tag {path}.", "第 {row} 行是相同的测点 {path}。")
 _TAKEN: Final = Text("There is already a tag {path}.", "已有测点 {path}。")
+CAUSES: Final[dict[Text, Text]] = {
+    _NO_ASSET: Text("There is no such asset", "没有该资产"),
+    _NO_CONNECTION: Text("There is no such connection", "没有该连接"),
+    _NO_TAG: Text("There is no such tag", "没有该测点"),
+    _NO_UNIT: Text("The unit is unknown", "单位未知"),
+    _TWICE: Text("The same tag twice in the file", "文件中有重复测点"),
+    _TAKEN: Text("The tag exists already", "测点已存在"),
+}
+"""What faults that name something have in common, for counting them by cause."""
+_UNITS_WRITTEN: Final = {sign.casefold(): code for code, sign in SIGNS.items() if sign} | {
+    "℃": "Cel", "c": "Cel", "degc": "Cel", "deg c": "Cel", "celsius": "Cel", "摄氏度": "Cel", "degf": "[degF]",
+    "kwh": "kW.h", "mwh": "MW.h", "rpm": "{rpm}", "bar(g)": "bar", "psi": "[psi]", "m^3/h": "m3/h", "nm": "N.m",
+    "percent": "%", "ppm": "[ppm]", "ph": "[pH]", "-": "1",
+}  # fmt: skip
+"""How people write units that have another code here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one field of one row, counted from 0."""
+    """What is wrong with one field of one row, counted from 0; `cause` is what like faults have in common."""
 
     row: int
     field: str
     text: Text
+    cause: Text
+    suggestion: str = ""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What an import did, or would do."""
+    """What an import did, or would do; `made` and `before` are what it takes to undo it."""
 
     created: int = 0
     updated: int = 0
+    unchanged: int = 0
     refused: list[Fault] = field(default_factory=list)
+    made: list[UUID] = field(default_factory=list)
+    before: list[tuple[dict[str, Any], int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class _Known:
-    """What rows refer to, read once for all of them."""
+class _Planned:
+    """One row that is right: its tag, the document it changes (None: a new tag) and its limits."""
 
-    tenant: Tenant
-    assets: dict[str, Asset]
-    connections: dict[str, Connection]
-    tags: dict[str, Tag]
-    rows_by_path: dict[str, int] = field(default_factory=dict)
+    tag: Tag
+    before: dict[str, Any] | None
+    limits: dict[str, float]
+
+
+class _RowFault(Exception):
+    """A fault that names something, with its cause and what was probably meant."""
+
+    def __init__(self, field: str, form: Text, suggestion: str = "", **found: Any) -> None:
+        self.field, self.text, self.cause, self.suggestion = field, form.format(**found), CAUSES[form], suggestion
+        super().__init__(self.text.en)
 
 
 def import_tags(author: Author, rows: list[dict[str, Any]], *, dry_run: bool = False) -> Outcome:
     """Create or change the tags of all rows that are right, and say for each other row what is wrong.
 
     A row is a tag as the API shows it; it names its asset by id or path, its connection by id or name, and an existing
-    tag by id or by asset and name.
+    tag by id or by asset and name. `create_assets` makes assets of its path that are missing, `limits` are alarm limits
+    by condition.
     """
-    outcome = Outcome()
-    with transaction.atomic():
-        known = _read(author.tenant, rows)
-        fresh: list[Tag] = []
-        changed: list[tuple[Tag, dict[str, Any]]] = []
-        for number, row in enumerate(rows):
-            try:
-                tag, before = _apply(known, number, row)
-            except Invalid as error:
-                outcome.refused += [Fault(number, path, text) for path, text in error.fields.items()]
-                continue
-            if before is None:
-                fresh.append(tag)
+    return Importer(author, dry_run=dry_run).take(rows, range(1, len(rows) + 1))
+
+
+class Importer:
+    """Takes rows in pieces, each stored by itself, and remembers the rows before for tags named twice."""
+
+    def __init__(self, author: Author, *, dry_run: bool = False) -> None:
+        self.author = author
+        self.dry_run = dry_run
+        self._row_of_path: dict[str, int] = {}
+        self._assets: dict[str, Asset] = {}
+        self._planned_assets: list[Asset] = []
+        self._connections = {
+            key: c for c in Connection.objects.of(author.tenant) for key in (str(c.id), c.name)
+        }  # fmt: skip
+        self._tags: dict[str, Tag] = {}
+
+    def take(self, rows: Sequence[dict[str, Any]], numbers: Sequence[int]) -> Outcome:
+        """Check rows and, unless this is a dry run, store the right ones in one transaction.
+
+        `numbers` are the rows' numbers as people see them.
+        """
+        outcome = Outcome()
+        # A dry run holds no lock: others write meanwhile.
+        with nullcontext() if self.dry_run else transaction.atomic():
+            self._read(rows)
+            planned: list[_Planned] = []
+            for place, (row, number) in enumerate(zip(rows, numbers, strict=True)):
+                try:
+                    planned.append(self._plan(row, number))
+                except Invalid as error:
+                    outcome.refused += [Fault(place, path, text, text) for path, text in error.fields.items()]
+                except _RowFault as error:
+                    outcome.refused.append(Fault(place, error.field, error.text, error.cause, error.suggestion))
+            self._sum_up(planned, outcome)
+            if not self.dry_run:
+                self._store(planned, outcome)
+        return outcome
+
+    def _sum_up(self, planned: list[_Planned], outcome: Outcome) -> None:
+        limited = written_limits(self.author, [(each.tag, each.limits) for each in planned], dry_run=True)
+        for each in planned:
+            if each.before is None:
+                outcome.created += 1
+            elif each.tag.document() != each.before or each.tag.id in limited:
+                outcome.updated += 1
             else:
-                changed.append((tag, before))
-        outcome.created, outcome.updated = len(fresh), len(changed)
-        if not dry_run:
-            _store(author, fresh, changed)
-    return outcome
+                outcome.unchanged += 1
+
+    def _read(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Read what the rows refer to, once for all of them."""
+        tenant = self.author.tenant
+        named = {str(row["asset"]) for row in rows if row.get("asset")} - self._assets.keys()
+        ids = {uuid for name in named if (uuid := _uuid(name)) is not None}
+        assets = Asset.objects.of(tenant).select_related("parent")
+        for asset in [*_among(assets, "pk", ids), *_among(assets, "path", named)]:
+            self._assets[str(asset.id)] = self._assets[asset.path] = asset
+        paths = {
+            f"{asset.path}/{row.get('name')}" for row in rows if (asset := self._assets.get(str(row.get("asset"))))
+        }
+        tag_ids = {uuid for row in rows if (uuid := _uuid(str(row.get("id", "")))) is not None}
+        found = Tag.objects.of(tenant).select_related("asset")
+        tags = [*_among(found, "pk", tag_ids), *_among(found, "path", paths)]
+        once = {tag.id: tag for tag in tags}
+        self._tags = {key: tag for tag in once.values() for key in (str(tag.id), tag.path)}
+
+    def _plan(self, row: dict[str, Any], number: int) -> _Planned:
+        """Read one row into a new or a known tag."""
+        given = {name: value for name, value in row.items() if name not in _SHOWN}
+        limits = given.pop("limits", None) or {}
+        asset = self._asset(given, create=bool(given.pop("create_assets", False)))
+        if given.get("connection"):
+            given["connection"] = self._connection(str(given["connection"])).id
+        if "unit" in given:
+            given["unit"] = _unit(str(given["unit"]).strip())
+        tag = self._tag(row, asset, given)
+        before = tag.document() if tag else None
+        draft = merged(TagDraft, before, given) if before else check(TagDraft, given)
+        if draft.connection is not None:
+            draft.address = check_address(self._connection(str(draft.connection)).driver, draft.address)
+        if asset is None:
+            assert tag is not None  # a draft without asset was refused
+            asset = tag.asset
+        path = f"{asset.path}/{draft.name}"
+        if path in self._row_of_path:
+            raise _RowFault("name", _TWICE, row=self._row_of_path[path], path=path)
+        if path in self._tags and self._tags[path] is not tag:
+            raise _RowFault("name", _TAKEN, path=path)
+        checked = check_limits(limits, draft.kind)
+        self._row_of_path[path] = number
+        target = tag or Tag(tenant=self.author.tenant)
+        target.take_draft(draft, asset)
+        return _Planned(target, before, checked)
+
+    def _asset(self, given: dict[str, Any], *, create: bool) -> Asset | None:
+        if "asset" not in given:
+            return None
+        named = str(given["asset"])
+        asset = self._assets.get(named)
+        if asset is None and create and len(named) <= PATH_LENGTH_MAX:
+            asset = asset_at(self.author.tenant, named, self._assets, self._planned_assets)
+        if asset is None:
+            near = difflib.get_close_matches(named, [path for path in self._assets if "/" in path], 1)
+            raise _RowFault("asset", _NO_ASSET, near[0] if near else "", found=named)
+        given["asset"] = asset.id
+        return asset
+
+    def _connection(self, name: str) -> Connection:
+        connection = self._connections.get(name)
+        if connection is None:
+            near = difflib.get_close_matches(name, self._connections, 1)
+            raise _RowFault("connection", _NO_CONNECTION, near[0] if near else "", found=name)
+        return connection
+
+    def _tag(self, row: dict[str, Any], asset: Asset | None, given: dict[str, Any]) -> Tag | None:
+        if row.get("id"):
+            tag = self._tags.get(str(row["id"]))
+            if tag is None:
+                raise _RowFault("id", _NO_TAG, found=row["id"])
+            return tag
+        return self._tags.get(f"{asset.path}/{given.get('name')}") if asset else None
+
+    def _store(self, planned: list[_Planned], outcome: Outcome) -> None:
+        self._store_assets(planned)
+        fresh = [each.tag for each in planned if each.before is None]
+        changed = [
+            (each.tag, each.before)
+            for each in planned
+            if each.before is not None and each.tag.document() != each.before
+        ]
+        _store(self.author, fresh, changed)
+        limited = written_limits(self.author, [(each.tag, each.limits) for each in planned])
+        outcome.made = [tag.id for tag in fresh]
+        outcome.before = [(before, tag.version) for tag, before in changed]
+        touched = [*fresh, *(tag for tag, _ in changed)]
+        outbox.mark_tags(self.author.tenant.key, [tag.ordinal for tag in touched])
+        outbox.mark_alarms(self.author.tenant.key, limited.values())
+
+    def _store_assets(self, planned: Sequence[_Planned]) -> None:
+        """Store the assets that rows made, those of refused rows apart."""
+        used: set[UUID] = set()
+        for each in planned:
+            asset: Asset | None = each.tag.asset
+            while asset is not None and asset.id not in used:
+                used.add(asset.id)
+                asset = asset.parent
+        waiting = []
+        for asset in self._planned_assets:
+            if asset.id in used:
+                changes.create(self.author, asset)
+            else:
+                waiting.append(asset)
+        self._planned_assets = waiting
 
 
-def _read(tenant: Tenant, rows: list[dict[str, Any]]) -> _Known:
-    named = {str(row.get("asset", "")) for row in rows}
-    ids = {uuid for name in named if (uuid := _uuid(name)) is not None}
-    assets = Asset.objects.of(tenant)
-    found = [*_among(assets, "pk", ids), *_among(assets, "path", named)]
-    by_name = {key: asset for asset in found for key in (str(asset.id), asset.path)}
-    connections = {key: c for c in Connection.objects.of(tenant) for key in (str(c.id), c.name)}
-    paths = {f"{by_name[asset].path}/{row.get('name')}" for row in rows if (asset := str(row.get("asset"))) in by_name}
-    tag_ids = {uuid for row in rows if (uuid := _uuid(str(row.get("id", "")))) is not None}
-    rows_of_tags = Tag.objects.of(tenant).select_related("asset")
-    tags = [*_among(rows_of_tags, "pk", tag_ids), *_among(rows_of_tags, "path", paths)]
-    once = {tag.id: tag for tag in tags}
-    return _Known(tenant, by_name, connections, {key: t for t in once.values() for key in (str(t.id), t.path)})
+def _unit(written: str) -> str:
+    if not written or written in SIGNS:
+        return written or "1"
+    meant = _UNITS_WRITTEN.get(written.casefold())
+    near = difflib.get_close_matches(written, SIGNS, 1, cutoff=0.3)
+    raise _RowFault("unit", _NO_UNIT, meant or (near[0] if near else ""), found=written)
 
 
 def _among(rows: Any, column: str, wanted: Iterable[Any]) -> list[Any]:
@@ -109,67 +271,13 @@ def _among(rows: Any, column: str, wanted: Iterable[Any]) -> list[Any]:
     return [row for part in parts for row in rows.filter(**{f"{column}__in": part})]
 
 
-def _apply(known: _Known, number: int, row: dict[str, Any]) -> tuple[Tag, dict[str, Any] | None]:
-    """Read one row into a new or a known tag; returns the tag and its document before, None for a new one."""
-    given = {name: value for name, value in row.items() if name not in _SHOWN}
-    asset = _asset(known, given)
-    if given.get("connection"):
-        given["connection"] = _connection(known, str(given["connection"])).id
-    tag = _tag(known, row, asset, given)
-    before = tag.document() if tag else None
-    draft = merged(TagDraft, before, given) if before else check(TagDraft, given)
-    if draft.connection is not None:
-        connection = _connection(known, str(draft.connection))
-        draft.address = check_address(connection.driver, draft.address)
-    if tag is None or tag.asset_id != draft.asset:
-        asset = known.assets[str(draft.asset)]
-    elif asset is None:
-        asset = tag.asset
-    assert asset is not None  # a draft without asset was refused
-    path = f"{asset.path}/{draft.name}"
-    if path in known.rows_by_path:
-        raise Invalid({"name": _TWICE.format(row=known.rows_by_path[path], path=path)})
-    if path in known.tags and known.tags[path] is not tag:
-        raise Invalid({"name": _TAKEN.format(path=path)})
-    known.rows_by_path[path] = number
-    target = tag or Tag(tenant=known.tenant)
-    target.take_draft(draft, asset)
-    return target, before
-
-
-def _asset(known: _Known, given: dict[str, Any]) -> Asset | None:
-    if "asset" not in given:
-        return None
-    asset = known.assets.get(str(given["asset"]))
-    if asset is None:
-        raise Invalid({"asset": _NO_ASSET.format(found=given["asset"])})
-    given["asset"] = asset.id
-    return asset
-
-
-def _connection(known: _Known, name: str) -> Connection:
-    connection = known.connections.get(name)
-    if connection is None:
-        raise Invalid({"connection": _NO_CONNECTION.format(found=name)})
-    return connection
-
-
-def _tag(known: _Known, row: dict[str, Any], asset: Asset | None, given: dict[str, Any]) -> Tag | None:
-    if row.get("id"):
-        tag = known.tags.get(str(row["id"]))
-        if tag is None:
-            raise Invalid({"id": _NO_TAG.format(found=row["id"])})
-        return tag
-    return known.tags.get(f"{asset.path}/{given.get('name')}") if asset else None
-
-
 def _store(author: Author, fresh: list[Tag], changed: list[tuple[Tag, dict[str, Any]]]) -> None:
     deeds: list[Deed] = []
     if fresh:
         first = take(ORDINALS, len(fresh))
         for ordinal, tag in enumerate(fresh, first):
             tag.ordinal = ordinal
-        Tag.objects.bulk_create(fresh, batch_size=BATCH)
+        insert(fresh)
         deeds += [changes.deed(Action.CREATE, tag, {}, tag.document()) for tag in fresh]
     for tag, before in changed:
         tag.version += 1
@@ -180,8 +288,8 @@ def _store(author: Author, fresh: list[Tag], changed: list[tuple[Tag, dict[str, 
     Tag.objects.bulk_create(
         [tag for tag, _ in changed], BATCH, update_conflicts=True, unique_fields=["id"], update_fields=written
     )
-    append(author, deeds)
-    outbox.mark_tags(author.tenant.key, [tag.ordinal for tag in (*fresh, *(tag for tag, _ in changed))])
+    if deeds:
+        append(author, deeds)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -189,3 +297,46 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def undo(author: Author, made: Sequence[str], before: Sequence[tuple[dict[str, Any], int]]) -> tuple[int, int]:
+    """Take an import back where nobody changed its tags since; returns how many were taken back and how many stay."""
+    with transaction.atomic():
+        tags = {str(tag.id): tag for tag in _among(Tag.objects.of(author.tenant), "pk", made) if tag.version == 1}
+        alarms = _among(AlarmDefinition.objects.of(author.tenant), "tag_id", list(tags))
+        stays = {str(alarm.tag_id) for alarm in alarms if alarm.version > 1}
+        gone = [tag for id, tag in tags.items() if id not in stays]
+        deeds = [changes.deed(Action.DELETE, tag, tag.document(), {}) for tag in gone]
+        ids = [tag.id for tag in gone]
+        for part in (ids[start : start + BATCH] for start in range(0, len(ids), BATCH)):
+            AlarmDefinition.objects.of(author.tenant).filter(tag__in=part).delete()
+            Tag.objects.of(author.tenant).filter(pk__in=part).delete()
+        back = _restored(author, before)
+        append(author, deeds)
+        touched = [tag.ordinal for tag in (*gone, *back)]
+        outbox.mark_tags(author.tenant.key, touched)
+        outbox.mark_alarms(author.tenant.key, touched)
+    return len(gone) + len(back), len(made) + len(before) - len(gone) - len(back)
+
+
+def _restored(author: Author, before: Sequence[tuple[dict[str, Any], int]]) -> list[Tag]:
+    """Give tags back what they were, unless they changed again."""
+    versions = {str(document["id"]): version for document, version in before}
+    known = {
+        str(tag.id): tag
+        for tag in _among(Tag.objects.of(author.tenant).select_related("asset"), "pk", versions)
+        if tag.version == versions[str(tag.id)]
+    }
+    assets = {
+        str(asset.id): asset for asset in _among(Asset.objects.of(author.tenant), "pk", {d["asset"] for d, _ in before})
+    }
+    changed = []
+    for document, _ in before:
+        tag, asset = known.get(str(document["id"])), assets.get(str(document["asset"]))
+        if tag is None or asset is None:
+            continue
+        now = tag.document()
+        tag.take_draft(merged(TagDraft, document, {}), asset)
+        changed.append((tag, now))
+    _store(author, [], changed)
+    return [tag for tag, _ in changed]

@@ -1,0 +1,275 @@
+"""Sheets people send and take: XLSX, CSV and TSV as rows of text, within limits that hold before anything is unpacked.
+
+Formulas are never evaluated: a cell is the value that lies in the file. What is written is text throughout, so that no
+spreadsheet takes a cell for a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+from mainspring.core.errors import DecodeError, LimitExceeded
+from mainspring.core.text import Text
+
+FILE_BYTES_MAX: Final = 16 * 1024 * 1024
+UNPACKED_BYTES_MAX: Final = 256 * 1024 * 1024
+PARTS_MAX: Final = 2000
+ROWS_MAX: Final = 200_000
+COLUMNS_MAX: Final = 200
+CELL_MAX: Final = 2000
+"""Characters of one cell; the rest is cut, and too long for any field."""
+_CHUNK: Final = 256 * 1024
+_WORKBOOK: Final = "xl/workbook.xml"
+_CELL: Final = re.compile(rb'\br="([A-Z]{1,4})(\d{1,8})"')
+_LETTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+_EMPTY: Final = Text("The file {name} has no rows.", "文件 {name} 没有任何行。")
+_NOT_A_SHEET: Final = Text(
+    "{name} is not a sheet. Save it as XLSX or CSV and choose it again.",
+    "{name} 不是表格文件，请另存为 XLSX 或 CSV 后重新选择。",
+)
+_OLD: Final = Text(
+    "{name} is an old or password-protected workbook. Save it as XLSX without a password.",
+    "{name} 是旧版或加密的工作簿，请另存为无密码的 XLSX。",
+)
+_DAMAGED: Final = Text("{name} is damaged ({reason}). Save it again.", "{name} 已损坏（{reason}），请重新保存。")
+_TOO_MANY_ROWS: Final = Text(
+    "{name} has more than {limit} rows. Send it in parts.", "{name} 超过 {limit} 行，请分批导入。"
+)
+_TOO_MANY_COLUMNS: Final = Text(
+    "{name} has more than {limit} columns. Remove those that are not needed.",
+    "{name} 超过 {limit} 列，请删除不需要的列。",
+)
+_TOO_LARGE: Final = Text(
+    "{name} unpacks to more than {limit} MB. Send it in parts, or as CSV.",
+    "{name} 解压后超过 {limit} MB，请分批或以 CSV 发送。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Rows of text, the first being the head; `numbers` are the rows' numbers in the file, counted from 1."""
+
+    head: list[str]
+    rows: list[list[str]]
+    numbers: list[int]
+
+
+def read_sheet(content: bytes, name: str) -> Sheet:
+    """Read a file into rows of text; raises DecodeError or LimitExceeded in one sentence."""
+    if content.startswith(b"PK\x03\x04"):
+        found = _xlsx(content, name)
+    elif content.startswith(b"\xd0\xcf\x11\xe0"):
+        raise DecodeError(_OLD, name=name)
+    else:
+        found = _text(content, name)
+    head: list[str] | None = None
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    for number, cells in enumerate(found, 1):
+        if len(cells) > COLUMNS_MAX and any(cells[COLUMNS_MAX:]):
+            raise LimitExceeded(_TOO_MANY_COLUMNS, name=name, limit=COLUMNS_MAX)
+        if not any(cells):
+            continue
+        if head is None:
+            head = cells[:COLUMNS_MAX]
+            continue
+        if len(rows) >= ROWS_MAX:
+            raise LimitExceeded(_TOO_MANY_ROWS, name=name, limit=ROWS_MAX)
+        rows.append(cells[:COLUMNS_MAX])
+        numbers.append(number)
+    if head is None:
+        raise DecodeError(_EMPTY, name=name)
+    return Sheet(head, rows, numbers)
+
+
+def _xlsx(content: bytes, name: str) -> Iterator[list[str]]:
+    import python_calamine
+
+    _refuse_bomb(content, name)
+    try:
+        workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+        for sheet_name in workbook.sheet_names:
+            sheet = workbook.get_sheet_by_name(sheet_name)
+            if sheet.height:
+                # Rows above the first filled one are not in the sheet, but count for people.
+                yield from ([] for _ in range(sheet.start[0] if sheet.start else 0))
+                yield from ([_cell(value) for value in row] for row in sheet.iter_rows())
+                return
+    except python_calamine.CalamineError as error:
+        raise DecodeError(_DAMAGED, name=name, reason=type(error).__name__) from error
+
+
+def _refuse_bomb(content: bytes, name: str) -> None:
+    """Unpack every part once without keeping it: what a file says of its own size is not believed."""
+    try:
+        parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
+    except zipfile.BadZipFile as error:
+        raise DecodeError(_DAMAGED, name=name, reason=str(error)) from error
+    if _WORKBOOK not in {part.filename for part in parts}:
+        raise DecodeError(_NOT_A_SHEET, name=name)
+    left = UNPACKED_BYTES_MAX
+    for part in parts:
+        is_sheet = part.filename.startswith("xl/worksheets/")
+        tail = b""
+        for chunk in _unpacked(content, part, name):
+            left -= len(chunk)
+            if left < 0 or len(parts) > PARTS_MAX:
+                raise LimitExceeded(_TOO_LARGE, name=name, limit=UNPACKED_BYTES_MAX // 2**20)
+            if is_sheet:
+                _refuse_wide(tail + chunk, name)
+                tail = chunk[-32:]
+
+
+def _unpacked(content: bytes, part: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
+    header = content[part.header_offset : part.header_offset + 30]
+    if len(header) < 30:
+        raise DecodeError(_DAMAGED, name=name, reason="header")
+    start = part.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    packed = memoryview(content)[start : start + part.compress_size]
+    if part.compress_type == zipfile.ZIP_STORED:
+        yield bytes(packed)
+        return
+    if part.compress_type != zipfile.ZIP_DEFLATED:
+        raise DecodeError(_DAMAGED, name=name, reason="compression")
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        chunk = inflater.decompress(packed, _CHUNK)
+        while chunk:
+            yield chunk
+            chunk = inflater.decompress(inflater.unconsumed_tail, _CHUNK)
+    except zlib.error as error:
+        raise DecodeError(_DAMAGED, name=name, reason="compression") from error
+
+
+def _refuse_wide(part: bytes, name: str) -> None:
+    """Refuse cells far out: readers lay out the whole rectangle up to the last cell."""
+    cells = _CELL.findall(part)
+    if not cells:
+        return
+    if max(int(row) for _, row in cells) > ROWS_MAX + 1:
+        raise LimitExceeded(_TOO_MANY_ROWS, name=name, limit=ROWS_MAX)
+    columns = {letters for letters, _ in cells}
+    if max(_column_number(letters) for letters in columns) > COLUMNS_MAX:
+        raise LimitExceeded(_TOO_MANY_COLUMNS, name=name, limit=COLUMNS_MAX)
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()[:CELL_MAX]
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _text(content: bytes, name: str) -> Iterator[list[str]]:
+    text = _decoded(content, name)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max("\t,;", key=lambda sign: (first.count(sign), sign == ","))
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            yield [cell.strip()[:CELL_MAX] for cell in row]
+    except csv.Error as error:
+        raise DecodeError(_DAMAGED, name=name, reason=str(error)) from error
+
+
+def _decoded(content: bytes, name: str) -> str:
+    """Return the text of a file: UTF-8, UTF-16 with its mark, or GB 18030, which Chinese Excel writes."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings = ["utf-16"]
+    elif b"\0" in content[:4096]:
+        raise DecodeError(_NOT_A_SHEET, name=name)
+    else:
+        encodings = ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not _LETTERS.search(text[:4096]):
+            return text
+    raise DecodeError(_NOT_A_SHEET, name=name)
+
+
+def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Write rows as CSV; cells that a spreadsheet would evaluate get an apostrophe before them."""
+    yield "\ufeff".encode()
+    for row in rows:
+        line = io.StringIO()
+        csv.writer(line).writerow([_neutral(cell) for cell in row])
+        yield line.getvalue().encode()
+
+
+def _neutral(cell: str) -> str:
+    if not cell.startswith(_FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+_PARTS: Final = {
+    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Override PartName="/xl/workbook.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+    '<Override PartName="/xl/worksheets/sheet1.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/></Types>',
+    "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="r1" Target="xl/workbook.xml" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"/></Relationships>',
+    _WORKBOOK: '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
+    'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships">'
+    '<sheets><sheet name="tags" sheetId="1" r:id="r1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+    '<Relationship Id="r1" Target="worksheets/sheet1.xml" '
+    'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"/></Relationships>',
+}
+_XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+
+
+def xlsx_file(rows: Iterable[Sequence[str]]) -> bytes:
+    """Write rows as a workbook of one sheet; every cell is text, which no spreadsheet evaluates."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, body in _PARTS.items():
+            archive.writestr(name, _XML + body)
+        with archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
+            sheet.write(_XML.encode())
+            sheet.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>')
+            for number, row in enumerate(rows, 1):
+                cells = "".join(_text_cell(number, place, cell) for place, cell in enumerate(row) if cell)
+                sheet.write(f'<row r="{number}">{cells}</row>'.encode())
+            sheet.write(b"</sheetData></worksheet>")
+    return out.getvalue()
+
+
+def _text_cell(row: int, place: int, cell: str) -> str:
+    letters = ""
+    place += 1
+    while place:
+        place, digit = divmod(place - 1, 26)
+        letters = chr(65 + digit) + letters
+    text = escape(_LETTERS.sub("", cell))
+    return f'<c r="{letters}{row}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'

@@ -1,0 +1,201 @@
+"""Imports of tags from XLSX, CSV and TSV: upload, columns, check, load, report, undo."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final, Literal
+from urllib.parse import quote
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Query, Router, Schema, Status
+from pydantic import Field
+
+from mainspring.core.errors import ConfigurationError
+from mainspring.core.text import Text
+from mainspring.records.import_files import ImportStore
+from mainspring.records.imports import FIXES_MAX, Imports
+from mainspring.records.rights import Right
+from mainspring.records.sheets import COLUMNS_MAX, csv_lines, read_sheet, xlsx_file
+from mainspring.records.tag_columns import ADDRESS, FIELDS, address_fields, fields
+from mainspring.records.tag_import import ROWS_MAX
+from mainspring.web.configure import current
+from mainspring.web.security import Needs, actor_of
+
+router = Router(tags=["imports"])
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_EMPTY: Final = Text(
+    "The request holds no file. Send the file itself as its body.", "请求中没有文件，请将文件作为请求体发送。"
+)
+Form = Literal["xlsx", "csv"]
+
+
+@cache
+def imports() -> Imports:
+    """Return the imports of this process."""
+    return Imports(ImportStore(current().data_folder.resolve() / "imports"))
+
+
+class Named(Schema):
+    """How a file is called; that is shown, and never taken as a path."""
+
+    name: str = Field(default="tags.csv", min_length=1, max_length=200)
+
+
+class Settled(Schema):
+    """What each column is and where rows go; columns are counted from 0."""
+
+    mapping: dict[str, str] = Field(max_length=COLUMNS_MAX)
+    rule: str = Field(default="", max_length=200, description="`{line}/{device}/{name}` below the base")
+    base: str = Field(default="", max_length=300, description="path of the asset everything lies below")
+    connection: str = Field(default="", max_length=200, description="id or name, for rows that name none")
+    create_assets: bool = False
+
+
+class Fix(Schema):
+    """A cell put right: that of a row, or all in a column that hold `found`."""
+
+    field: str = Field(max_length=100)
+    value: str = Field(max_length=500)
+    row: int | None = None
+    found: str = Field(default="", max_length=2000)
+
+
+class Fixes(Schema):
+    """Cells put right at once."""
+
+    fixes: list[Fix] = Field(max_length=FIXES_MAX)
+
+
+class FaultListing(Schema):
+    """Which faults of a check."""
+
+    cause: str = Field(default="", max_length=500)
+    offset: int = Field(default=0, ge=0)
+    limit: int = Field(default=200, ge=1, le=1000)
+
+
+class FileForm(Schema):
+    """As which file, with words in which language."""
+
+    format: Form = "xlsx"
+    language: Literal["en", "zh"] = "en"
+
+
+class TemplateForm(FileForm):
+    """For tags of which driver."""
+
+    driver: str = Field(default="", max_length=64)
+
+
+def _content(request: HttpRequest) -> bytes:
+    if not request.body:
+        raise ConfigurationError(_EMPTY)
+    return request.body
+
+
+def _file(rows: Any, form: Form, name: str) -> HttpResponse | StreamingHttpResponse:
+    disposition = f"attachment; filename*=UTF-8''{quote(f'{name}.{form}')}"
+    if form == "csv":
+        answer: Any = StreamingHttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8")
+    else:
+        answer = HttpResponse(xlsx_file(rows), content_type=XLSX)
+    answer.headers["Content-Disposition"] = disposition
+    return answer  # type: ignore[no-any-return]
+
+
+@router.get("/imports", auth=Needs(Right.CONFIGURE))
+def list_imports(request: HttpRequest) -> dict[str, Any]:
+    """List the last imports, newest first, with their reports."""
+    items = imports().all(actor_of(request).author)
+    return {"items": items, "total": len(items)}
+
+
+@router.post("/imports", auth=Needs(Right.CONFIGURE), response={201: Any})
+def add_import(request: HttpRequest, named: Query[Named]) -> Status[Any]:
+    """Take an XLSX, CSV or TSV file as the request's body and guess its columns; nothing is written yet."""
+    return Status(201, imports().add(actor_of(request).author, named.name, _content(request)))
+
+
+@router.post("/imports/read", auth=Needs(Right.CONFIGURE))
+def read_import(request: HttpRequest, named: Query[Named]) -> dict[str, Any]:
+    """Read a sheet into rows of text, the first being its head; nothing is kept."""
+    sheet = read_sheet(_content(request), named.name)
+    return {"rows": [sheet.head, *sheet.rows[:ROWS_MAX]], "left": max(0, len(sheet.rows) - ROWS_MAX)}
+
+
+@router.get("/imports/fields", auth=Needs(Right.CONFIGURE))
+def import_fields(request: HttpRequest) -> dict[str, Any]:
+    """List what a column can be."""
+    items = [{"key": each.key, "title": each.title.document(), "required": each.required} for each in fields().values()]
+    return {"items": items, "total": len(items)}
+
+
+@router.get("/imports/template", auth=Needs(Right.CONFIGURE))
+def import_template(request: HttpRequest, form: Query[TemplateForm]) -> Any:
+    """Download an empty sheet with every column named."""
+    from mainspring.records.driver_forms import driver
+
+    known = address_fields()
+    if form.driver:
+        wanted = driver(form.driver).Address.model_fields
+        known = {key: each for key, each in known.items() if key.removeprefix(ADDRESS) in wanted}
+    head = [getattr(each.title, form.language) for each in (*FIELDS[:1], *known.values(), *FIELDS[1:])]
+    return _file([head], form.format, "tags")
+
+
+@router.get("/imports/{uuid:id}", auth=Needs(Right.CONFIGURE))
+def show_import(request: HttpRequest, id: UUID) -> Any:
+    """Show how far an import is, what the check found by cause, and its report."""
+    return imports().get(actor_of(request).author, id)
+
+
+@router.post("/imports/{uuid:id}/check", auth=Needs(Right.CONFIGURE))
+def check_import(request: HttpRequest, id: UUID, settled: Settled) -> Any:
+    """Begin the dry run: it writes nothing."""
+    return imports().check(actor_of(request).author, id, settled.model_dump())
+
+
+@router.post("/imports/{uuid:id}/fix", auth=Needs(Right.CONFIGURE))
+def fix_import(request: HttpRequest, id: UUID, fixes: Fixes) -> Any:
+    """Put cells right and check again."""
+    return imports().fix(actor_of(request).author, id, [each.model_dump() for each in fixes.fixes])
+
+
+@router.post("/imports/{uuid:id}/load", auth=Needs(Right.CONFIGURE))
+def load_import(request: HttpRequest, id: UUID) -> Any:
+    """Begin to store the rows that are right, leaving out the others."""
+    return imports().load(actor_of(request).author, id)
+
+
+@router.post("/imports/{uuid:id}/cancel", auth=Needs(Right.CONFIGURE))
+def cancel_import(request: HttpRequest, id: UUID) -> Any:
+    """Stop after the piece under way; what is loaded stays until it is undone."""
+    return imports().cancel(actor_of(request).author, id)
+
+
+@router.post("/imports/{uuid:id}/undo", auth=Needs(Right.CONFIGURE))
+def undo_import(request: HttpRequest, id: UUID) -> Any:
+    """Begin to take back every row that nobody changed since."""
+    return imports().undo(actor_of(request).author, id)
+
+
+@router.delete("/imports/{uuid:id}", auth=Needs(Right.CONFIGURE), response={204: None})
+def forget_import(request: HttpRequest, id: UUID) -> Status[None]:
+    """Forget an import with its file; what it loaded stays."""
+    imports().forget(actor_of(request).author, id)
+    return Status(204, None)
+
+
+@router.get("/imports/{uuid:id}/faults", auth=Needs(Right.CONFIGURE))
+def import_faults(request: HttpRequest, id: UUID, listing: Query[FaultListing]) -> dict[str, Any]:
+    """List faults with row, column, what was found, what is expected and what was probably meant."""
+    items, total = imports().faults(actor_of(request).author, id, listing.cause, listing.offset, listing.limit)
+    return {"items": items, "total": total}
+
+
+@router.get("/imports/{uuid:id}/refused", auth=Needs(Right.CONFIGURE))
+def refused_rows(request: HttpRequest, id: UUID, form: Query[FileForm]) -> Any:
+    """Download the refused rows as they came, each with its reason."""
+    rows = imports().refused(actor_of(request).author, id, form.language)
+    return _file(rows, form.format, "refused")
