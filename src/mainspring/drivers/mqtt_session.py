@@ -18,6 +18,8 @@ from mainspring.drivers.mqtt_packets import Message
 
 PART: Final = "mqtt"
 """Name of the built-in listener among the gateway's shared parts."""
+SEEN_MAX: Final = 5_000
+"""Topics remembered for browsing."""
 Take = Callable[[list[Message]], None]
 Refuse = Callable[[Text, int], None]
 Step = tuple[Text, Callable[[], Awaitable[Text]]]
@@ -81,6 +83,13 @@ class Session(ABC):
         """Publish; with QoS 1 it returns when the receiver has acknowledged.
 
         Raises NotConnected, or Rejected where it is known that nobody took it.
+        """
+
+    @abstractmethod
+    async def look(self, filters: Sequence[tuple[str, int]]) -> dict[str, bytes]:
+        """Return topics that have messages with the last payload of each, for browsing; waits a while for the first.
+
+        Not to be used beside `subscribe`.
         """
 
     @abstractmethod

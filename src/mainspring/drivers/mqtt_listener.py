@@ -1,0 +1,196 @@
+"""The gateway's own MQTT listener: 3.1.1 (and 3.1) over TCP or TLS, for the devices of one tenant.
+
+Source: OASIS MQTT 3.1.1, section 3 and 4. Differences that are meant: a session ends with its connection (nothing is
+kept for a device that is away, so that no command arrives late), subscriptions get QoS 0 or 1, and PUBACK, or PUBREC of
+QoS 2, means that the message is in the gateway's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from mainspring.core.definitions import DeviceDefinition
+from mainspring.core.text import Text
+from mainspring.drivers.mqtt_access import Access
+from mainspring.drivers.mqtt_hub import Hub
+from mainspring.drivers.mqtt_peer import Peer
+
+log = structlog.get_logger(__name__)
+
+LOOK_S: Final = 1.0
+RETRY_S: Final = 5.0
+BACKLOG: Final = 4096
+OPEN_FILES_SPARE: Final = 512
+
+_OPEN: Final = Text("{host}, port {port}, {security}", "{host}，端口 {port}，{security_zh}")
+_NOT_OPEN: Final = Text(
+    "The MQTT listener cannot open {host} port {port} ({reason}); it tries again. Choose another mqtt_port.",
+    "MQTT 监听无法打开 {host} 端口 {port}（{reason}），将自动重试。请更换 mqtt_port。",
+)
+_CLEAR: Final = Text(
+    "The MQTT listener stays off: on {host} secrets would cross the network in clear. "
+    "Set mqtt_tls_certificate and mqtt_tls_key, or mqtt_host to a loopback address.",
+    "MQTT 监听未启用：在 {host} 上密钥会以明文传输。"
+    "请设置 mqtt_tls_certificate 和 mqtt_tls_key，或将 mqtt_host 设为本机回环地址。",
+)
+_TLS: Final = Text(
+    "The MQTT listener stays off: its certificate or key cannot be used ({reason}). "
+    "Correct mqtt_tls_certificate, mqtt_tls_key and mqtt_tls_client_ca.",
+    "MQTT 监听未启用：证书或密钥无法使用（{reason}）。"
+    "请更正 mqtt_tls_certificate、mqtt_tls_key 和 mqtt_tls_client_ca。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerSettings:
+    """Where the listener listens and what it takes."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    connections_max: int = 10_000
+    packet_bytes_max: int = 1024 * 1024
+
+
+class Listener:
+    """Accepts devices; `define` and `withdraw` follow the registry, `run` is its task."""
+
+    def __init__(self, settings: ListenerSettings, hub: Hub) -> None:
+        self.settings = settings
+        self.hub = hub
+        self.access = Access()
+        self.peers: set[Peer] = set()
+        self.by_client: dict[tuple[object, str], Peer] = {}
+        self.slowed: Counter[str] = Counter()
+        self.port = settings.port
+        hub.devices = lambda: (len(self.access), len(self.by_client))
+        hub.when_roomy = self._go_on
+
+    def define(self, device: DeviceDefinition) -> None:
+        """Let a device in, or change its rights; one whose credential or rights changed must connect anew."""
+        before = self.access.get(device.id)
+        self.access.define(device)
+        if before is not None and _opens(before) != _opens(device):
+            self._end(lambda peer: peer.device is not None and peer.device.id == device.id)
+
+    def withdraw(self, device: UUID) -> None:
+        """Shut a device out, also where it is connected."""
+        self.access.withdraw(device)
+        self._end(lambda peer: peer.device is not None and peer.device.id == device)
+
+    async def run(self) -> None:
+        """Listen until cancelled; what keeps it from listening is told in `hub.text`."""
+        while True:
+            server = await self._open()
+            if server is None:
+                await asyncio.sleep(RETRY_S)
+                continue
+            try:
+                while True:
+                    await asyncio.sleep(LOOK_S)
+                    self._look()
+            finally:
+                server.close()
+                self._end(lambda _: True)
+
+    def crowded(self) -> bool:
+        """Tell whether no further connection fits."""
+        return len(self.peers) >= self.settings.connections_max
+
+    async def _open(self) -> asyncio.Server | None:
+        settings, hub = self.settings, self.hub
+        where = {"host": settings.host, "port": settings.port}
+        context = None
+        try:
+            if settings.tls_certificate is not None:
+                context = _context(settings)
+            elif not _loopback(settings.host):
+                self._say(_CLEAR.format(**where))
+                return None
+        except (OSError, ValueError) as error:
+            self._say(_TLS.format(reason=str(error)))
+            return None
+        _allow_files(settings.connections_max)
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(
+                lambda: Peer(self), settings.host, settings.port, ssl=context, backlog=BACKLOG,
+                ssl_handshake_timeout=None if context is None else 15,
+            )  # fmt: skip
+        except OSError as error:
+            self._say(_NOT_OPEN.format(**where, reason=error.strerror or type(error).__name__))
+            return None
+        self.port = server.sockets[0].getsockname()[1]
+        hub.text = None
+        security = ("TLS", "TLS") if context is not None else ("not encrypted", "未加密")
+        hub.where = _OPEN.format(host=settings.host, port=self.port, security=security[0], security_zh=security[1])
+        log.info("mqtt.listening", host=settings.host, port=self.port, tls=context is not None)
+        return server
+
+    def _say(self, text: Text) -> None:
+        if self.hub.text is None or self.hub.text.en != text.en:
+            log.error("mqtt.not_listening", reason=text.en)
+        self.hub.text = text
+
+    def _look(self) -> None:
+        """End what has been silent too long or may no longer be here."""
+        now = time.monotonic()
+        for peer in list(self.peers):
+            peer.look(now)
+        self.hub.look()
+
+    def _go_on(self) -> None:
+        for peer in self.peers:
+            peer.resume()
+
+    def _end(self, chosen: Callable[[Peer], bool]) -> None:
+        for peer in [peer for peer in self.peers if chosen(peer)]:
+            peer.end()
+
+
+def _opens(device: DeviceDefinition) -> tuple[object, ...]:
+    return device.name, device.digest, device.certificate, device.publish, device.subscribe
+
+
+def _context(settings: ListenerSettings) -> ssl.SSLContext:
+    assert settings.tls_certificate is not None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    if settings.tls_client_ca is not None:
+        context.load_verify_locations(settings.tls_client_ca)
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _loopback(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return all(str(entry[4][0]).startswith("127.") or entry[4][0] == "::1" for entry in found)
+
+
+def _allow_files(connections: int) -> None:
+    """Raise this process's own limit of open files as far as it may, up to what the connections need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OPEN_FILES_SPARE
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
