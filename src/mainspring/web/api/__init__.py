@@ -17,6 +17,7 @@ ROUTERS: Final = (
     "assets",
     "tags",
     "imports",
+    "templates",
     "connections",
     "devices",
     "alarm_definitions",
@@ -28,10 +29,13 @@ ROUTERS: Final = (
     "alarms",
     "live",
     "history",
+    "samples",
+    "blobs",
     "gateway",
     "commands",
     "health",
     "metrics",
+    "subscriptions",
     "overview",
 )
 """Modules of this package that hold a `router`; every path is written in full beside its function."""

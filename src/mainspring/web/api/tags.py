@@ -95,6 +95,7 @@ class BulkOut(Schema):
 
     created: int
     updated: int
+    unchanged: int
     refused: list[Refused]
 
 
@@ -156,7 +157,8 @@ def bulk(request: HttpRequest, body: Bulk) -> dict[str, Any]:
     """
     outcome = import_tags(actor_of(request).author, body.items, dry_run=body.dry_run)
     refused = [{"row": fault.row, "text": fault.text.document(), "field": fault.field} for fault in outcome.refused]
-    return {"created": outcome.created, "updated": outcome.updated, "refused": refused}
+    counts = {"created": outcome.created, "updated": outcome.updated, "unchanged": outcome.unchanged}
+    return counts | {"refused": refused}
 
 
 @router.get("/tags/{uuid:id}", auth=Needs(Right.VIEW), response=TagOut)
