@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -16,9 +14,10 @@ from typing import Final
 import structlog
 from nats.errors import Error as NatsError
 
+from mainspring.bus.blobs import send_blob
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
-from mainspring.core.blobs import BLOB_BYTES_MAX, PART_BYTES_MAX, Blob, Part, is_media_type, parse
+from mainspring.core.blobs import BLOB_BYTES_MAX, PART_BYTES_MAX, Blob, is_media_type, parse
 from mainspring.core.errors import DecodeError, MainspringError, StoreError
 from mainspring.core.text import Text
 from mainspring.gateway.segments import sync_folder
@@ -27,7 +26,6 @@ log = structlog.get_logger(__name__)
 
 RETRY_FIRST_S: Final = 0.5
 RETRY_MAX_S: Final = 30.0
-ANSWER_S: Final = 20.0
 
 _TOO_LARGE: Final = Text(
     "A blob of {size} bytes is larger than the {limit} bytes a blob may have; it was not kept.",
@@ -159,20 +157,7 @@ async def send_file(bus: Bus, subject: str, file: Path) -> None:
     """Send the blob that a file holds, from where the platform has it; returns when it is confirmed."""
     line = await asyncio.to_thread(_reference_line, file)
     blob = parse(line.decode().strip())
-    await send(bus, subject, blob, lambda offset: _content(file, len(line) + offset))
-
-
-async def send(bus: Bus, subject: str, blob: Blob, content: Callable[[int], bytes]) -> None:
-    """Send a blob, read from an offset at a time; returns when it is confirmed."""
-    received, part = 0, b""
-    while True:
-        answer = json.loads(await bus.ask(subject, Part(blob, received, part).encode(), timeout_s=ANSWER_S))
-        received = int(answer["received"])
-        if answer["kept"]:
-            return
-        part = await asyncio.to_thread(content, received)
-        if not part:
-            raise ValueError("the content ends too early")
+    await send_blob(bus, subject, blob, lambda offset: _content(file, len(line) + offset))
 
 
 def _reference_line(file: Path) -> bytes:

@@ -34,6 +34,8 @@ class Action(StrEnum):
     SELECT = "select"
     COMMAND = "command"
     EXPORT = "export"
+    ENTER = "enter"
+    CORRECT = "correct"
 
 
 @dataclass(frozen=True, slots=True)

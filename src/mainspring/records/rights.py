@@ -15,7 +15,9 @@ class Right(StrEnum):
     EXPORT = "export"
     ACKNOWLEDGE = "acknowledge"
     COMMAND = "command"
+    ENTER = "enter"
     CONFIGURE = "configure"
+    CORRECT = "correct"
     ADMINISTER = "administer"
 
 
@@ -39,8 +41,8 @@ class Role(StrEnum):
 
 _OWN: Final[dict[Role, frozenset[Right]]] = {
     Role.VIEWER: frozenset({Right.VIEW, Right.EXPORT}),
-    Role.OPERATOR: frozenset({Right.ACKNOWLEDGE, Right.COMMAND}),
-    Role.ENGINEER: frozenset({Right.CONFIGURE}),
+    Role.OPERATOR: frozenset({Right.ACKNOWLEDGE, Right.COMMAND, Right.ENTER}),
+    Role.ENGINEER: frozenset({Right.CONFIGURE, Right.CORRECT}),
     Role.ADMINISTRATOR: frozenset({Right.ADMINISTER}),
 }
 
@@ -67,6 +69,8 @@ RIGHT_WORDS: Final[dict[Right, Text]] = {
     Right.EXPORT: Text("export", "导出"),
     Right.ACKNOWLEDGE: Text("acknowledge alarms", "确认报警"),
     Right.COMMAND: Text("command equipment", "操作设备"),
+    Right.ENTER: Text("enter values by hand", "人工录入数值"),
+    Right.CORRECT: Text("correct samples", "修正采样值"),
     Right.CONFIGURE: Text("configure plant and connections", "配置工厂与连接"),
     Right.ADMINISTER: Text("administer users", "管理用户"),
 }

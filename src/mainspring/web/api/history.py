@@ -121,7 +121,7 @@ async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     document = {
         "bucket_ms": int(metadata.get(b"bucket_ms", b"0")),
         "zone": actor.tenant.zone,
-        "series": _series(table, query.tags, ("time", "first", "min", "max", "last", "mean", "good", "bad")),
+        "series": _series(table, query.tags, ("time", "first", "min", "max", "last", "mean", "good", "bad", "marks")),
         "oldest_ms": known["oldest_ms"] if known else None,
         "took_ms": round((time.perf_counter() - began) * 1000, 1),
     }
@@ -131,7 +131,7 @@ async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
 @router.post("/history/raw", auth=Needs(Right.VIEW))
 async def raw(request: HttpRequest, query: RawQuery) -> HttpResponse | StreamingHttpResponse:
     """Return samples of tags, oldest first; as Arrow stream if asked for, else as JSON columns."""
-    return await _answer(request, "raw", query, ("time", "value", "quality", "origin"))
+    return await _answer(request, "raw", query, ("time", "value", "quality", "origin", "flags"))
 
 
 @router.post("/history/aggregate", auth=Needs(Right.VIEW))
