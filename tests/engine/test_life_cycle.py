@@ -31,7 +31,7 @@ CLEARED = ("cleared", "cleared-unacknowledged")
 
 def acknowledge(state: PlantState, *numbers: int, at: int = 0) -> tuple[list[tuple[str, str, int]], list[str]]:
     request = Acknowledge(alarms=tuple(map(alarm_id, numbers)), by="p-17", comment="seen")
-    events, refused = state.acknowledge(request, "acme", NOW + at)
+    events, refused = state.handle(request, "acme", NOW + at)
     return said(events), [str(text) for text in refused.values()]
 
 
@@ -83,7 +83,7 @@ def test_acknowledging_what_is_not_there_is_refused_in_words() -> None:
     assert refused[0] == "This alarm was acknowledged already by p-17."
     assert all("nothing to acknowledge" in text for text in refused[1:])
     stranger = Acknowledge(alarms=(alarm_id(1),), by="x")
-    events, words = state.acknowledge(stranger, "other", NOW)
+    events, words = state.handle(stranger, "other", NOW)
     assert len(events) == 0
     assert len(words) == 1
 

@@ -25,7 +25,7 @@ def lived() -> PlantState:
     state.update(batch((2, 0, -(2**60)), column=Column.INT64), "acme", 2, NOW)
     state.update(batch((3, 0, "切换"), column=Column.TEXT), "acme", 3, NOW)  # type: ignore[arg-type]
     state.update(batch((4, 0, 2.0), (4, 1, 0.0)), "acme", 4, NOW)
-    state.acknowledge(Acknowledge(alarms=(alarm_id(1),), by="p-17", comment="seen"), "acme", NOW + 5)
+    state.handle(Acknowledge(alarms=(alarm_id(1),), by="p-17", comment="seen"), "acme", NOW + 5)
     return state
 
 

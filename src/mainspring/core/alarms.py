@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from mainspring.core.definitions import Condition, Priority
 
@@ -19,6 +19,11 @@ class Transition(StrEnum):
     CLEARED = "cleared"
     ACKNOWLEDGED = "acknowledged"
     REMOVED = "removed"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    TAKEN_OUT = "out-of-service"
+    RETURNED = "in-service"
+    COMMENTED = "commented"
 
 
 class AlarmState(StrEnum):
@@ -28,6 +33,16 @@ class AlarmState(StrEnum):
     ACTIVE_ACKNOWLEDGED = "active-acknowledged"
     CLEARED_UNACKNOWLEDGED = "cleared-unacknowledged"
     NORMAL = "normal"
+    SHELVED = "shelved"
+    OUT_OF_SERVICE = "out-of-service"
+
+
+SILENT: Final = frozenset({AlarmState.NORMAL, AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE})
+"""States that nobody is told of."""
+SHELF_MIN_MS: Final = 1000
+SHELF_MAX_MS: Final = 7 * 86_400_000
+"""Longest time an alarm can be shelved; a site may allow less."""
+COMMENT_MAX: Final = 500
 
 
 class AlarmEvent(BaseModel):
@@ -48,6 +63,7 @@ class AlarmEvent(BaseModel):
     limit: float
     by: str = ""
     comment: str = ""
+    until_ms: int | None = None
 
 
 _EVENT_COLUMNS: Final[dict[str, pa.DataType]] = {
@@ -71,7 +87,11 @@ EVENT_SCHEMA: Final = pa.schema(_EVENT_COLUMNS)
 
 
 class ActiveAlarm(BaseModel):
-    """A row of the alarm list: everything in it but normal."""
+    """A row of the alarm list: everything in it but normal.
+
+    `acknowledged_by` and `comment` are those of the acknowledgement; of an alarm that is shelved or out of service
+    `by`, `since_ms` and `comment` say who put it there, when and why, and `active` whether its condition holds.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,13 +106,55 @@ class ActiveAlarm(BaseModel):
     limit: float
     acknowledged_by: str = ""
     comment: str = ""
+    active: bool = True
+    by: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class View(StrEnum):
+    """Which part of the alarms is listed."""
+
+    ACTIVE = "active"
+    SHELVED = "shelved"
+    OUT_OF_SERVICE = "out-of-service"
+
+
+class ListAlarms(BaseModel):
+    """Ask the engine for the alarms of one view."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    view: View = View.ACTIVE
 
 
 class Acknowledge(BaseModel):
-    """Ask the engine to acknowledge alarms; `by` is the person's pseudonym."""
+    """Ask the engine to acknowledge alarms, or to comment on them; `by` is the person's pseudonym."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     alarms: tuple[UUID, ...]
     by: str
-    comment: str = ""
+    comment: str = Field(default="", max_length=COMMENT_MAX)
+
+
+class Comment(Acknowledge):
+    """Ask the engine to keep a comment with alarms."""
+
+    comment: str = Field(min_length=1, max_length=COMMENT_MAX)
+
+
+class Shelve(Comment):
+    """Ask the engine to shelve alarms until a time; the comment is the reason."""
+
+    until_ms: int
+
+
+class Unshelve(Acknowledge):
+    """Ask the engine to return alarms from the shelf before their time."""
+
+
+class OutOfService(Comment):
+    """Ask the engine to take alarms out of service, or to put them back; the comment is the reason."""
+
+    out: bool = True

@@ -1,9 +1,9 @@
 """What records publish downwards: connections, tags and alarm definitions, watched by every role.
 
 Documents lie in the key-value bucket `definitions` under `<tenant>.tenant.<number>`, `<tenant>.connections.<id>`,
-`<tenant>.devices.<id>`, `<tenant>.tags.<page>` and `<tenant>.alarms.<page>`. A page holds what belongs to `PAGE`
-consecutive tag ordinals, so that half a million tags are five hundred documents. A watcher compares a page with
-what it had; what is missing was removed.
+`<tenant>.devices.<id>`, `<tenant>.gateways.<name>`, `<tenant>.tags.<page>` and `<tenant>.alarms.<page>`. A page holds
+what belongs to `PAGE` consecutive tag ordinals, so that half a million tags are five hundred documents. A watcher
+compares a page with what it had; what is missing was removed.
 """
 
 from __future__ import annotations
@@ -108,18 +108,63 @@ class Condition(StrEnum):
     L = "L"
     LL = "LL"
     STALE = "stale"
+    RATE = "rate"
+    STATE = "state"
+    CHANGE = "change"
+    EXPRESSION = "expression"
+
+
+class Per(StrEnum):
+    """The time a rate of change is told for."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+
+    @property
+    def ms(self) -> int:
+        """The time in milliseconds."""
+        return {Per.SECOND: 1000, Per.MINUTE: 60_000, Per.HOUR: 3_600_000}[self]
+
+
+class Direction(StrEnum):
+    """Which changes a rate of change is limited for."""
+
+    BOTH = "both"
+    RISING = "rising"
+    FALLING = "falling"
+
+
+class ExpressionInput(Document):
+    """A tag an expression names, as it was when the expression was published."""
+
+    name: str = Field(max_length=500, description="as it stands in the expression")
+    tag: int = Field(ge=0, lt=2**32, description="ordinal")
+    unit: str = "1"
+    kind: SampleKind = SampleKind.FLOAT
+
+
+STATES_MAX: Final = 60
+WINDOW_MIN_MS: Final = 1000
+DAY_MS: Final = 86_400_000
 
 
 class AlarmDefinition(Document):
-    """One limit, or staleness, of one tag."""
+    """One limit, staleness, rate of change or state of one tag, or an expression over several."""
 
     id: UUID
-    tag: int = Field(ge=0, lt=2**32, description="ordinal")
+    tag: int = Field(ge=0, lt=2**32, description="ordinal; of an expression the tag it is shown at")
     condition: Condition
-    limit: float = Field(default=0.0, description="in the tag's unit; unused for staleness")
+    limit: float = Field(default=0.0, description="in the tag's unit, for a rate per `per`; elsewhere unused")
     dead_band: float = Field(default=0.0, ge=0)
-    on_delay_ms: int = Field(default=0, ge=0, le=86_400_000)
-    off_delay_ms: int = Field(default=0, ge=0, le=86_400_000)
+    per: Per = Per.MINUTE
+    window_ms: int = Field(default=60_000, ge=WINDOW_MIN_MS, le=DAY_MS, description="window of a rate of change")
+    direction: Direction = Direction.BOTH
+    states: tuple[int, ...] = Field(default=(), max_length=STATES_MAX, description="values in which it is raised")
+    expression: str = Field(default="", max_length=500)
+    inputs: tuple[ExpressionInput, ...] = Field(default=(), max_length=16, description="the expression's tags")
+    on_delay_ms: int = Field(default=0, ge=0, le=DAY_MS)
+    off_delay_ms: int = Field(default=0, ge=0, le=DAY_MS)
     priority: Priority = Priority.MEDIUM
     name: Words
     consequence: Words | None = None
@@ -151,7 +196,26 @@ class DeviceDefinition(Document):
     expires_ms: int | None = None
 
 
-Definition = TenantDefinition | ConnectionDefinition | TagPage | AlarmPage | DeviceDefinition
+class GatewayDefinition(Document):
+    """A gateway as the bus needs it: the account it belongs to and the key that lets it in."""
+
+    id: UUID
+    tenant: str
+    revision: int
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    local: bool = Field(default=False, description="it runs beside the platform, kept running by the supervisor")
+    public_key: str = Field(default="", max_length=64, description="empty: it has not enrolled yet")
+    enabled: bool = Field(default=True, description="false: its key was revoked")
+
+
+class Since(Document):
+    """What a gateway asks for: the definitions stored after a place in the bucket that was `made` then."""
+
+    made: str = ""
+    after: int = Field(default=0, ge=0)
+
+
+Definition = TenantDefinition | ConnectionDefinition | TagPage | AlarmPage | DeviceDefinition | GatewayDefinition
 
 
 def tenant_key(tenant: str, number: int) -> str:
@@ -167,6 +231,11 @@ def connection_key(tenant: str, connection: UUID) -> str:
 def device_key(tenant: str, device: UUID) -> str:
     """Key of a device's credential; one that is revoked is withdrawn."""
     return f"{tenant}.devices.{device}"
+
+
+def gateway_key(tenant: str, name: str) -> str:
+    """Key of a gateway's document; it stays when the gateway is revoked."""
+    return f"{tenant}.gateways.{name}"
 
 
 def tag_page_key(tenant: str, page: int) -> str:
@@ -188,6 +257,7 @@ def parse(key: str, document: bytes) -> Definition:
         "tags": TagPage,
         "alarms": AlarmPage,
         "devices": DeviceDefinition,
+        "gateways": GatewayDefinition,
     }
     if kind not in forms:
         message = f"{key} is not a key of definitions"

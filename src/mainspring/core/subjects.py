@@ -10,7 +10,10 @@ ms.<tenant>.current                  request uint32 ordinals, little-endian: cor
 ms.<tenant>.alarms.<verb>            request list, acknowledge, comment, shelve, unshelve, out-of-service: JSON
 ms.<tenant>.gateway.<gateway>.<verb> request test, browse, command: JSON
 ms.<tenant>.connections.<gateway>    GatewayConnections as JSON, once a second
+ms.<tenant>.definitions              request core.definitions.Since: bus.tenant_watch.Page, what changed since
+ms.defined.<key>                     a definition was stored or withdrawn; a notice without content
 ms.health.<role>.<instance>          Health as JSON, once a second
+ms.health.gateway.<tenant>.<gateway> Health of a gateway
 ms.position.<stream>                 decimal sequence up to which the historian has stored, durably
 """
 
@@ -74,9 +77,19 @@ def connections(tenant: str, name: str) -> str:
     return f"ms.{tenant}.connections.{name}"
 
 
-def health(role: str, instance: str) -> str:
-    """Where a role reports itself."""
-    return f"ms.health.{role}.{instance}"
+def definitions(tenant: str) -> str:
+    """Where a gateway asks for its tenant's definitions."""
+    return f"ms.{tenant}.definitions"
+
+
+def defined(tenant: str) -> str:
+    """Where it is told that a tenant's definition was stored or withdrawn."""
+    return f"ms.defined.{tenant}.>"
+
+
+def health(role: str, instance: str, tenant: str = "") -> str:
+    """Where a role reports itself; a gateway does so under its tenant."""
+    return f"ms.health.{role}.{tenant}.{instance}" if tenant else f"ms.health.{role}.{instance}"
 
 
 def position(stream: str) -> str:

@@ -12,29 +12,30 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from mainspring.core.alarms import Acknowledge, ActiveAlarm, AlarmEvent, AlarmState, Transition
-from mainspring.core.definitions import AlarmDefinition, Condition, Priority
+from mainspring.core.alarms import SILENT, Acknowledge, ActiveAlarm, AlarmEvent, Transition, View
+from mainspring.core.definitions import AlarmDefinition, Condition
 from mainspring.core.text import Text
 from mainspring.engine import kernels
 from mainspring.engine.current import GROWTH, CurrentValues
+from mainspring.engine.shelves import Shelf, Shelves
+from mainspring.engine.special import SPECIAL, Specials, program_of
+from mainspring.engine.words import (
+    CONDITIONS,
+    PRIORITIES,
+    STATE_BITS,
+    STATES,
+    TRANSITIONS,
+    id_parts,
+    identity_of,
+    state_of,
+)
 
 Rows = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
 
-CONDITIONS: Final = (Condition.HH, Condition.H, Condition.L, Condition.LL, Condition.STALE)
-PRIORITIES: Final = tuple(Priority)
-TRANSITIONS: Final = (Transition.RAISED, Transition.CLEARED, Transition.ACKNOWLEDGED, Transition.REMOVED)
-STATES: Final = (
-    AlarmState.NORMAL,
-    AlarmState.ACTIVE_ACKNOWLEDGED,
-    AlarmState.CLEARED_UNACKNOWLEDGED,
-    AlarmState.ACTIVE_UNACKNOWLEDGED,
-)
-STATE_BITS: Final = kernels.ACTIVE | kernels.UNACKNOWLEDGED
 _STATIC: Final = ("limit", "dead_band", "on_ms", "off_ms", "priority")
 _CONDITION_CODES: Final = {condition: code for code, condition in enumerate(CONDITIONS)}
 _PRIORITY_CODES: Final = {priority: code for code, priority in enumerate(PRIORITIES)}
-_LOW: Final = 0xFFFF_FFFF_FFFF_FFFF
 _ID: Final = np.dtype([("high", "<i8"), ("low", "<i8"), ("transition", "<i8"), ("cause", "<i8"), ("time", "<i8")])
 
 _UNKNOWN: Final = Text(
@@ -45,16 +46,6 @@ _ALREADY: Final = Text(
     "This alarm was acknowledged already by {by}.",
     "该报警已由 {by} 确认。",
 )
-
-
-def id_parts(identity: UUID) -> tuple[int, int]:
-    """Return the upper and lower 64 bits of an id."""
-    return identity.int >> 64, identity.int & _LOW
-
-
-def identity_of(record: Any) -> UUID:
-    """Return the id of an alarm from a row or an event."""
-    return UUID(int=int(record["id_high"]) << 64 | int(record["id_low"]))
 
 
 def event_ids(events: Records) -> list[str]:
@@ -71,7 +62,7 @@ def event_ids(events: Records) -> list[str]:
     ]
 
 
-def event_of(record: Any, identity: str, by: str, comment: str) -> AlarmEvent:
+def event_of(record: Any, identity: str, by: str, comment: str, until_ms: int | None = None) -> AlarmEvent:
     """Return the travelling form of one transition."""
     value = float(record["value"])
     return AlarmEvent(
@@ -81,45 +72,50 @@ def event_of(record: Any, identity: str, by: str, comment: str) -> AlarmEvent:
         condition=CONDITIONS[record["condition"]],
         priority=PRIORITIES[record["priority"]],
         transition=TRANSITIONS[record["transition"]],
-        state=STATES[record["state"]],
+        state=state_of(int(record["state"])),
         time_ms=int(record["time"]),
         raised_ms=int(record["raised"]),
         value=value if math.isfinite(value) else None,
         limit=float(record["limit"]),
         by=by,
         comment=comment,
+        until_ms=until_ms,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A copy of some rows, out of reach of what happens meanwhile."""
+    """A copy of some rows, out of reach of what happens meanwhile; who acknowledged or silenced each."""
 
     records: Records
     flags: npt.NDArray[np.uint8]
     acknowledged: list[tuple[str, str]]
+    shelves: list[Shelf | None]
 
     def alarms(self, start: int, stop: int) -> list[ActiveAlarm]:
         """Return a slice of the list in its travelling form."""
-        rows = zip(
-            self.records[start:stop], self.flags[start:stop].tolist(), self.acknowledged[start:stop], strict=True
+        return [self._alarm(place) for place in range(start, min(stop, len(self.records)))]
+
+    def _alarm(self, place: int) -> ActiveAlarm:
+        record, flags, shelf = self.records[place], int(self.flags[place]), self.shelves[place]
+        by, comment = self.acknowledged[place]
+        return ActiveAlarm(
+            alarm=identity_of(record),
+            tag=int(record["tag"]),
+            condition=CONDITIONS[record["condition"]],
+            priority=PRIORITIES[record["priority"]],
+            state=state_of(flags),
+            raised_ms=int(record["raised"]),
+            changed_ms=int(record["changed"]),
+            value=float(record["value"]) if math.isfinite(record["value"]) else None,
+            limit=float(record["limit"]),
+            acknowledged_by=by,
+            comment=shelf.comment if shelf else comment,
+            active=bool(flags & kernels.ACTIVE),
+            by=shelf.by if shelf else "",
+            since_ms=shelf.since_ms if shelf else None,
+            until_ms=shelf.until_ms if shelf else None,
         )
-        return [
-            ActiveAlarm(
-                alarm=identity_of(record),
-                tag=int(record["tag"]),
-                condition=CONDITIONS[record["condition"]],
-                priority=PRIORITIES[record["priority"]],
-                state=STATES[flags & STATE_BITS],
-                raised_ms=int(record["raised"]),
-                changed_ms=int(record["changed"]),
-                value=float(record["value"]) if math.isfinite(record["value"]) else None,
-                limit=float(record["limit"]),
-                acknowledged_by=by,
-                comment=comment,
-            )
-            for record, flags, (by, comment) in rows
-        ]
 
 
 class AlarmTable:
@@ -129,6 +125,9 @@ class AlarmTable:
         self._values = values
         self.rows: Records = np.zeros(0, kernels.ALARM)
         self.flags: npt.NDArray[np.uint8] = np.zeros(0, np.uint8)
+        self.extra: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self.specials = Specials()
+        self.shelves = Shelves(self)
         self.longest = 1
         self._pages: dict[tuple[int, int], Rows] = {}
         self._used = 0
@@ -155,7 +154,7 @@ class AlarmTable:
         wanted = {
             (each.id.int, each.tag, _CONDITION_CODES[each.condition]): each
             for each in definitions
-            if each.enabled and self._values.reserve(each.tag)
+            if each.enabled and self._fits(each)
         }
         kernels.unlink(self._values.tags, self.rows, before)
         gone = np.array([row for key, row in known.items() if key not in wanted], np.int64)
@@ -164,10 +163,10 @@ class AlarmTable:
             [
                 (
                     each.limit, each.dead_band, -1, tenant, condition, _PRIORITY_CODES[each.priority], tag,
-                    identity >> 64, identity & _LOW, math.nan, kernels.NONE, 0, 0, 0,
+                    *id_parts(each.id), math.nan, kernels.NONE, 0, 0, 0,
                     each.on_delay_ms, each.off_delay_ms,
                 )
-                for (identity, tag, condition), each in wanted.items()
+                for (_, tag, condition), each in wanted.items()
             ],
             kernels.ALARM,
         )  # fmt: skip
@@ -182,6 +181,11 @@ class AlarmTable:
         self.rows[rows[~old]] = fresh[~old]
         stale = fresh["condition"][~old] == kernels.STALE
         self.flags[rows[~old]] = np.where(stale, kernels.WATCHES_STALENESS, 0)
+        for place, definition in enumerate(wanted.values()):
+            if definition.condition in SPECIAL:
+                row = int(rows[place])
+                self.extra[row], differs_too = self.specials.take(int(self.extra[row]), row, definition)
+                changed[place] |= differs_too
         if len(rows):
             self._pages[tenant, number] = rows
             self.longest = max(self.longest, kernels.link(self._values.tags, self.rows, rows))
@@ -206,7 +210,7 @@ class AlarmTable:
                 self.acknowledge_row(row, request.by, request.comment)
         accepted = np.array(rows, np.int64)
         self.rows["changed"][accepted] = now_ms
-        return self._events(accepted, kernels.ACKNOWLEDGED, now_ms), refused
+        return self.events_of(accepted, kernels.ACKNOWLEDGED, now_ms), refused
 
     def acknowledge_row(self, row: int, by: str, comment: str) -> None:
         """Mark one alarm as acknowledged."""
@@ -230,15 +234,21 @@ class AlarmTable:
         self._acknowledged = {row: entry for row, entry in kept.items() if self.flags[row] & kernels.ACTIVE}
         return self._acknowledged
 
-    def listed(self, tenant: int, limit: int) -> tuple[Listing, int]:
-        """Return the alarms that are not normal, unacknowledged, grave and new ones first, and how many there are."""
-        rows = np.flatnonzero(self.flags[: self._used] & STATE_BITS)
+    def listed(self, tenant: int, limit: int, view: View = View.ACTIVE) -> tuple[Listing, int]:
+        """Return the alarms of a view, unacknowledged, grave and new ones first, and how many there are."""
+        flags = self.flags[: self._used]
+        if view is View.ACTIVE:
+            rows = np.flatnonzero(((flags & kernels.SILENCED) == 0) & ((flags & STATE_BITS) != 0))
+        else:
+            rows = np.flatnonzero(flags & (kernels.SHELVED if view is View.SHELVED else kernels.OUT_OF_SERVICE))
         rows = rows[self.rows["tenant"][rows] == tenant]
         records = self.rows[rows]
         settled = (self.flags[rows] & kernels.UNACKNOWLEDGED) == 0
         order = np.lexsort((rows, -records["raised"], records["priority"], settled))[:limit]
-        by = [self.acknowledgement(row) for row in rows[order].tolist()]
-        return Listing(records[order], self.flags[rows[order]], by), len(rows)
+        chosen = rows[order].tolist()
+        by = [self.acknowledgement(row) for row in chosen]
+        shelves = [self.shelves.kept.get(row) for row in chosen]
+        return Listing(records[order], self.flags[rows[order]], by, shelves), len(rows)
 
     def find(self, identities: Sequence[UUID]) -> list[int]:
         """Return the row of each alarm, -1 where there is none."""
@@ -263,8 +273,12 @@ class AlarmTable:
                 self.acknowledge_row(row, event.by, event.comment)
                 self.rows["changed"][row] = event.time_ms
             return
+        if self.shelves.redo(row, event):
+            return
         record = self.rows[row]
-        self.flags[row] = (self.flags[row] & kernels.WATCHES_STALENESS) | STATES.index(event.state)
+        kept = self.flags[row] & (kernels.WATCHES_STALENESS | kernels.SILENCED)
+        silent = kernels.ACTIVE if event.transition is Transition.RAISED else 0
+        self.flags[row] = kept | (silent if event.state in SILENT else STATES.index(event.state))
         record["raised"], record["changed"], record["since"] = event.raised_ms, event.time_ms, kernels.NONE
         if event.transition is Transition.RAISED:
             record["value"] = math.nan if event.value is None else event.value
@@ -272,13 +286,26 @@ class AlarmTable:
     def counts(self) -> tuple[int, int]:
         """Return how many alarms are active and how many unacknowledged."""
         flags = self.flags[: self._used]
-        return int(np.count_nonzero(flags & kernels.ACTIVE)), int(np.count_nonzero(flags & kernels.UNACKNOWLEDGED))
+        told = flags & np.where(flags & kernels.SILENCED, 0, STATE_BITS).astype(np.uint8)
+        return int(np.count_nonzero(told & kernels.ACTIVE)), int(np.count_nonzero(told & kernels.UNACKNOWLEDGED))
+
+    def _fits(self, definition: AlarmDefinition) -> bool:
+        """Tell whether all tags of a definition have room here, and its expression makes sense."""
+        if not all(self._values.reserve(tag) for tag in (definition.tag, *(each.tag for each in definition.inputs))):
+            return False
+        if definition.condition is not Condition.EXPRESSION:
+            return True
+        return program_of(definition.expression, definition.inputs) is not None
 
     def _remove(self, rows: Rows, now_ms: int) -> Records:
-        standing = rows[(self.flags[rows] & STATE_BITS) != 0]
+        standing = rows[(self.flags[rows] & kernels.SHOWN) != 0]
         self.flags[rows] = 0
-        events = self._events(standing, kernels.REMOVED, now_ms)
+        events = self.events_of(standing, kernels.REMOVED, now_ms)
         self.rows["tenant"][rows] = -1
+        self.specials.drop(self.extra[rows][self.extra[rows] >= 0].tolist())
+        self.extra[rows] = -1
+        for row in self.shelves.kept.keys() & set(rows.tolist()):
+            self.shelves.forget(row)
         self._free.extend(rows.tolist())
         return events
 
@@ -292,11 +319,15 @@ class AlarmTable:
             grown[: self._used] = self.rows[: self._used]
             flags = np.zeros(len(grown), np.uint8)
             flags[: self._used] = self.flags[: self._used]
-            self.rows, self.flags = grown, flags
+            extra = np.full(len(grown), -1, np.int32)
+            extra[: self._used] = self.extra[: self._used]
+            self.rows, self.flags, self.extra = grown, flags, extra
         self._used += more
         return np.array([*sorted(reused), *range(self._used - more, self._used)], np.int64)
 
-    def _events(self, rows: Rows, transition: int, now_ms: int) -> Records:
+    def events_of(self, rows: Rows | list[int], transition: int, now_ms: int) -> Records:
+        """Return the transitions of some rows."""
+        rows = np.asarray(rows, np.int64)
         events = np.zeros(len(rows), kernels.EVENT)
         for name in (
             "id_high",
@@ -313,7 +344,7 @@ class AlarmTable:
             events[name] = self.rows[name][rows]
         events["time"] = now_ms
         events["transition"] = transition
-        events["state"] = self.flags[rows] & STATE_BITS
+        events["state"] = self.flags[rows] & kernels.SHOWN
         return events
 
 

@@ -1,22 +1,24 @@
-"""What the engine answers on the bus: current values, the alarm list, acknowledgements."""
+"""What the engine answers on the bus: current values, the alarm list, and what people do with alarms."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from mainspring.core.alarms import Acknowledge
+from mainspring.core.alarms import Acknowledge, Comment, ListAlarms, OutOfService, Shelve, Unshelve
 from mainspring.core.errors import DecodeError, LimitExceeded
 from mainspring.core.subjects import tenant_of
 from mainspring.core.text import Text
 from mainspring.engine.alarms import Listing, Records
 from mainspring.engine.state import PlantState
+
+R = TypeVar("R", bound=BaseModel)
 
 ORDINALS_MAX: Final = 100_000
 LISTED_MAX: Final = 10_000
@@ -33,16 +35,23 @@ _MANY: Final = Text(
     "一次请求 {found} 个过多，每次最多 {limit} 个。",
 )
 _MALFORMED: Final = Text(
-    "This is not a request to acknowledge alarms ({reason}); send alarms, by and comment as JSON.",
-    "这不是报警确认请求（{reason}），请以 JSON 发送 alarms、by 和 comment。",
+    "This is not a request to {verb} alarms ({reason}); see the fields of `mainspring.core.alarms`.",
+    "这不是报警 {verb} 请求（{reason}），字段见 `mainspring.core.alarms`。",
 )
 _UNKNOWN_VERB: Final = Text(
-    "Alarms can be asked to `list` and `acknowledge`, not to {verb!r}.",
-    "报警只支持 `list` 和 `acknowledge`，不支持 {verb!r}。",
+    "Alarms can be asked to {verbs}, not to {verb!r}.",
+    "报警支持 {verbs}，不支持 {verb!r}。",
 )
+_REQUESTS: Final[dict[str, type[Acknowledge]]] = {
+    "acknowledge": Acknowledge,
+    "comment": Comment,
+    "shelve": Shelve,
+    "unshelve": Unshelve,
+    "out-of-service": OutOfService,
+}
 
-Deliver = Callable[[Records, str, str], Awaitable[None]]
-"""Takes transitions, person and comment; returns when they are recorded."""
+Deliver = Callable[[Records, str, str, int | None], Awaitable[None]]
+"""Takes transitions, person, comment and end of the shelf; returns when they are recorded."""
 
 
 class Answers:
@@ -72,24 +81,30 @@ class Answers:
         verb = subject.rsplit(".", 1)[1]
         tenant = tenant_of(subject)
         if verb == "list":
-            listing, total = self._state.alarms.listed(self._state.values.tenant(tenant), LISTED_MAX)
+            view = _read(ListAlarms, verb, payload or b"{}").view
+            listing, total = self._state.alarms.listed(self._state.values.tenant(tenant), LISTED_MAX, view)
             return await _list_document(listing, total)
-        if verb == "acknowledge":
-            return await self._acknowledge(tenant, payload)
-        raise DecodeError(_UNKNOWN_VERB, verb=verb)
+        if verb not in _REQUESTS:
+            raise DecodeError(_UNKNOWN_VERB, verb=verb, verbs=", ".join(["list", *_REQUESTS]))
+        return await self._handle(tenant, _read(_REQUESTS[verb], verb, payload))
 
-    async def _acknowledge(self, tenant: str, payload: bytes) -> bytes:
-        try:
-            request = Acknowledge.model_validate_json(payload)
-        except ValidationError as error:
-            raise DecodeError(_MALFORMED, reason=error.errors()[0]["msg"]) from error
+    async def _handle(self, tenant: str, request: Acknowledge) -> bytes:
         if len(request.alarms) > ACKNOWLEDGED_MAX:
             raise LimitExceeded(_MANY, found=len(request.alarms), limit=ACKNOWLEDGED_MAX)
-        events, refused = self._state.acknowledge(request, tenant, self._clock_ms())
-        await self._deliver(events, request.by, request.comment)
+        events, refused = self._state.handle(request, tenant, self._clock_ms())
+        until_ms = request.until_ms if isinstance(request, Shelve) else None
+        await self._deliver(events, request.by, request.comment, until_ms)
         accepted = [str(identity) for identity in dict.fromkeys(request.alarms) if str(identity) not in refused]
         reasons = [{"alarm": identity, "text": text.document()} for identity, text in refused.items()]
-        return json.dumps({"acknowledged": accepted, "refused": reasons}, ensure_ascii=False).encode()
+        done = "acknowledged" if type(request) is Acknowledge else "done"
+        return json.dumps({done: accepted, "refused": reasons}, ensure_ascii=False).encode()
+
+
+def _read(form: type[R], verb: str, payload: bytes) -> R:
+    try:
+        return form.model_validate_json(payload)
+    except ValidationError as error:
+        raise DecodeError(_MALFORMED, verb=verb, reason=error.errors()[0]["msg"]) from error
 
 
 async def _list_document(listing: Listing, total: int) -> bytes:

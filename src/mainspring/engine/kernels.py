@@ -15,6 +15,8 @@ import numpy as np
 from numba import njit, types
 from numba.np.numpy_support import from_dtype
 
+from mainspring.engine.conditions import SPECIAL, STEP, among, evaluate, rate_beyond, take_rate, usable
+
 TAG: Final = np.dtype(
     [
         ("number", "f8"),  # value as float; NaN for text
@@ -74,9 +76,12 @@ EVENT: Final = np.dtype(
 )
 
 FLOAT64, INT64, TEXT = 0, 1, 2
-HH, H, L, LL, STALE = 0, 1, 2, 3, 4
+HH, H, L, LL, STALE, RATE, STATE, CHANGE, EXPRESSION = 0, 1, 2, 3, 4, 5, 6, 7, 8
 RAISED, CLEARED, ACKNOWLEDGED, REMOVED = 0, 1, 2, 3
-ACTIVE, UNACKNOWLEDGED, PENDING, WATCHES_STALENESS = 1, 2, 4, 8
+ACTIVE, UNACKNOWLEDGED, PENDING, WATCHES_STALENESS, SHELVED, OUT_OF_SERVICE = 1, 2, 4, 8, 16, 32
+SILENCED: Final = SHELVED | OUT_OF_SERVICE
+SHOWN: Final = ACTIVE | UNACKNOWLEDGED | SILENCED
+"""The bits that make the state of an alarm."""
 TAKEN, FOREIGN, MISMATCHED, IMPOSSIBLE, LATE, COUNTS = 0, 1, 2, 3, 4, 5
 NONE: Final = -(2**62)
 FOREVER: Final = 2**62
@@ -90,6 +95,11 @@ _tags = from_dtype(TAG)[::1]
 _alarms = from_dtype(ALARM)[::1]
 _events = from_dtype(EVENT)[::1]
 _rows = types.int64[::1]
+_extra = types.int32[::1]
+_special = from_dtype(SPECIAL)[::1]
+_program = from_dtype(STEP)[::1]
+_ring_times = types.int64[:, ::1]
+_ring_numbers = types.float64[:, ::1]
 _two = types.UniTuple(types.int64, 2)  # type: ignore[no-untyped-call]
 _three = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
 
@@ -97,13 +107,6 @@ _three = types.UniTuple(types.int64, 3)  # type: ignore[no-untyped-call]
 def _incoming(kind: Any) -> Any:
     """A column of a batch: a read-only view on the message it came in."""
     return types.Array(kind, 1, "C", readonly=True)
-
-
-@njit(cache=True, boundscheck=True, inline="always")
-def _usable(quality: int, number: float, column: int) -> Any:
-    """Tell whether a limit can be judged: good or uncertain, and a number."""
-    main = quality & 0xC0
-    return (main == 0xC0 or main == 0x40) and (column == TEXT or number == number)  # noqa: PLR0124, PLR1714 - NaN
 
 
 @njit(cache=True, boundscheck=True, inline="always")
@@ -124,7 +127,9 @@ def _turn(alarms: Any, flags: Any, row: int, time: int, value: float, events: An
         flags[row] &= ~np.uint8(ACTIVE | PENDING)
         event.transition = CLEARED
     else:
-        flags[row] = (flags[row] & WATCHES_STALENESS) | ACTIVE | UNACKNOWLEDGED
+        # Nobody is told of an alarm that is shelved or out of service, so nobody acknowledges it.
+        told = 0 if flags[row] & SILENCED else UNACKNOWLEDGED
+        flags[row] = (flags[row] & (WATCHES_STALENESS | SILENCED)) | ACTIVE | told
         alarm.raised = time
         alarm.value = value
         event.transition = RAISED
@@ -141,7 +146,7 @@ def _turn(alarms: Any, flags: Any, row: int, time: int, value: float, events: An
     event.tenant = alarm.tenant
     event.condition = alarm.condition
     event.priority = alarm.priority
-    event.state = flags[row] & (ACTIVE | UNACKNOWLEDGED)
+    event.state = flags[row] & SHOWN
     return count + 1
 
 
@@ -197,11 +202,61 @@ def _judge(
     return count
 
 
+@njit(cache=True, boundscheck=True)
+def _judge_rate(
+    alarms: Any, flags: Any, row: int, own: Any, times: Any, numbers: Any, time: int, number: float, fit: bool,
+    cause: int, events: Any, count: int,
+) -> int:  # fmt: skip
+    """Take in one reading for a rate of change; a bad one begins the window anew."""
+    if flags[row] & PENDING and not np.isnan(own.rate):
+        count = _end_delay(alarms, flags, row, time, own.rate, events, count)
+    if not fit or np.isinf(number):
+        own.count = 0
+        own.rate = np.nan
+        return count
+    take_rate(own, times, numbers, time, number)
+    if np.isnan(own.rate):
+        return count
+    beyond = rate_beyond(alarms[row], (flags[row] & ACTIVE) != 0, own)
+    return _judge(alarms, flags, row, beyond, time, own.rate, cause, events, count)
+
+
+@njit(
+    _two(
+        _tags, _alarms, types.uint8[::1], _rows, types.int64, _events, _extra, _special, _program, types.float64[::1]
+    ),
+    cache=True,
+    boundscheck=True,
+)  # fmt: skip
+def express(
+    tags: Any, alarms: Any, flags: Any, rows: Any, start: int, events: Any, extra: Any, special: Any, program: Any,
+    stack: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Judge expressions whose tags have changed; return the index to go on from and the number of events."""
+    count = 0
+    for index in range(start, len(rows)):
+        if count + CHANGES_MAX > len(events):
+            return index, count
+        row = rows[index]
+        own = special[extra[row]]
+        decided, newest = evaluate(tags, alarms[row].tenant, program, own, stack)
+        if newest < 0:
+            continue
+        tag = tags[newest]
+        if own.held and flags[row] & PENDING:
+            count = _end_delay(alarms, flags, row, tag.time, np.nan, events, count)
+        own.held = decided >= 0
+        if decided >= 0:
+            count = _judge(alarms, flags, row, decided == 1, tag.time, np.nan, tag.cause, events, count)
+    return len(rows), count
+
+
 @njit(
     _two(
         _tags, _alarms, types.uint8[::1], _incoming(types.uint32), _incoming(types.int64), _incoming(types.float64),
         _incoming(types.int64), _incoming(types.uint8), _incoming(types.uint8), types.int64, types.int64, types.int64,
         types.int64, types.int64, types.int64, _events, types.uint8[::1], types.int64[::1],
+        _extra, _special, _ring_times, _ring_numbers,
     ),
     cache=True,
     boundscheck=True,
@@ -209,7 +264,7 @@ def _judge(
 def update(
     tags: Any, alarms: Any, flags: Any, ordinals: Any, times: Any, numbers: Any, integers: Any, qualities: Any,
     origins: Any, column: int, tenant: int, sequence: int, now: int, start: int, room: int, events: Any, taken: Any,
-    counts: Any,
+    counts: Any, extra: Any, special: Any, ring_times: Any, ring_numbers: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """Take rows `start..` of a batch; return the row to go on from and the number of events written.
 
@@ -238,23 +293,37 @@ def update(
             continue
         number = numbers[row]
         cause = (sequence << ROW_BITS) + row
-        held = tag.known != 0 and _usable(tag.quality, tag.number, column)
-        usable = _usable(qualities[row], number, column)
+        held = tag.known != 0 and usable(tag.quality, tag.number, column)
+        fit = usable(qualities[row], number, column)
         index = tag.first
         while index >= 0:
             alarm = alarms[index]
             if alarm.tenant == tenant:
-                if alarm.condition == STALE:
-                    count = _end_silence(tag, alarms, flags, index, now, events, count)
-                    count = _judge(alarms, flags, index, not usable, now, number, cause, events, count)
-                else:
+                if alarm.condition <= LL:
                     # Nearly always nothing happens, and the calls are what costs.
                     if held and flags[index] & PENDING:
                         count = _end_delay(alarms, flags, index, time, tag.number, events, count)
-                    if usable:
+                    if fit:
                         beyond = _beyond(alarm, (flags[index] & ACTIVE) != 0, number)
                         if beyond != (flags[index] & ACTIVE != 0) or flags[index] & PENDING:
                             count = _judge(alarms, flags, index, beyond, time, number, cause, events, count)
+                elif alarm.condition == STALE:
+                    count = _end_silence(tag, alarms, flags, index, now, events, count)
+                    count = _judge(alarms, flags, index, not fit, now, number, cause, events, count)
+                elif alarm.condition == RATE:
+                    count = _judge_rate(
+                        alarms, flags, index, special[extra[index]], ring_times[extra[index]],
+                        ring_numbers[extra[index]], time, number, fit, cause, events, count,
+                    )  # fmt: skip
+                elif alarm.condition != EXPRESSION:
+                    if held and flags[index] & PENDING:
+                        count = _end_delay(alarms, flags, index, time, tag.number, events, count)
+                    if fit and (held or alarm.condition == STATE):
+                        if alarm.condition == STATE:
+                            holds = among(ring_numbers[extra[index]], special[extra[index]].count, number)
+                        else:
+                            holds = number != tag.number
+                        count = _judge(alarms, flags, index, holds, time, number, cause, events, count)
             index = alarm.next
         tag.number = number
         if len(integers) > 0:
@@ -272,13 +341,17 @@ def update(
 
 
 @njit(
-    _three(_tags, _alarms, types.uint8[::1], _rows, types.int64, types.boolean, types.int64, _events),
+    _three(
+        _tags, _alarms, types.uint8[::1], _rows, types.int64, types.boolean, types.int64, _events, _extra, _special,
+        _ring_numbers, _program, types.float64[::1],
+    ),
     cache=True,
     boundscheck=True,
-)
+)  # fmt: skip
 def pass_time(
-    tags: Any, alarms: Any, flags: Any, rows: Any, now: int, judge: bool, start: int, events: Any
-) -> tuple[int, int, int]:
+    tags: Any, alarms: Any, flags: Any, rows: Any, now: int, judge: bool, start: int, events: Any, extra: Any,
+    special: Any, ring_numbers: Any, program: Any, stack: Any,
+) -> tuple[int, int, int]:  # fmt: skip
     """Let time pass for some alarms; with `judge`, judge the current value too (their definition is new).
 
     Returns the index to go on from, the number of events, and the earliest time at which another tag of these
@@ -294,15 +367,34 @@ def pass_time(
         if alarm.tenant < 0 or tags[alarm.tag].owner != alarm.tenant:
             continue
         tag = tags[alarm.tag]
-        usable = tag.known != 0 and _usable(tag.quality, tag.number, tag.column)
+        fit = tag.known != 0 and usable(tag.quality, tag.number, tag.column)
         if alarm.condition == STALE:
             count = _end_silence(tag, alarms, flags, row, now, events, count)
             if tag.stale_ms > 0:
                 gone = tag.arrival + tag.stale_ms
                 earliest = min(earliest, gone if gone > now else now + tag.stale_ms)
-            if judge and tag.known and not usable:
+            if judge and tag.known and not fit:
                 count = _judge(alarms, flags, row, True, now, tag.number, tag.cause, events, count)
-        elif usable:
+        elif alarm.condition == EXPRESSION:
+            own = special[extra[row]]
+            decided, newest = evaluate(tags, alarm.tenant, program, own, stack)
+            own.held = decided >= 0
+            if decided >= 0:
+                clock = tags[newest].time + max(0, now - tags[newest].arrival)
+                count = _end_delay(alarms, flags, row, clock, np.nan, events, count)
+                if judge:
+                    cause = tags[newest].cause
+                    count = _judge(alarms, flags, row, decided == 1, clock, np.nan, cause, events, count)
+        elif fit and alarm.condition > STALE:
+            clock = tag.time + max(0, now - tag.arrival)
+            value = special[extra[row]].rate if alarm.condition == RATE else tag.number
+            if np.isnan(value):
+                continue
+            count = _end_delay(alarms, flags, row, clock, value, events, count)
+            if judge and alarm.condition == STATE:
+                holds = among(ring_numbers[extra[row]], special[extra[row]].count, tag.number)
+                count = _judge(alarms, flags, row, holds, clock, value, tag.cause, events, count)
+        elif fit:
             # What the device's own clock shows now: it may be off by hours.
             clock = tag.time + max(0, now - tag.arrival)
             count = _end_delay(alarms, flags, row, clock, tag.number, events, count)

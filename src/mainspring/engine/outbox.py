@@ -46,6 +46,7 @@ class _Entry:
     events: Records
     by: str
     comment: str
+    until_ms: int | None = None
     sent: int = 0
 
 
@@ -84,10 +85,10 @@ class Outbox:
         """How many transitions are not in the stream yet."""
         return self.put_count - self.sent_count
 
-    def put(self, position: int, events: Records, by: str = "", comment: str = "") -> int:
+    def put(self, position: int, events: Records, by: str = "", comment: str = "", until_ms: int | None = None) -> int:
         """Queue transitions without waiting; return the ticket to be given to `settled`."""
         if len(events):
-            self._entries.append(_Entry(position, events, by, comment))
+            self._entries.append(_Entry(position, events, by, comment, until_ms))
             self.put_count += len(events)
             self._filled.set()
         return self.put_count
@@ -139,7 +140,7 @@ class Outbox:
         for record, identity in zip(events, event_ids(events), strict=True):
             if len(posts) % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-            event = event_of(record, identity, entry.by, entry.comment)
+            event = event_of(record, identity, entry.by, entry.comment, entry.until_ms)
             headers = {"Nats-Msg-Id": identity, POSITION_HEADER: str(entry.position)}
             subject = subjects.alarm(self._tenants[record["tenant"]])
             posts.append(_Post(subject, event.model_dump_json().encode(), headers))

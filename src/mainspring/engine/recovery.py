@@ -18,10 +18,11 @@ from pydantic import ValidationError
 from mainspring.core.alarms import AlarmEvent, AlarmState
 from mainspring.core.subjects import tenant_of
 from mainspring.engine import kernels
-from mainspring.engine.alarms import CONDITIONS, PRIORITIES, Records, event_ids, id_parts
+from mainspring.engine.alarms import Records, event_ids
 from mainspring.engine.outbox import POSITION_HEADER, Outbox
 from mainspring.engine.reader import Message
 from mainspring.engine.state import PlantState
+from mainspring.engine.words import CONDITIONS, PRIORITIES, id_parts
 
 log = structlog.get_logger(__name__)
 

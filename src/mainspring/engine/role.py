@@ -196,13 +196,13 @@ class Engine:
             await self.outbox.room()
             self.outbox.put(self.position, self.state.sweep(now_ms()))
 
-    async def _record(self, events: Records, by: str, comment: str) -> None:
+    async def _record(self, events: Records, by: str, comment: str, until_ms: int | None) -> None:
         """Send a person's transitions; wait until they are recorded, but not for ever behind a flood."""
-        ticket = self.outbox.put(self.position, events, by, comment)
+        ticket = self.outbox.put(self.position, events, by, comment, until_ms)
         try:
             await asyncio.wait_for(self.outbox.settled(ticket), ANSWER_WAIT_S)
         except TimeoutError:
-            log.warning("engine.acknowledgement_waits", waiting=self.outbox.waiting)
+            log.warning("engine.person_waits", waiting=self.outbox.waiting)
 
     async def _save_regularly(self) -> None:
         while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,12 +15,22 @@ import numpy.typing as npt
 from mainspring.core.alarms import AlarmEvent
 from mainspring.core.errors import StoreError
 from mainspring.core.text import Text
-from mainspring.engine import kernels
-from mainspring.engine.alarms import CONDITIONS, PRIORITIES, STATE_BITS, STATES, TRANSITIONS, Records, identity_of
+from mainspring.engine import conditions, kernels
+from mainspring.engine.alarms import Records
+from mainspring.engine.shelves import Shelf
 from mainspring.engine.state import PlantState
+from mainspring.engine.words import CONDITIONS, PRIORITIES, TRANSITIONS, identity_of, state_of
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 _KEPT: Final = ("number", "integer", "time", "arrival", "cause", "quality", "origin", "known")
+_ARRAYS: Final = ("tags", "alarms", "flags", "windows", "special", "ring_times", "ring_numbers")
+_NO_ARRAYS: Final = {
+    "windows": np.zeros(0, kernels.ALARM),
+    "special": np.zeros(0, conditions.SPECIAL),
+    "ring_times": np.zeros((0, conditions.SLOTS), np.int64),
+    "ring_numbers": np.zeros((0, conditions.SLOTS)),
+}
+"""What the former format has none of."""
 _KEPT_ALARM: Final = ("value", "since", "cause", "raised", "changed")
 
 _UNREADABLE: Final = Text(
@@ -37,6 +47,8 @@ _UNWRITABLE: Final = Text(
 class Snapshot:
     """A copy of the state after message `live` of LIVE and transition `alarm` of ALARM.
 
+    `windows` has the alarms on rates of change, with `special` and the rings in step.
+
     `live_made` tells a stream apart from a later one of the same name, whose sequences mean something else.
     """
 
@@ -46,26 +58,41 @@ class Snapshot:
     tenants: list[str]
     texts: dict[str, str]
     acknowledged: dict[str, tuple[int, str, str]]
+    shelves: dict[str, tuple[str, int, str, int | None]]
     tags: Records
     alarms: Records
     flags: npt.NDArray[np.uint8]
+    windows: Records
+    special: Records
+    ring_times: npt.NDArray[np.int64]
+    ring_numbers: npt.NDArray[np.float64]
 
 
 def take(state: PlantState, live: int, live_made: str) -> Snapshot:
     """Copy the state; of the alarms only those that are not at rest. Its place in ALARM is for `write` to fill in."""
     table = state.alarms
-    rows = np.flatnonzero(table.flags[: table.used] & (STATE_BITS | kernels.PENDING))
+    rows = np.flatnonzero(table.flags[: table.used] & (kernels.SHOWN | kernels.PENDING))
     acknowledged = table.acknowledgements()
+    shelves = table.shelves.kept
+    # Both have only rows that are listed, which rise.
+    told = {name: np.searchsorted(rows, list(kept)).tolist() for name, kept in (("by", acknowledged), ("on", shelves))}
+    rated = np.flatnonzero((table.extra[: table.used] >= 0) & (table.rows["condition"][: table.used] == kernels.RATE))
+    special, ring_times, ring_numbers = table.specials.copy(table.extra[rated])
     return Snapshot(
         live,
         live_made,
         0,
         list(state.values.tenants),
         {str(ordinal): text for ordinal, text in state.values.texts.items()},
-        {str(index): acknowledged[row] for index, row in enumerate(rows.tolist()) if row in acknowledged},
+        {str(index): entry for index, entry in zip(told["by"], acknowledged.values(), strict=True)},
+        {str(index): astuple(shelf) for index, shelf in zip(told["on"], shelves.values(), strict=True)},
         state.values.tags.copy(),
         table.rows[rows],
         table.flags[rows],
+        table.rows[rated],
+        special,
+        ring_times,
+        ring_numbers,
     )
 
 
@@ -74,7 +101,7 @@ def write(path: Path, snapshot: Snapshot, alarm: int) -> None:
 
     `alarm` is the sequence of the last transition before the copy, known only when it has been recorded.
     """
-    kept = ("live", "live_made", "tenants", "texts", "acknowledged")
+    kept = ("live", "live_made", "tenants", "texts", "acknowledged", "shelves")
     words = {"format": FORMAT, "alarm": alarm, **{name: getattr(snapshot, name) for name in kept}}
     fresh = path.with_suffix(".new")
     try:
@@ -83,9 +110,7 @@ def write(path: Path, snapshot: Snapshot, alarm: int) -> None:
             np.savez(
                 out,
                 words=np.frombuffer(json.dumps(words).encode(), np.uint8),
-                tags=snapshot.tags,
-                alarms=snapshot.alarms,
-                flags=snapshot.flags,
+                **{name: getattr(snapshot, name) for name in _ARRAYS},
             )
             out.flush()
             os.fsync(out.fileno())
@@ -104,13 +129,20 @@ def load(path: Path) -> Snapshot | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             words: dict[str, Any] = json.loads(stored["words"].tobytes())
-            tags, alarms, flags = stored["tags"], stored["alarms"], stored["flags"]
-        if (words.pop("format"), tags.dtype, alarms.dtype) != (FORMAT, kernels.TAG, kernels.ALARM):
+            former = words.pop("format") == FORMAT - 1
+            arrays: dict[str, Any] = {
+                name: _NO_ARRAYS[name] if former and name in _NO_ARRAYS else stored[name] for name in _ARRAYS
+            }
+        dtypes = tuple(arrays[name].dtype for name in ("tags", "alarms", "special"))
+        if dtypes != (kernels.TAG, kernels.ALARM, conditions.SPECIAL):
             raise StoreError(_UNREADABLE, path=path, reason="another format")
         acknowledged = {
             key: (int(raised), by, comment) for key, (raised, by, comment) in words.pop("acknowledged").items()
         }
-        return Snapshot(**words, acknowledged=acknowledged, tags=tags, alarms=alarms, flags=flags)
+        shelves = {
+            key: (by, int(since), why, until) for key, (by, since, why, until) in words.pop("shelves", {}).items()
+        }
+        return Snapshot(**words, acknowledged=acknowledged, shelves=shelves, **arrays)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
@@ -134,9 +166,23 @@ def restore(state: PlantState, snapshot: Snapshot) -> list[tuple[str, AlarmEvent
             raised, by, comment = snapshot.acknowledged.get(str(index), (0, "", ""))
             if raised:
                 table.keep_acknowledgement(row, raised, by, comment)
-        elif flags & STATE_BITS:
+            if str(index) in snapshot.shelves:
+                table.shelves.put(row, flags & kernels.SILENCED, Shelf(*snapshot.shelves[str(index)]))
+        elif flags & kernels.SHOWN:
             gone.append((tenant, _standing(record, flags)))
+    _restore_windows(state, snapshot)
+    state.prime()
     return gone
+
+
+def _restore_windows(state: PlantState, snapshot: Snapshot) -> None:
+    table = state.alarms
+    rows = table.find([identity_of(record) for record in snapshot.windows])
+    for index, row in enumerate(rows):
+        if row >= 0 and table.rows[row]["condition"] == kernels.RATE:
+            place = int(table.extra[row])
+            rings = snapshot.ring_times[index], snapshot.ring_numbers[index]
+            table.specials.restore(place, snapshot.special[index], *rings)
 
 
 def _restore_values(state: PlantState, snapshot: Snapshot) -> None:
@@ -160,7 +206,7 @@ def _standing(record: Any, flags: int) -> AlarmEvent:
         condition=CONDITIONS[record["condition"]],
         priority=PRIORITIES[record["priority"]],
         transition=TRANSITIONS[kernels.RAISED],
-        state=STATES[flags & STATE_BITS],
+        state=state_of(flags),
         time_ms=int(record["changed"]),
         raised_ms=int(record["raised"]),
         value=None,

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mainspring.core.alarms import Acknowledge
+from mainspring.core.alarms import Acknowledge, Comment, OutOfService, Shelve, Unshelve
 from mainspring.core.definitions import AlarmPage, Definition, TagPage
 from mainspring.core.kinds import Column
 from mainspring.core.samples import SampleBatch
@@ -57,13 +57,15 @@ class PlantState:
         while start < len(batch):
             start, count = update(
                 values.tags, alarms.rows, alarms.flags, *columns, COLUMNS[batch.column], values.tenant(tenant),
-                sequence, now_ms, start, room, self._room, taken, self.counts,
+                sequence, now_ms, start, room, self._room, taken, self.counts, alarms.extra,
+                alarms.specials.special, alarms.specials.times, alarms.specials.numbers,
             )  # fmt: skip
             found.append(self._room[:count].copy())
         if text:
             rows = np.flatnonzero(taken)
             values.take_texts(batch.tag[rows], batch.value[rows])
-        return _joined(found)
+        stirred = alarms.specials.stirred(batch.tag)
+        return _joined(found + self._express(stirred)) if len(stirred) else _joined(found)
 
     def sweep(self, now_ms: int) -> Records:
         """Let time pass: delays that have run out, tags that have turned stale."""
@@ -73,7 +75,7 @@ class PlantState:
             watching = np.flatnonzero(flags & kernels.WATCHES_STALENESS)
             stale, self._next_stale_ms = self._pass_time(watching, now_ms)
             found += stale
-        return _joined(found)
+        return _joined([*found, self.alarms.shelves.expire(now_ms)])
 
     def define(self, key: str, definition: Definition | None, now_ms: int) -> Records:
         """Take a published definition, or its withdrawal; a new or changed alarm is judged by the current value."""
@@ -95,19 +97,47 @@ class PlantState:
         rest = np.flatnonzero((self.alarms.flags[:used] & kernels.PENDING) == 0)
         return _joined(self._pass_time(rest, now_ms, judge=True)[0])
 
-    def acknowledge(self, request: Acknowledge, tenant: str, now_ms: int) -> tuple[Records, dict[str, Text]]:
-        """Acknowledge alarms of a tenant; return the transitions, and by id why others were refused."""
-        events, refused = self.alarms.acknowledge(request, self.values.tenant(tenant), now_ms)
+    def handle(self, request: Acknowledge, tenant: str, now_ms: int) -> tuple[Records, dict[str, Text]]:
+        """Do what a person asks with alarms; return the transitions, and by id why others were refused."""
+        shelves, number = self.alarms.shelves, self.values.tenant(tenant)
+        if isinstance(request, Shelve):
+            events, refused = shelves.shelve(request, number, now_ms)
+        elif isinstance(request, Unshelve):
+            events, refused = shelves.unshelve(request, number, now_ms)
+        elif isinstance(request, OutOfService):
+            events, refused = shelves.out_of_service(request, number, now_ms)
+        elif isinstance(request, Comment):
+            events, refused = shelves.comment(request, number, now_ms)
+        else:
+            events, refused = self.alarms.acknowledge(request, number, now_ms)
         return events, {str(identity): text for identity, text in refused.items()}
+
+    def prime(self) -> None:
+        """Note which expressions can be decided by the values a snapshot brought back; no time passes for them."""
+        self._pass_time(self.alarms.specials.expressions, 0)
+
+    def _express(self, rows: npt.NDArray[np.int64]) -> list[Records]:
+        alarms, specials = self.alarms, self.alarms.specials
+        found: list[Records] = []
+        start = 0
+        while start < len(rows):
+            start, count = kernels.express(
+                self.values.tags, alarms.rows, alarms.flags, rows, start, self._room, alarms.extra, specials.special,
+                specials.program, specials.stack,
+            )  # fmt: skip
+            found.append(self._room[:count].copy())
+        return found
 
     def _pass_time(self, rows: npt.NDArray[np.int64], now_ms: int, *, judge: bool = False) -> tuple[list[Records], int]:
         self._make_room()
+        alarms, specials = self.alarms, self.alarms.specials
         found: list[Records] = []
         start, earliest = 0, kernels.FOREVER
         while start < len(rows):
             start, count, due = kernels.pass_time(
-                self.values.tags, self.alarms.rows, self.alarms.flags, rows, now_ms, judge, start, self._room
-            )
+                self.values.tags, alarms.rows, alarms.flags, rows, now_ms, judge, start, self._room, alarms.extra,
+                specials.special, specials.numbers, specials.program, specials.stack,
+            )  # fmt: skip
             earliest = min(earliest, due)
             found.append(self._room[:count].copy())
         return found, earliest
