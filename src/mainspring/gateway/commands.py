@@ -19,7 +19,7 @@ import structlog
 from pydantic import ValidationError
 
 from mainspring.core import quality as q
-from mainspring.core.commands import Command, CommandItem, CommandOutcome, ItemOutcome
+from mainspring.core.commands import OTHER, Command, CommandItem, CommandOutcome, ItemOutcome, fault
 from mainspring.core.definitions import TagDefinition
 from mainspring.core.drivers import Driver, DriverTag, Value, Writes
 from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, NotAllowed, NotConnected
@@ -51,16 +51,7 @@ _NO_CONNECTION: Final = Text(
     "本网关未运行该连接，请检查连接所属的网关。",
 )
 _NO_TAG: Final = Text("This connection has no such tag.", "该连接没有此测点。")
-_READ_ONLY: Final = Text(
-    "{tag} is not writable. Allow writing in the tag first.", "{tag} 不可写，请先在测点中允许写入。"
-)
 _NO_WRITES: Final = Text("The driver {driver} cannot write.", "驱动 {driver} 不支持写入。")
-_WRONG_VALUE: Final = Text(
-    "{value!r} is not a value for {tag}, which is {kind}.", "{value!r} 不是 {tag} 的有效值，其类型为 {kind}。"
-)
-_RANGE: Final = Text(
-    "{value} is outside the range of {tag}, {low} to {high}.", "{value} 超出 {tag} 的量程 {low} 至 {high}。"
-)
 _UNKNOWN: Final = Text(
     "The gateway restarted while the command was executed; look at the device.",
     "执行命令期间网关重启，请查看设备现状。",
@@ -71,12 +62,16 @@ _DIFFERS: Final = Text(
 )
 _UNREAD: Final = Text(
     "The value was written but could not be read back ({reason}); look at the device.",
-    "值已写入但无法读回（{reason}），请查看设备。",
+    "值已写入但无法读回（{reason_zh}），请查看设备。",
 )
 _UNSURE: Final = Text(
     "Writing did not come to an end ({reason}); look at the device before trying again.",
-    "写入未完成（{reason}），请先查看设备再重试。",
+    "写入未完成（{reason_zh}），请先查看设备再重试。",
 )
+_TOO_LATE: Final = Text("no answer within its time", "在时限内没有应答")
+_NO_VALUE: Final = Text("no good value", "没有有效值")
+_SAME: Final = 1e-6
+"""Relative difference, that of a 32-bit float, up to which a number read back is the one written."""
 
 
 class Journal:
@@ -195,9 +190,8 @@ class Commands:
         faults = [_fault(item, connection.tags.get(item.tag)) for item in command.items]
         if not any(faults):
             return None
-        other = Text("Another item of the command was refused.", "该命令中的其他项被拒绝。")
         return tuple(
-            _item(item.tag, "refused", fault or other) for item, fault in zip(command.items, faults, strict=True)
+            _item(item.tag, "refused", found or OTHER) for item, found in zip(command.items, faults, strict=True)
         )
 
     async def _execute(self, command: Command, connection: Connection) -> tuple[ItemOutcome, ...]:
@@ -213,37 +207,38 @@ class Commands:
                 # Waiting for the device may have used up the time.
                 if command.expires_ms <= now_ms():
                     return _all(command, "expired", _EXPIRED)
-                return await self._write(driver, driver, tags, targets)
+                return await self._write(driver, driver, tags, targets, command.expires_ms)
         except TimeoutError:
             return _all(command, "expired", _EXPIRED)
         except NotConnected as error:
             return _all(command, "refused", error.text)
 
     async def _write(
-        self, driver: Driver, writer: Writes, tags: list[TagDefinition], targets: list[tuple[DriverTag, Value]]
-    ) -> tuple[ItemOutcome, ...]:
+        self, driver: Driver, writer: Writes, tags: list[TagDefinition], targets: list[tuple[DriverTag, Value]],
+        expires_ms: int,
+    ) -> tuple[ItemOutcome, ...]:  # fmt: skip
         limit_s = self._settings.read_timeout_ms / 1000
+        sent_ms = now_ms()
         try:
-            errors = await limited(writer.write(targets), limit_s)
+            # What has not left the gateway when the time ends never does.
+            errors = await limited(writer.write(targets), min(limit_s, (expires_ms - sent_ms) / 1000))
         except MainspringError as error:
             errors = [error] * len(targets)
         except Exception as error:
-            log.exception("command.write_failed")
-            reason = type(error).__name__
-            return tuple(_item(tag.ordinal, "not-confirmed", _UNSURE.format(reason=reason)) for tag in tags)
+            text = _because(_UNSURE, error)
+            return tuple(_item(tag.ordinal, "not-confirmed", text, sent_ms=sent_ms) for tag in tags)
+        accepted_ms = now_ms()
         found: dict[int, Value] = {}
-        reason = "-"
+        unread = _because(_UNREAD, None)
+        written = [target for (target, _), error in zip(targets, errors, strict=True) if error is None]
         try:
-            written = [target for (target, _), error in zip(targets, errors, strict=True) if error is None]
             if written:
                 found = _values(await limited(driver.read(driver.prepare(written), now_ms()), limit_s))
-        except MainspringError as error:
-            reason = error.text.en
         except Exception as error:
-            log.exception("command.read_back_failed")
-            reason = type(error).__name__
+            unread = _because(_UNREAD, error)
+        times = (sent_ms, accepted_ms, now_ms())
         return tuple(
-            _judged(tag, raw, error, found.get(tag.ordinal), reason)
+            _judged(tag, raw, error, found.get(tag.ordinal), unread, times)
             for tag, (_, raw), error in zip(tags, targets, errors, strict=True)
         )
 
@@ -251,8 +246,25 @@ class Commands:
 Outcome = Literal["done", "refused", "expired", "not-confirmed"]
 
 
-def _item(tag: int, outcome: Outcome, text: Text | None, read_back: Value | None = None) -> ItemOutcome:
-    return ItemOutcome(tag=tag, outcome=outcome, read_back=read_back, text=None if text is None else text.document())
+def _item(
+    tag: int, outcome: Outcome, text: Text | None, read_back: Value | None = None, **times: int | None
+) -> ItemOutcome:
+    said = None if text is None else text.document()
+    return ItemOutcome(tag=tag, outcome=outcome, read_back=read_back, text=said, **times)
+
+
+def _because(text: Text, error: Exception | None) -> Text:
+    """Give the reason in both languages; what is no error of ours also goes to the log."""
+    if isinstance(error, MainspringError):
+        reason = error.text
+    elif isinstance(error, TimeoutError):
+        reason = _TOO_LATE
+    elif error is None:
+        reason = _NO_VALUE
+    else:
+        log.error("command.driver_failed", exc_info=error)
+        reason = Text(type(error).__name__, type(error).__name__)
+    return text.format(reason=reason.en, reason_zh=reason.zh)
 
 
 def _all(command: Command, outcome: Outcome, text: Text) -> tuple[ItemOutcome, ...]:
@@ -261,26 +273,7 @@ def _all(command: Command, outcome: Outcome, text: Text) -> tuple[ItemOutcome, .
 
 def _fault(item: CommandItem, tag: TagDefinition | None) -> Text | None:
     """Say why an item must not be written, or None."""
-    if tag is None:
-        return _NO_TAG
-    if not tag.writable:
-        return _READ_ONLY.format(tag=tag.name)
-    value, wrong = item.value, _WRONG_VALUE.format(value=item.value, tag=tag.name, kind=tag.kind.value)
-    if tag.kind in (SampleKind.TEXT, SampleKind.BLOB):
-        return None if isinstance(value, str) else wrong
-    if isinstance(value, str) or not math.isfinite(value):
-        return wrong
-    if tag.kind is SampleKind.BOOLEAN:
-        return None if value in {0, 1} else wrong
-    if isinstance(value, bool) or (tag.kind is not SampleKind.FLOAT and value != int(value)):
-        return wrong
-    if tag.gain == 0 and tag.kind not in _PLAIN:
-        return wrong
-    below = tag.low is not None and value < tag.low
-    above = tag.high is not None and value > tag.high
-    if below or above:
-        return _RANGE.format(value=value, tag=tag.name, low=tag.low, high=tag.high)
-    return None
+    return _NO_TAG if tag is None else fault(tag, item.value)
 
 
 def _raw(tag: TagDefinition, value: Value) -> Value:
@@ -315,19 +308,23 @@ def _values(batches: list[SampleBatch]) -> dict[int, Value]:
 
 
 def _judged(
-    tag: TagDefinition, raw: Value, error: MainspringError | None, found: Value | None, reason: str
-) -> ItemOutcome:
+    tag: TagDefinition, raw: Value, error: MainspringError | None, found: Value | None, unread: Text,
+    times: tuple[int, int, int],
+) -> ItemOutcome:  # fmt: skip
     """Compare what the device shows with what was written."""
+    sent_ms, accepted_ms, read_back_ms = times
     if error is not None:
         # Contact lost in the middle of a write leaves open whether the device took it.
         unsure = isinstance(error, NotConnected)
-        text = _UNSURE.format(reason=error.text.en) if unsure else error.text
-        return _item(tag.ordinal, "not-confirmed" if unsure else "refused", text)
+        text = _because(_UNSURE, error) if unsure else error.text
+        return _item(tag.ordinal, "not-confirmed" if unsure else "refused", text, sent_ms=sent_ms)
     if found is None:
-        return _item(tag.ordinal, "not-confirmed", _UNREAD.format(reason=reason))
-    if isinstance(raw, str) or isinstance(found, str):
-        same = raw == found
+        return _item(tag.ordinal, "not-confirmed", unread, sent_ms=sent_ms, accepted_ms=accepted_ms)
+    if isinstance(raw, float) and not isinstance(found, str):
+        same = math.isclose(raw, found, rel_tol=_SAME, abs_tol=_SAME)
     else:
-        # Registers round: half a raw unit, or the precision of a 32-bit float.
-        same = math.isclose(raw, found, rel_tol=1e-6, abs_tol=0.5 if abs(found) >= 1 and found == int(found) else 1e-9)
-    return _item(tag.ordinal, "done" if same else "not-confirmed", None if same else _DIFFERS, _scaled(tag, found))
+        same = raw == found
+    return _item(
+        tag.ordinal, "done" if same else "not-confirmed", None if same else _DIFFERS, _scaled(tag, found),
+        sent_ms=sent_ms, accepted_ms=accepted_ms, read_back_ms=read_back_ms,
+    )  # fmt: skip

@@ -3,12 +3,14 @@
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry
-from mainspring.records.command import CommandRecord
+from mainspring.records.command import CommandedTag, CommandRecord
 from mainspring.records.connection import Connection
 from mainspring.records.counter import Counter
 from mainspring.records.credential import Credential
 from mainspring.records.daily_count import DailyCount
 from mainspring.records.device import Device
+from mainspring.records.reservation import Reservation
+from mainspring.records.subscription import Notice, Subscription
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
@@ -18,11 +20,15 @@ __all__ = [
     "Asset",
     "AuditEntry",
     "CommandRecord",
+    "CommandedTag",
     "Connection",
     "Counter",
     "Credential",
     "DailyCount",
     "Device",
+    "Notice",
+    "Reservation",
+    "Subscription",
     "Tag",
     "Tenant",
     "User",

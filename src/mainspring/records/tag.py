@@ -27,6 +27,7 @@ from mainspring.records.faults import Invalid, fault
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.search_words import searchable
 from mainspring.records.tenant import Tenant, no_words
+from mainspring.records.write_policy import WritePolicy
 
 WORDS_MAX: Final = 256
 _BAD_NAME: Final = Text("A tag name has no slash and no control character.", "测点名称不能含斜杠或控制字符。")
@@ -69,6 +70,7 @@ class TagFields(Draft):
     silence_max_ms: int = Field(default=60_000, ge=1000, le=86_400_000)
     stale_ms: int = Field(default=0, ge=0, le=7 * 86_400_000)
     writable: bool = False
+    write_policy: WritePolicy | None = None
     enabled: bool = True
     retention: str = Field(default="standard", pattern=r"^[a-z0-9-]{1,32}$")
     words: dict[str, Words] | None = Field(default=None, max_length=WORDS_MAX)
@@ -117,6 +119,7 @@ class Tag(Record):
     silence_max_ms = models.PositiveIntegerField(default=60_000)
     stale_ms = models.PositiveIntegerField(default=0)
     writable = models.BooleanField(default=False)
+    write_policy: models.JSONField[Any, Any] = models.JSONField(null=True)
     enabled = models.BooleanField(default=True)
     retention = models.CharField(max_length=32, default="standard")
     words: models.JSONField[Any, Any] = models.JSONField(null=True)

@@ -90,6 +90,20 @@ class NewPassword(Schema):
     new: SecretStr = Field(max_length=PASSWORD_LENGTH_MAX)
 
 
+def proven(request: HttpRequest, name: str, password: SecretStr) -> User:
+    """Return the person of a full name who knows this password; raises WrongCredentials, counted, or Locked."""
+    _refuse_locked(request, name)
+    if not _checking.acquire(timeout=CHECK_WAIT_S):
+        raise LimitExceeded(_BUSY)
+    try:
+        user = authenticate(request, username=name, password=password.get_secret_value())
+    finally:
+        _checking.release()
+    if not isinstance(user, User):
+        _failed(request, name)
+    return user
+
+
 def _session(request: HttpRequest, user: User) -> dict[str, Any]:
     rights = sorted(Role(user.role).rights, key=list(Right).index)
     return {"user": user.document() | {"rights": rights}, "csrf_token": get_token(request)}
@@ -109,16 +123,7 @@ def session(request: HttpRequest) -> dict[str, Any]:
 def sign_in(request: HttpRequest, body: SignIn) -> dict[str, Any]:
     """Sign in; after too many wrong passwords a name is locked for this address."""
     require_csrf(request)
-    name = full_name(body.username, current().tenant)
-    _refuse_locked(request, name)
-    if not _checking.acquire(timeout=CHECK_WAIT_S):
-        raise LimitExceeded(_BUSY)
-    try:
-        user = authenticate(request, username=name, password=body.password.get_secret_value())
-    finally:
-        _checking.release()
-    if not isinstance(user, User):
-        _failed(request, name)
+    user = proven(request, full_name(body.username, current().tenant), body.password)
     with transaction.atomic():
         login(request, user)
         append(Author(user.tenant, user.pseudonym, address_of(request)), [_deed(Action.SIGN_IN, user)])

@@ -1,0 +1,99 @@
+"""Who holds which tags for writing, for a short time; the database lets only one hold a tag, whoever asks where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+from uuid import UUID
+
+from django.db import IntegrityError, models, transaction
+
+from mainspring.core.errors import Conflict
+from mainspring.core.ids import uuid7
+from mainspring.core.text import Text
+from mainspring.records.audit import Action, Author, Deed, append
+from mainspring.records.record import Record
+from mainspring.records.tag import Tag
+from mainspring.records.tenant import Tenant, now_ms
+
+HELD_MS: Final = 30_000
+_ENDED: Final = Text(
+    "The selection has ended; nothing was written. Select again.", "选择已失效，未写入任何值。请重新选择。"
+)
+_TAKEN: Final = Text(
+    "Someone else selected one of these tags at the same moment. Select again.",
+    "他人同时选择了其中的测点，请重新选择。",
+)
+
+
+class Reservation(Record):
+    """One tag, held by one person until a time; those taken together share their `selection`."""
+
+    tag = models.OneToOneField(Tag, on_delete=models.CASCADE, related_name="reservation")
+    selection: models.UUIDField[UUID, UUID] = models.UUIDField()
+    pseudonym: models.UUIDField[UUID, UUID] = models.UUIDField()
+    expires_ms = models.BigIntegerField()
+
+    kind = "reservation"
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "selection"], name="reservation_selection")]
+
+
+def holders(tags: Sequence[Tag], but: UUID) -> dict[UUID, Reservation]:
+    """Return who else holds tags now, by the id of the tag."""
+    held = Reservation.objects.filter(tag__in=[tag.pk for tag in tags], expires_ms__gt=now_ms()).exclude(pseudonym=but)
+    return {each.tag_id: each for each in held}
+
+
+def reserve(author: Author, tags: Sequence[Tag], lasts_ms: int = HELD_MS) -> tuple[UUID, int]:
+    """Hold tags for the author and return the selection and its end; raises Conflict if another came first.
+
+    What the author held before and overlaps is given up: the newest selection counts.
+    """
+    assert author.pseudonym is not None
+    selection, expires_ms, wanted = uuid7(), now_ms() + lasts_ms, [tag.pk for tag in tags]
+    try:
+        with transaction.atomic():
+            mine = Reservation.objects.filter(tag__in=wanted, pseudonym=author.pseudonym)
+            Reservation.objects.of(author.tenant).filter(selection__in=mine.values("selection")).delete()
+            Reservation.objects.filter(tag__in=wanted, expires_ms__lte=now_ms()).delete()
+            Reservation.objects.bulk_create(
+                Reservation(
+                    tenant=author.tenant, tag=tag, selection=selection, pseudonym=author.pseudonym,
+                    expires_ms=expires_ms,
+                )
+                for tag in tags
+            )  # fmt: skip
+    except IntegrityError as error:
+        raise Conflict(_TAKEN) from error
+    return selection, expires_ms
+
+
+def selected(author: Author, tags: Sequence[Tag]) -> tuple[UUID, int]:
+    """Hold tags with an entry in the audit; raises Conflict."""
+    with transaction.atomic():
+        selection, expires_ms = reserve(author, tags)
+        names = [tag.path for tag in tags]
+        name = names[0] if len(names) == 1 else ""
+        append(author, [Deed(Action.SELECT, "selection", str(selection), name, {"tags": [None, names]})])
+    return selection, expires_ms
+
+
+def held(tenant: Tenant, selection: UUID, by: UUID) -> list[Tag]:
+    """Return the tags of one's own selection; raises Conflict when its time has passed."""
+    rows = Reservation.objects.of(tenant).filter(selection=selection, pseudonym=by, expires_ms__gt=now_ms())
+    tags = [row.tag for row in rows.select_related("tag")]
+    if not tags:
+        raise Conflict(_ENDED)
+    return tags
+
+
+def release(tenant: Tenant, selection: UUID, by: UUID) -> None:
+    """Give a selection up; one that has ended is none any more, which is no error."""
+    Reservation.objects.of(tenant).filter(selection=selection, pseudonym=by).delete()
+
+
+def free(tags: Sequence[Tag], by: UUID) -> None:
+    """Give tags up after they were written."""
+    Reservation.objects.filter(tag__in=[tag.pk for tag in tags], pseudonym=by).delete()
