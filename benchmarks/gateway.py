@@ -18,6 +18,7 @@ import numpy as np
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import ensure_user, seed_file
+from mainspring.bus.tenant_watch import serve_definitions
 from mainspring.core import quality as q
 from mainspring.core.definitions import TagDefinition
 from mainspring.core.ids import uuid7
@@ -161,6 +162,7 @@ async def main() -> None:
                 url = f"nats://127.0.0.1:{settings.port}"
                 admin = await Bus.connect(url, seed_file(folder / "secrets", "admin"), "admin")
                 await server.ensure_streams(admin, 8 * 1024**3)
+                await serve_definitions(admin)
                 own = await Bus.connect(url, seed_file(folder / "secrets", "gateway-acme-g1"), "gateway-acme-g1")
                 await whole_path(folder / "log", own, compression)
                 await own.close()

@@ -27,11 +27,11 @@ async def status(configuration: Configuration, *, as_json: bool) -> str:
 
     async def on_health(message: Any) -> None:
         health = Health.model_validate_json(message.data)
-        roles[f"{health.role}-{health.instance}"] = health
+        roles[message.subject] = health
 
     async def on_connections(message: Any) -> None:
         report = GatewayConnections.model_validate_json(message.data)
-        connections[report.gateway] = report
+        connections[message.subject] = report
 
     await bus.nc.subscribe(subjects.HEALTH_ALL, cb=on_health)
     await bus.nc.subscribe(subjects.CONNECTIONS_ALL, cb=on_connections)
@@ -50,14 +50,18 @@ def table(roles: list[Health], gateways: list[GatewayConnections]) -> str:
     """Write reports as aligned text."""
     now_ms = time.time_ns() // 1_000_000
     lines = [f"{'role':<22} {'state':<9} {'pid':>7} {'up':>8} {'memory':>8}  figures"]
-    for health in sorted(roles, key=lambda each: (each.role, each.instance)):
+    for health in sorted(roles, key=lambda each: (each.role, each.tenant, each.instance)):
         figures = "  ".join(f"{name} {_shown(name, value)}" for name, value in sorted(health.figures.items()))
         lines.append(
-            f"{health.role + ' ' + health.instance:<22} {health.state:<9} {health.pid:>7} "
+            f"{_place(health):<22} {health.state:<9} {health.pid:>7} "
             f"{_duration(now_ms - health.started_ms):>8} {health.memory_bytes / 2**20:>5.0f} MB  {figures}"
         )
         if health.text:
             lines.append(f"    {health.text['en']}")
+        lines += [
+            f"    {each.samples:,} readings of foreign tags refused from gateway {each.gateway} of {each.tenant}"
+            for each in health.foreign
+        ]
     for gateway in gateways:
         states = [connection.state for connection in gateway.connections]
         lines.append(f"gateway {gateway.gateway}: {states.count('connected')} of {len(states)} connections live")
@@ -67,6 +71,10 @@ def table(roles: list[Health], gateways: list[GatewayConnections]) -> str:
             if connection.text
         ]
     return "\n".join(lines)
+
+
+def _place(health: Health) -> str:
+    return f"{health.role} {health.tenant}/{health.instance}" if health.tenant else f"{health.role} {health.instance}"
 
 
 def _shown(name: str, value: float) -> str:

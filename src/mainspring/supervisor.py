@@ -21,6 +21,7 @@ import structlog
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
+from mainspring.bus.tenant_watch import serve_definitions
 from mainspring.configuration import Configuration, bus_users
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.health import Health
@@ -155,6 +156,7 @@ class Supervisor:
         tls_ca = self.configuration.bus.tls_ca
         self.bus = await Bus.connect(self.configuration.bus_url, seed, "admin", tls_ca=tls_ca, wait_s=20)
         await server.ensure_streams(self.bus, self.configuration.bus.disk_bytes_max)
+        await serve_definitions(self.bus)
 
     async def _keep_bus(self) -> None:
         """Start the bus again when it ends, and when a full disk has space again."""

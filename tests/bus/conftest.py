@@ -14,6 +14,7 @@ import pytest
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import RoleUser, ensure_user, seed_file
+from mainspring.bus.tenant_watch import serve_definitions
 
 ROLES = (
     ("admin", "", ""),
@@ -67,8 +68,9 @@ async def running_bus(folder: Path, **options: object) -> AsyncIterator[BusUnder
     try:
         admin = await under_test.connect("admin")
         await server.ensure_streams(admin, 1024**3)
-        await admin.close()
+        await serve_definitions(admin)
         yield under_test
+        await admin.close()
     finally:
         if under_test.process.returncode is None:
             await under_test.kill()

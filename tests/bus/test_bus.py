@@ -110,7 +110,7 @@ async def test_a_gateway_sees_its_own_tenant_alone(connect: Connect) -> None:
     await web.put_definition(connection_key("other", foreign.id), foreign)
     await web.put_definition(connection_key("acme", own.id), own)
     given: list[str] = []
-    await gateway.watch_definitions(lambda key, _document: given.append(key), tenant="acme")
+    await gateway.watch_tenant(lambda key, _document: given.append(key), "acme")
     assert given == [connection_key("acme", own.id)]
     with pytest.raises(NotConnected):
         await gateway.ask("ms.other.current", timeout_s=0.5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from mainspring.bus.answers import ASK_TIMEOUT_S, Handler, Server, asked_chunks
+from mainspring.bus.tenant_watch import TenantWatch
 from mainspring.bus.watch import Changed, Watch
 from mainspring.core import definitions, subjects
 from mainspring.core.definitions import Definition
@@ -24,6 +25,7 @@ from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
 
+W = TypeVar("W", Watch, TenantWatch)
 _NO_BUS: Final = Text(
     "The bus at {url} does not answer ({reason}). Start it with `mainspring up`, or check [bus] url.",
     "总线 {url} 无应答（{reason}）。请用 `mainspring up` 启动，或检查 [bus] url。",
@@ -40,7 +42,7 @@ class Bus:
         self.name = name
         self.nc = Client()
         self.js: JetStreamContext = self.nc.jetstream(timeout=5)
-        self._watches: list[Watch] = []
+        self._watches: list[Watch | TenantWatch] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._servers: list[Server] = []
         self._closing = False
@@ -118,12 +120,18 @@ class Bus:
         await self.nc.flush()
         await self.nc.flush()
 
-    async def watch_definitions(self, changed: Changed, tenant: str = "*") -> Watch:
-        """Call `changed(key, definition or None)` for every definition now and on every change.
+    async def watch_definitions(self, changed: Changed, keys: str = ">") -> Watch:
+        """Call `changed(key, definition or None)` for every definition now and on every change; for platform roles.
 
         Returns once all that is published has been given. After a lost contact only differences are given.
         """
-        watch = Watch(self.nc, self.js, f"{tenant}.>" if tenant != "*" else ">", changed)
+        return await self._watched(Watch(self.nc, self.js, keys, changed))
+
+    async def watch_tenant(self, changed: Changed, tenant: str) -> TenantWatch:
+        """Do the same for the definitions of one tenant, from its own account; for gateways."""
+        return await self._watched(TenantWatch(self.nc, tenant, changed))
+
+    async def _watched(self, watch: W) -> W:
         await watch.start()
         self._watches.append(watch)
         return watch
@@ -155,7 +163,9 @@ class Bus:
     async def report(self, health: Health) -> None:
         """Publish a role's own report, if the bus is there."""
         if self.connected:
-            await self.nc.publish(subjects.health(health.role, health.instance), health.model_dump_json().encode())
+            await self.nc.publish(
+                subjects.health(health.role, health.instance, health.tenant), health.model_dump_json().encode()
+            )
 
     async def close(self) -> None:
         """Send what is pending and close."""

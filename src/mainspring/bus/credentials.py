@@ -12,7 +12,6 @@ from typing import Final
 
 import nkeys
 
-from mainspring.bus.connect import inbox_prefix
 from mainspring.core import subjects
 from mainspring.core.definitions import BUCKET
 
@@ -30,11 +29,12 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class RoleUser:
-    """One user of the bus: its name, its public key and its rights."""
+    """One user of the bus: its name, its public key, its rights, and the tenant whose account it belongs to."""
 
     name: str
     public_key: str
     rights: Rights = field(default_factory=Rights)
+    tenant: str = ""
 
 
 def _reading(stream: str, consumer_filter: str = "*.>") -> tuple[str, ...]:
@@ -56,10 +56,9 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
     if role == "admin":
         return Rights((">",), (">",))
     if role == "gateway":
+        # What these subjects mean to the platform is said in `accounts`; here they are bound to the gateway's own name.
         return Rights(
             (
-                *_ANSWERS,
-                *_reading(KV, f"*.$KV.{BUCKET}.{tenant}.>"),
                 *(
                     right
                     for late in (False, True)
@@ -69,11 +68,16 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
                         + subjects.readings(tenant, instance, late=late),
                     )
                 ),
+                subjects.definitions(tenant),
                 subjects.connections(tenant, instance),
                 subjects.blob(tenant, instance),
-                subjects.health("gateway", "*"),
+                subjects.health("gateway", instance, tenant),
             ),
-            (subjects.gateway(tenant, instance, "*"), "ms.position.*"),
+            (
+                subjects.gateway(tenant, instance, "*"),
+                subjects.defined(tenant),
+                *(subjects.position(stream) for stream in (subjects.LIVE, subjects.LATE)),
+            ),
         )
     if role == "historian":
         streams = tuple(right for stream in subjects.STREAMS for right in _reading(stream))
@@ -97,7 +101,14 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
         asks = ("ms.*.history.*", "ms.*.current", "ms.*.alarms.*", "ms.*.gateway.*.*")
         by_hand = (subjects.readings("*", subjects.BY_HAND), subjects.blob("*", subjects.BY_HAND))
         return Rights(
-            (*definitions_all, f"$KV.{BUCKET}.>", *asks, *by_hand, subjects.health(role, "*")),
+            (
+                *definitions_all,
+                *_reading(subjects.ALARM),
+                f"$KV.{BUCKET}.>",
+                *asks,
+                *by_hand,
+                subjects.health(role, "*"),
+            ),
             (subjects.HEALTH_ALL, subjects.CONNECTIONS_ALL, subjects.ALARM_ALL),
         )
     if role == "status":
@@ -111,9 +122,14 @@ def seed_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.seed"
 
 
+def user_name(role: str, instance: str = "", tenant: str = "") -> str:
+    """Return the name under which a role instance connects; its seed's file and its inbox carry it."""
+    return "-".join(part for part in (role, tenant, instance) if part)
+
+
 def ensure_user(folder: Path, role: str, instance: str = "", tenant: str = "") -> RoleUser:
     """Return the user of a role instance, making its key pair on first use."""
-    name = "-".join(part for part in (role, tenant, instance) if part)
+    name = user_name(role, instance, tenant)
     file = seed_file(folder, name)
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -121,20 +137,9 @@ def ensure_user(folder: Path, role: str, instance: str = "", tenant: str = "") -
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(seed)
     pair = nkeys.from_seed(bytearray(file.read_bytes().strip()))
-    return RoleUser(name, pair.public_key.decode(), rights_of(role, instance, tenant))
+    return RoleUser(name, pair.public_key.decode(), rights_of(role, instance, tenant), tenant)
 
 
-def permissions(user: RoleUser) -> str:
-    """Return a user's entry in the server's configuration."""
-
-    def listed(subjects_: tuple[str, ...]) -> str:
-        return "[" + ", ".join(f'"{subject}"' for subject in subjects_) + "]"
-
-    own = f"{inbox_prefix(user.name)}.>"
-    # An empty list would allow everything.
-    publish = listed(user.rights.publish) if user.rights.publish else '{ deny: ">" }'
-    return (
-        f"{{ nkey: {user.public_key}, permissions: {{ publish: {publish}, "
-        f"subscribe: {listed((*user.rights.subscribe, own))}, "
-        'allow_responses: { max: 100000, expires: "5m" } } }'
-    )
+def gateway_user(tenant: str, name: str, public_key: str) -> RoleUser:
+    """Return the user of a gateway whose seed is not here."""
+    return RoleUser(user_name("gateway", name, tenant), public_key, rights_of("gateway", name, tenant), tenant)

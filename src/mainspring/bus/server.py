@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import socket
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from nats.js.api import DiscardPolicy, KeyValueConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import DiscardPolicy, KeyValueConfig, RePublish, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
+from mainspring.bus.accounts import SYSTEM, accounts
 from mainspring.bus.connect import Bus
-from mainspring.bus.credentials import RoleUser, permissions
+from mainspring.bus.credentials import KV, RoleUser
 from mainspring.core import subjects
 from mainspring.core.definitions import BUCKET
 from mainspring.core.errors import ConfigurationError
@@ -32,6 +34,7 @@ _PORT: Final = Text(
     "{host} 的端口 {port} 已被其他程序占用。请停止该程序，或设置 [{section}] port。",
 )
 DUPLICATE_WINDOW_S: Final = 120
+RELOAD_PAUSE_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,16 @@ def check_port(host: str, port: int, section: str = "bus") -> None:
             raise ConfigurationError(_PORT, host=host, port=port, section=section) from error
 
 
-def write_configuration(settings: ServerSettings, users: Sequence[RoleUser]) -> Path:
-    """Write the server's configuration file, readable by its owner alone, and return its path."""
+def write_configuration(settings: ServerSettings, users: Sequence[RoleUser], tenants: Iterable[str] = ()) -> Path:
+    """Write the server's configuration file, readable by its owner alone, and return its path.
+
+    `tenants` have an account even while none of their gateways is among the `users`.
+    """
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     tls = ""
     if settings.tls_certificate is not None:
         tls = f'tls {{ cert_file: "{settings.tls_certificate}", key_file: "{settings.tls_key}" }}\n'
-    entries = "\n    ".join(permissions(user) for user in users)
-    text = f"""# Written by mainspring at every start; changes here are lost.
+    text = f"""# Written by mainspring whenever tenants, gateways or their keys change; changes here are lost.
 listen: "{settings.host}:{settings.port}"
 server_name: mainspring
 max_payload: {BATCH_BYTES_MAX}
@@ -90,20 +95,26 @@ write_deadline: "10s"
   sync_interval: {"always" if settings.sync_always else '"2m"'}
 }}
 accounts {{
-  MAINSPRING {{
-    jetstream: enabled
-    users: [
-    {entries}
-    ]
-  }}
-  SYS {{ users: [] }}
+{accounts(users, tenants)}
 }}
-system_account: SYS
+system_account: {SYSTEM}
 """
     file = settings.folder / "nats-server.conf"
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+    # Written beside and moved: a server that reads it meanwhile sees the old or the new one whole.
+    fresh = file.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(text)
+    fresh.replace(file)
     return file
+
+
+async def reload(process: asyncio.subprocess.Process) -> None:
+    """Make a running server take its configuration file as it is now; connections that may stay stay."""
+    for pause_s in (RELOAD_PAUSE_S, 0.0):
+        # Twice: what an account imports that was not there before works from the second time on.
+        if process.returncode is None:
+            process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(pause_s)
 
 
 async def ensure_streams(bus: Bus, file_bytes_max: int) -> None:
@@ -127,18 +138,27 @@ async def ensure_streams(bus: Bus, file_bytes_max: int) -> None:
             await bus.js.update_stream(config)
         except NotFoundError:
             await bus.js.add_stream(config)
+    republish = RePublish(src=f"$KV.{BUCKET}.>", dest="ms.defined.>", headers_only=True)
     try:
-        await bus.js.key_value(BUCKET)
+        bucket = (await bus.js.stream_info(KV)).config
     except NotFoundError:
         await bus.js.create_key_value(
-            KeyValueConfig(bucket=BUCKET, history=1, max_bytes=int(file_bytes_max * 0.04), direct=True)
+            KeyValueConfig(
+                bucket=BUCKET, history=1, max_bytes=int(file_bytes_max * 0.04), direct=True, republish=republish
+            )
         )
+    else:
+        if bucket.republish is None:
+            bucket.republish = republish
+            await bus.js.update_stream(bucket)
 
 
-async def start(settings: ServerSettings, users: Sequence[RoleUser], log_file: Path) -> asyncio.subprocess.Process:
+async def start(
+    settings: ServerSettings, users: Sequence[RoleUser], log_file: Path, tenants: Iterable[str] = ()
+) -> asyncio.subprocess.Process:
     """Start nats-server; the caller waits for it by connecting and stops it by its process."""
     check_port(settings.host, settings.port)
-    configuration = write_configuration(settings, users)
+    configuration = write_configuration(settings, users, tenants)
     with log_file.open("ab") as log:
         return await asyncio.create_subprocess_exec(
             program(), "-c", configuration, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,

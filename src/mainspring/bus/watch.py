@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
 
@@ -25,12 +25,51 @@ Changed = Callable[[str, Definition | None], None]
 RETRY_S: Final = 1.0
 START_TIMEOUT_S: Final = 30.0
 HEARTBEAT_S: Final = 5.0
-_PREFIX: Final = f"$KV.{BUCKET}."
+PREFIX: Final = f"$KV.{BUCKET}."
 
-_LATE: Final = Text(
+LATE: Final = Text(
     "No definitions arrived for {seconds:g} s. The bus is slow or its bucket `definitions` is missing.",
     "配置定义在 {seconds:g} 秒内没有到达：总线过慢，或缺少 `definitions` 存储桶。",
 )
+
+
+class Given:
+    """What a watcher has been given: each document once, and again when it changed or went."""
+
+    def __init__(self, changed: Changed, raw: dict[str, bytes] | None = None) -> None:
+        self._changed = changed
+        self._raw = raw
+        self._revisions: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._revisions)
+
+    def give(self, key: str, document: bytes | None, revision: int) -> None:
+        """Give one document, or None for one that is gone, unless the watcher has it so already."""
+        if document is None:
+            if self._revisions.pop(key, None) is None:
+                return
+            definition = None
+        else:
+            if self._revisions.get(key) == revision:
+                return
+            self._revisions[key] = revision
+            if self._raw is not None:
+                self._raw[key] = document
+            try:
+                definition = parse(key, document)
+            except (ValueError, ValidationError, IndexError) as error:
+                log.error("watch.unreadable", key=key, reason=str(error))
+                return
+        try:
+            self._changed(key, definition)
+        except Exception:
+            log.exception("watch.callback_failed", key=key)
+
+    def keep(self, seen: Collection[str]) -> None:
+        """Withdraw all but what was seen."""
+        for key in self._revisions.keys() - set(seen):
+            self.give(key, None, 0)
 
 
 class Watch:
@@ -47,9 +86,7 @@ class Watch:
         self._nc = nc
         self._js = js
         self._keys = keys
-        self._changed = changed
-        self._raw = raw
-        self._revisions: dict[str, int] = {}
+        self._given = Given(changed, raw)
         self._complete = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -59,10 +96,10 @@ class Watch:
         self._task = asyncio.create_task(self._run())
         known = -1
         while not self._complete.is_set():
-            if len(self._revisions) == known:
+            if len(self._given) == known:
                 await self.stop()
-                raise NotConnected(_LATE, seconds=START_TIMEOUT_S)
-            known = len(self._revisions)
+                raise NotConnected(LATE, seconds=START_TIMEOUT_S)
+            known = len(self._given)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._complete.wait(), START_TIMEOUT_S)
 
@@ -111,7 +148,7 @@ class Watch:
                 deliver_subject=inbox,
                 deliver_policy=DeliverPolicy.LAST_PER_SUBJECT,
                 ack_policy=AckPolicy.NONE,
-                filter_subject=f"{_PREFIX}{self._keys}",
+                filter_subject=f"{PREFIX}{self._keys}",
                 mem_storage=True,
                 num_replicas=1,
                 inactive_threshold=60,
@@ -135,36 +172,15 @@ class Watch:
             if metadata.sequence.consumer != delivered + 1:
                 return
             delivered += 1
-            key = message.subject.removeprefix(_PREFIX)
+            key = message.subject.removeprefix(PREFIX)
             removed = bool(message.headers and message.headers.get("KV-Operation") in {"DEL", "PURGE"})
             if not removed and delivered <= outstanding:
                 seen.add(key)
-            if removed or self._revisions.get(key) != metadata.sequence.stream:
-                self._give(key, None if removed else message.data, metadata.sequence.stream)
+            self._given.give(key, None if removed else message.data, metadata.sequence.stream)
             self._settle(seen, outstanding - delivered)
 
     def _settle(self, seen: set[str], outstanding: int) -> None:
         """Once everything published has been given, withdraw what is no longer there."""
         if outstanding == 0:
-            for key in self._revisions.keys() - seen:
-                self._give(key, None, 0)
+            self._given.keep(seen)
             self._complete.set()
-
-    def _give(self, key: str, document: bytes | None, revision: int) -> None:
-        if document is None:
-            if self._revisions.pop(key, None) is None:
-                return
-            definition = None
-        else:
-            self._revisions[key] = revision
-            if self._raw is not None:
-                self._raw[key] = document
-            try:
-                definition = parse(key, document)
-            except (ValueError, ValidationError, IndexError) as error:
-                log.error("watch.unreadable", key=key, reason=str(error))
-                return
-        try:
-            self._changed(key, definition)
-        except Exception:
-            log.exception("watch.callback_failed", key=key)

@@ -8,6 +8,16 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class Foreign(BaseModel):
+    """Samples of one gateway that were refused because their tags are not its tenant's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: str
+    gateway: str
+    samples: int
+
+
 class Health(BaseModel):
     """One role's own report; `figures` carry their unit in the name: `samples_per_s`, `lag_ms`, `disk_free_bytes`."""
 
@@ -15,6 +25,7 @@ class Health(BaseModel):
 
     role: str
     instance: str
+    tenant: str = Field(default="", description="whose gateway it is; empty: a role of the platform")
     pid: int
     time_ms: int
     started_ms: int
@@ -22,6 +33,7 @@ class Health(BaseModel):
     state: Literal["starting", "running", "degraded", "stopping"] = "running"
     text: dict[str, str] | None = Field(default=None, description="why it is degraded, and the next step")
     figures: dict[str, float] = Field(default_factory=dict)
+    foreign: tuple[Foreign, ...] = ()
 
 
 class Refusal(BaseModel):

@@ -24,6 +24,7 @@ from mainspring.gateway.blobs import Blobs
 from mainspring.gateway.commands import Commands
 from mainspring.gateway.connection import Connection, now_ms
 from mainspring.gateway.fleet import Fleet
+from mainspring.gateway.listener import make_listener
 from mainspring.gateway.marks import Marks
 from mainspring.gateway.preview import Preview
 from mainspring.gateway.publish import Publisher
@@ -77,7 +78,8 @@ class Gateway:
             disk_free_min_bytes=settings.disk_free_min_bytes,
         )
         self.host = Host(settings.tenant, settings.name, self.writer.kept, self.blobs.keep)
-        self.fleet = Fleet(settings, drivers, self.gatherer, self.gate, self.host)
+        self.listener = make_listener(settings, self.host)
+        self.fleet = Fleet(settings, drivers, self.gatherer, self.gate, self.host, self.listener)
         self.commands = Commands(settings, self.fleet)
         self.answers = Answers(drivers, self.host)
         self.preview = Preview(drivers, self.host)
@@ -91,7 +93,8 @@ class Gateway:
         now = now_ms()
         return Health(
             role="gateway",
-            instance=f"{self.settings.tenant}-{self.settings.name}",
+            instance=self.settings.name,
+            tenant=self.settings.tenant,
             pid=os.getpid(),
             time_ms=now,
             started_ms=self.started_ms,
@@ -138,6 +141,8 @@ async def run(
         asyncio.create_task(gateway.fleet.run(), name="fleet"),
         asyncio.create_task(_with_bus(gateway, bus), name="bus"),
     ]
+    if gateway.listener is not None:
+        parts.append(asyncio.create_task(gateway.listener.run(), name="listener"))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({*parts, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -151,7 +156,9 @@ async def run(
 
 
 async def _end(gateway: Gateway, parts: list[asyncio.Task[None]]) -> None:
-    writer, fleet, bus = parts
+    writer, fleet, bus, *listening = parts
+    for listener in listening:
+        await _cancelled(listener)
     await _cancelled(fleet)
     await gateway.fleet.stop()
     await _cancelled(writer)
@@ -208,7 +215,7 @@ async def _serve(gateway: Gateway, bus: Bus) -> None:
 async def _watch(gateway: Gateway, bus: Bus) -> None:
     while True:
         try:
-            await bus.watch_definitions(gateway.fleet.changed, gateway.settings.tenant)
+            await bus.watch_tenant(gateway.fleet.changed, gateway.settings.tenant)
         except (MainspringError, NatsError, TimeoutError) as error:
             log.warning("gateway.definitions_wait", reason=str(error) or type(error).__name__)
             await asyncio.sleep(BUS_RETRY_S)

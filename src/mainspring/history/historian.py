@@ -11,7 +11,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.alarms import EVENT_SCHEMA, AlarmEvent
 from mainspring.core.errors import DecodeError, MainspringError
-from mainspring.core.health import Health
+from mainspring.core.health import Foreign, Health
 from mainspring.core.history import Entry, HistoryStore
 from mainspring.core.samples import SampleBatch, decode
 from mainspring.core.text import Text
@@ -45,6 +45,8 @@ log = structlog.get_logger(__name__)
 HOLD_S: Final = 3.0
 """How long readings of a tag wait whose definition may still be on its way."""
 HOLD_AGAIN_S: Final = 30.0
+FOREIGN_MAX: Final = 1000
+"""Gateways whose foreign tags are reported, those with most first."""
 RETRY_S: Final = 1.0
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
 
@@ -129,10 +131,11 @@ class Historian:
         self._last_on: dict[str, dict[str, int]] = {stream: {} for stream in subjects.STREAMS}
         self._stored_at: dict[str, deque[tuple[float, int]]] = {stream: deque() for stream in subjects.STREAMS}
         self._trouble: dict[str, Text] = {}
-        self._no_hold_before_s = 0.0
+        self._no_hold_before_s: dict[str, float] = {}
         self._started_ms = _now_ms()
         self._samples = 0
         self._refused = 0
+        self._foreign: Counter[tuple[str, str]] = Counter()
         self._malformed = 0
         self._lag_ms = 0
         self._insert_ms = 0.0
@@ -242,23 +245,25 @@ class Historian:
             if stream == subjects.ALARM:
                 await self._take_event(gathered, tenant, message.data)
             else:
-                await self._take_batch(gathered, sequence, tenant, decode(message.data))
+                await self._take_batch(gathered, sequence, message.subject, decode(message.data))
         except (DecodeError, ValidationError) as error:
             self._malformed += 1
             log.warning("history.malformed", subject=message.subject, sequence=sequence, reason=str(error)[:300])
 
-    async def _take_batch(self, gathered: Gathered, sequence: int, tenant: str, batch: SampleBatch) -> None:
+    async def _take_batch(self, gathered: Gathered, sequence: int, subject: str, batch: SampleBatch) -> None:
+        _, tenant, _, gateway = subject.split(".")
         place = self._owners.place(tenant)
         owner = self._owners.of(batch.tag)
         own = owner == place
         if not own.all() and not owner.all():
-            await self._hold(lambda: bool(self._owners.of(batch.tag).all()))
+            await self._hold(tenant, lambda: bool(self._owners.of(batch.tag).all()))
             own = self._owners.of(batch.tag) == place
         number = await self._number(tenant)
         if number is None or not own.all():
             kept = batch.take(own if number is not None else np.zeros(len(batch), dtype=np.bool_))
             self._refused += len(batch) - len(kept)
-            log.warning("history.refused", tenant=tenant, samples=len(batch) - len(kept))
+            self._foreign[tenant, gateway] += len(batch) - len(kept)
+            log.warning("history.refused", tenant=tenant, gateway=gateway, samples=len(batch) - len(kept))
             batch = kept
         if number is not None and len(batch):
             gathered.entries.append(Entry(sequence, number, batch, gathered.sent_ms))
@@ -276,18 +281,18 @@ class Historian:
 
     async def _number(self, tenant: str) -> int | None:
         if self._owners.number(tenant) is None:
-            await self._hold(lambda: self._owners.number(tenant) is not None)
+            await self._hold(tenant, lambda: self._owners.number(tenant) is not None)
         return self._owners.number(tenant)
 
-    async def _hold(self, known: Callable[[], bool]) -> None:
-        """Wait a little for definitions on their way; a wait in vain is not repeated for a while."""
+    async def _hold(self, tenant: str, known: Callable[[], bool]) -> None:
+        """Wait a little for definitions on their way; a wait in vain is not repeated for a while for this tenant."""
         loop = asyncio.get_running_loop()
-        if loop.time() < self._no_hold_before_s:
+        if loop.time() < self._no_hold_before_s.get(tenant, 0.0):
             return
         ends_s = loop.time() + HOLD_S
         while not known():
             if loop.time() > ends_s:
-                self._no_hold_before_s = loop.time() + HOLD_AGAIN_S
+                self._no_hold_before_s[tenant] = loop.time() + HOLD_AGAIN_S
                 return
             await asyncio.sleep(0.05)
 
@@ -420,6 +425,10 @@ class Historian:
                 state="degraded" if trouble else "running",
                 text=trouble.document() if trouble else None,
                 figures=figures,
+                foreign=tuple(
+                    Foreign(tenant=tenant, gateway=gateway, samples=samples)
+                    for (tenant, gateway), samples in self._foreign.most_common(FOREIGN_MAX)
+                ),
             )
             await self._bus.report(health)
             for stream in self._positions:

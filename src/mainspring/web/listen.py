@@ -60,7 +60,13 @@ class Listener:
         except ValidationError as error:
             log.warning("listen.bad_health", subject=message.subject, reason=str(error))
             return
-        self._runtime.health[health.role, health.instance] = health
+        # Whose report it is, is told by the subject, which the bus has checked; two gateways may have one name.
+        _, _, role, place = message.subject.split(".", 3)
+        tenant, _, instance = place.rpartition(".")
+        if (health.role, health.tenant, health.instance) != (role, tenant, instance):
+            log.warning("listen.false_health", subject=message.subject)
+            return
+        self._runtime.health[role, place] = health
 
     async def _on_connections(self, message: Msg) -> None:
         try:
@@ -68,7 +74,8 @@ class Listener:
         except ValidationError as error:
             log.warning("listen.bad_connections", subject=message.subject, reason=str(error))
             return
-        self._runtime.gateways[subjects.tenant_of(message.subject), report.gateway] = report
+        _, tenant, _, gateway = message.subject.split(".")
+        self._runtime.gateways[tenant, gateway] = report
 
     async def _on_alarm(self, message: Msg) -> None:
         try:
@@ -102,17 +109,13 @@ class Listener:
                     self._hub.tell_alarm(tenant, row)
 
     async def _watch_roles(self) -> None:
-        told: dict[str, str] = {}
         while True:
             now_ms = time.time_ns() // 1_000_000
             for key, health in tuple(self._runtime.health.items()):
                 if now_ms - health.time_ms > FORGOTTEN_MS:
                     del self._runtime.health[key]
-            found = troubles(list(self._runtime.health.values()), now_ms)
-            states = {each["role"]: each["state"] for each in found}
-            if states != told:
-                told = states
-                self._hub.tell_roles({"degraded": found})
+            for tenant in tuple(self._hub.viewers):
+                self._hub.tell_roles(tenant, {"degraded": troubles(self._runtime.reports(tenant), now_ms)})
             await asyncio.sleep(WATCH_S)
 
 

@@ -151,6 +151,9 @@ def dumps(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY, default=str)
 
 
+ALL_WELL: Final = event("roles", {"degraded": []})
+
+
 def values_document(tags: npt.NDArray[np.uint32], columns: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
     """Shape current values for pages: one value for each tag, whatever its kind."""
     kinds = columns["kind"]
@@ -221,7 +224,7 @@ class Hub:
         self.viewers: dict[str, set[Viewer]] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.engine_silent_since: float | None = None
-        self.roles = event("roles", {"degraded": []})
+        self.roles: dict[str, bytes] = {}
         self.ended = False
 
     def post(self, tenant: str, holder: str, tags: list[int], interval_s: float = INTERVAL_S) -> LiveSet:
@@ -255,7 +258,7 @@ class Hub:
 
     def open(self, live_set: LiveSet) -> Viewer:
         """Open a stream of a set."""
-        viewer = Viewer(live_set, roles=self.roles)
+        viewer = Viewer(live_set, roles=self.roles.get(live_set.tenant, ALL_WELL))
         live_set.streams += 1
         self.viewers.setdefault(live_set.tenant, set()).add(viewer)
         return viewer
@@ -269,6 +272,7 @@ class Hub:
         if not viewers:
             self.viewers.pop(viewer.live_set.tenant, None)
             self.snapshots.pop(viewer.live_set.tenant, None)
+            self.roles.pop(viewer.live_set.tenant, None)
 
     def end(self) -> None:
         """Let every stream end; pages open them again at whoever serves next."""
@@ -291,13 +295,15 @@ class Hub:
             viewer.alarms_lost = True
             viewer.stirred.set()
 
-    def tell_roles(self, document: dict[str, Any]) -> None:
-        """Give the state of the roles to every viewer."""
-        self.roles = event("roles", document)
-        for viewers in self.viewers.values():
-            for viewer in viewers:
-                viewer.roles = self.roles
-                viewer.stirred.set()
+    def tell_roles(self, tenant: str, document: dict[str, Any]) -> None:
+        """Give the state of the roles to every viewer of the tenant, unless they know it."""
+        message = event("roles", document)
+        if self.roles.get(tenant, ALL_WELL) == message:
+            return
+        self.roles[tenant] = message
+        for viewer in self.viewers.get(tenant, ()):
+            viewer.roles = message
+            viewer.stirred.set()
 
     async def run(self, bus: Bus) -> None:
         """Ask the engine for ever, while someone looks."""

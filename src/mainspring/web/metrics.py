@@ -39,13 +39,9 @@ class _Reports:
 
     def collect(self) -> Iterator[Metric]:
         now_ms = time.time_ns() // 1_000_000
-        fresh = [report for report in runtime.health.values() if now_ms - report.time_ms < REPORT_AGE_MAX_MS]
-        own = [report for report in fresh if report.role != "gateway" or self._owns(report)]
-        yield from _roles(own)
+        reports = runtime.reports(self._tenant)
+        yield from _roles([report for report in reports if now_ms - report.time_ms < REPORT_AGE_MAX_MS])
         yield from self._connections(now_ms)
-
-    def _owns(self, report: Health) -> bool:
-        return report.instance.startswith(f"{self._tenant}-")
 
     def _connections(self, now_ms: int) -> Iterator[Metric]:
         found: list[tuple[str, ConnectionHealth]] = [

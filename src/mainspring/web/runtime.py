@@ -26,7 +26,10 @@ _BUS_AWAY: Final = Text(
 
 @dataclass(slots=True)
 class Runtime:
-    """The live side of the web role; `gateways` and `health` are kept fresh by whoever listens on the bus."""
+    """The live side of the web role; `gateways` and `health` are kept fresh by whoever listens on the bus.
+
+    Keys are what the subject says: tenant and gateway; role and instance, which of a gateway is `<tenant>.<gateway>`.
+    """
 
     bus: Bus | None = None
     health: dict[tuple[str, str], Health] = field(default_factory=dict)
@@ -39,6 +42,10 @@ class Runtime:
         if not self.bus.connected:
             raise NotConnected(_BUS_AWAY)
         return self.bus
+
+    def reports(self, tenant: str) -> list[Health]:
+        """Return what the roles of the platform and the gateways of one tenant last said."""
+        return [health for health in self.health.values() if health.tenant in {"", tenant}]
 
     def connection_health(self, tenant: str, gateway: str, connection: UUID) -> ConnectionHealth | None:
         """Return what a tenant's gateway last said of a connection, None if that is too old or never came."""

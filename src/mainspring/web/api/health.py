@@ -10,6 +10,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from ninja import Router
 
+from mainspring.core.health import Health
 from mainspring.records.rights import Right
 from mainspring.web.api.history import extent
 from mainspring.web.configure import current
@@ -25,7 +26,7 @@ HISTORY_WAIT_S: Final = 2.0
 async def summary(tenant: str) -> dict[str, Any]:
     """Gather roles, rates, lag, disk and history of one tenant; what does not answer is None."""
     now_ms = time.time_ns() // 1_000_000
-    reports = [health for health in runtime.health.values() if now_ms - health.time_ms < FORGOTTEN_MS]
+    reports = [_cut(health, tenant) for health in runtime.reports(tenant) if now_ms - health.time_ms < FORGOTTEN_MS]
 
     def figure(role: str, name: str) -> float | None:
         found = [report.figures[name] for report in reports if report.role == role and name in report.figures]
@@ -41,10 +42,30 @@ async def summary(tenant: str) -> dict[str, Any]:
         "degraded": troubles(reports, now_ms),
         "disk": disk,
         "history": await extent(tenant, HISTORY_WAIT_S),
-        "rates": {"samples_per_s": figure("historian", "samples_per_s")},
+        "rates": {"samples_per_s": figure("historian" if _operates(tenant) else "gateway", "samples_per_s")},
+        "refused": [
+            {"gateway": each.gateway, "samples": each.samples}
+            for each in (each for report in reports for each in report.foreign)
+        ],
         "lag_ms": figure("engine", "lag_ms"),
         "now_ms": now_ms,
     }
+
+
+def _operates(tenant: str) -> bool:
+    """Tell whether a tenant is the one that runs the platform, and may see the figures of all together."""
+    return tenant == current().tenant
+
+
+def _cut(report: Health, tenant: str) -> Health:
+    """Return what one tenant may see of a report: of the platform's roles, how they are."""
+    own = tuple(each for each in report.foreign if each.tenant == tenant)
+    figures = report.figures if report.tenant or _operates(tenant) else _shared(report)
+    return report.model_copy(update={"foreign": own, "figures": figures})
+
+
+def _shared(report: Health) -> dict[str, float]:
+    return {name: value for name, value in report.figures.items() if name == "lag_ms"}
 
 
 @router.get("/health", auth=Needs(Right.VIEW))
