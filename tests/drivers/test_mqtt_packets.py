@@ -25,7 +25,7 @@ def messages(draw: st.DrawFn) -> Message:
 @st.composite
 def wills(draw: st.DrawFn) -> Message | None:
     return draw(
-        st.none() | st.builds(lambda *parts: Message(*parts), topics, st.binary(max_size=40), qos, st.booleans())
+        st.none() | st.builds(Message, topics, st.binary(max_size=40), qos, st.booleans())
     )
 
 

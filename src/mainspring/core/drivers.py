@@ -88,6 +88,10 @@ async def _at_once() -> None:
     """Nothing is kept here: nobody gathers."""
 
 
+def _passed_over(batch: SampleBatch) -> None:
+    """Nobody keeps what is late here."""
+
+
 def _nowhere(content: bytes, media_type: str) -> str:
     """Name a blob without keeping it."""
     return reference(content, media_type)
@@ -103,6 +107,8 @@ class Host:
     """Returns once everything delivered before the call lies durably in the gateway's log: acknowledge after it."""
     keep_blob: Callable[[bytes, str], str] = _nowhere
     """Keeps content under its hash and returns the reference that is the sample's value; raises StoreError."""
+    late: Callable[[SampleBatch], None] = _passed_over
+    """Takes samples that a device kept while nobody listened: stored with their own times, never current."""
     parts: dict[str, Any] = field(default_factory=dict)
     """Shared parts of the gateway by name, such as its own MQTT listener."""
 
@@ -198,6 +204,24 @@ class Browses(Protocol):
 
     async def browse(self, parent: str | None, limit: int) -> list[Node]:
         """List the children of a node, at most `limit`; None is the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a declared mapping finds in a sample message: nodes that can become tags, the time of each, and faults."""
+
+    nodes: tuple[Node, ...] = ()
+    times_ms: tuple[int | None, ...] = ()
+    faults: tuple[Text, ...] = ()
+
+
+@runtime_checkable
+class Maps(Protocol):
+    """Messages become samples by a mapping that the settings declare."""
+
+    @classmethod
+    def try_mapping(cls, config: Any, topic: str, sample: bytes) -> Trial:
+        """Apply the mapping of checked settings to one message, without I/O."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import socket
 import ssl
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
@@ -88,7 +87,6 @@ class _Wire(asyncio.Protocol):
         self._owner = owner
         self._decoder = Decoder(owner.settings.packet_bytes_max)
         self.transport = cast(asyncio.Transport, None)
-        self.heard = time.monotonic()
         self.lost: asyncio.Future[NotConnected] = asyncio.get_running_loop().create_future()
         self.answers: dict[tuple[int, int], asyncio.Future[Packet]] = {}
 
@@ -96,7 +94,6 @@ class _Wire(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self.heard = time.monotonic()
         self._owner.traffic.bytes_in += len(data)
         found: list[Packet] = []
         try:
@@ -171,6 +168,7 @@ class BrokerSession(Session):
         self._inbox: list[Message] = []
         self._stirred = asyncio.Event()
         self._paused = False
+        self._pinging = asyncio.Lock()
 
     @property
     def _limit_s(self) -> float:
@@ -312,11 +310,19 @@ class BrokerSession(Session):
                 wire.transport.write(acknowledged)
 
     async def _keep_alive(self, wire: _Wire) -> None:
-        """Ask for a sign of life when there was none for half the agreed time; silence ends contact."""
+        """Ask for a sign of life twice in the agreed time; silence ends contact."""
         period_s = self.settings.keep_alive_s / 2
         while True:
             await asyncio.sleep(period_s)
-            await wire.ask(packets.PING, (packets.PINGRESP, 0), max(self._limit_s, 1.0))
+            await self._ping(wire)
+
+    async def _ping(self, wire: _Wire) -> None:
+        async with self._pinging:
+            await wire.ask(packets.PING, (packets.PINGRESP, 0), self._limit_s)
+
+    async def probe(self) -> None:
+        """Ask for a sign of life."""
+        await self._ping(self._open)
 
     async def publish(self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False) -> None:
         """Publish; QoS 1 waits for the broker's acknowledgement."""

@@ -341,6 +341,10 @@ class HubSession(Session):
         for answer in answers:
             answer.result()
 
+    async def probe(self) -> None:
+        """The listener is in this process; look whether it is on."""
+        await self.open()
+
     async def look(self, filters: Sequence[tuple[str, int]]) -> dict[str, bytes]:
         """Return what devices have sent since the listener's start."""
         deadline = time.monotonic() + self.settings.timeout_ms / 1000

@@ -86,6 +86,10 @@ class Session(ABC):
         """
 
     @abstractmethod
+    async def probe(self) -> None:
+        """Make sure of contact; raises NotConnected."""
+
+    @abstractmethod
     async def look(self, filters: Sequence[tuple[str, int]]) -> dict[str, bytes]:
         """Return topics that have messages with the last payload of each, for browsing; waits a while for the first.
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import structlog
@@ -24,15 +24,20 @@ from mainspring.core import quality as q
 from mainspring.core.definitions import (
     ConnectionDefinition,
     Definition,
+    DeviceDefinition,
     TagDefinition,
     TagPage,
     connection_key,
+    device_key,
     parse,
 )
 from mainspring.core.drivers import DriverEntry, Host
 from mainspring.gateway.batches import Gate, Gatherer
 from mainspring.gateway.connection import Connection
 from mainspring.gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from mainspring.drivers.mqtt_listener import Listener
 
 log = structlog.get_logger(__name__)
 
@@ -66,14 +71,17 @@ class Fleet:
         gatherer: Gatherer,
         gate: Gate,
         host: Host,
+        listener: Listener | None = None,
     ) -> None:
         self._host = host
+        self._listener = listener
         self._settings = settings
         self._drivers = drivers
         self._gatherer = gatherer
         self._gate = gate
         self._definitions: dict[UUID, ConnectionDefinition] = {}
         self._pages: dict[str, _Page] = {}
+        self._devices: dict[str, DeviceDefinition] = {}
         self._running: dict[UUID, _Running] = {}
         self._stirred = asyncio.Event()
         self._file = settings.folder / "definitions.json"
@@ -113,8 +121,11 @@ class Fleet:
                 self._forget(definition.id)
         elif isinstance(definition, TagPage):
             self._take_page(key, definition)
+        elif isinstance(definition, DeviceDefinition):
+            self._take_device(key, definition)
         elif definition is None:
             self._pages.pop(key, None)
+            self._shut_out(key)
             for known in list(self._definitions.values()):
                 if key == connection_key(known.tenant, known.id):
                     self._forget(known.id)
@@ -142,6 +153,21 @@ class Fleet:
         mentioned = frozenset(tag.connection for tag in page.tags if tag.connection is not None)
         packed = zlib.compress(page.model_dump_json().encode(), 1)
         self._pages[key] = _Page(packed, mentioned, _by_connection(page, mentioned & self._definitions.keys()))
+
+    def _take_device(self, key: str, device: DeviceDefinition) -> None:
+        """Let a device in or change its rights at once; a connected one must not keep what it no longer has."""
+        own = (self._settings.tenant, self._settings.name)
+        if (device.tenant, device.gateway) != own or device_key(device.tenant, device.id) != key:
+            self._shut_out(key)
+            return
+        self._devices[key] = device
+        if self._listener is not None:
+            self._listener.define(device)
+
+    def _shut_out(self, key: str) -> None:
+        device = self._devices.pop(key, None)
+        if device is not None and self._listener is not None:
+            self._listener.withdraw(device.id)
 
     def _unpack(self, connection: UUID) -> None:
         for page in self._pages.values():
@@ -198,6 +224,7 @@ class Fleet:
         found = {
             connection_key(known.tenant, known.id): known.model_dump_json() for known in self._definitions.values()
         }
+        found |= {key: device.model_dump_json() for key, device in self._devices.items()}
         found |= {key: zlib.decompress(page.packed).decode() for key, page in self._pages.items() if page.own}
         return found
 

@@ -32,6 +32,17 @@ class GatewaySection(BaseModel):
     )
     late_rows_per_s: int = Field(default=250_000, ge=1000, description="how fast late readings are sent")
     outstanding_max: int = Field(default=8, ge=1, le=256, description="batches under way at once, each stream")
+    mqtt_host: str = Field(default="127.0.0.1", max_length=255, description="address the MQTT listener listens on")
+    mqtt_port: int = Field(default=0, ge=0, le=65535, description="port of the MQTT listener; 0: none")
+    mqtt_tls_certificate: Path | None = Field(
+        default=None, description="certificate of the listener, PEM; none: no TLS"
+    )
+    mqtt_tls_key: Path | None = Field(default=None, description="key of that certificate, PEM")
+    mqtt_tls_client_ca: Path | None = Field(default=None, description="authority of device certificates, PEM")
+    mqtt_connections_max: int = Field(default=10_000, ge=1, le=100_000, description="devices connected at a time")
+    mqtt_packet_bytes_max: int = Field(
+        default=1024**2, ge=1024, le=64 * 1024**2, description="largest packet a device may send"
+    )
 
 
 class GatewaySettings(GatewaySection):
