@@ -44,6 +44,7 @@ class Case(DriverCase):
             (agent_tag(4, SampleKind.ENUMERATION, "execution"), 3),
             (agent_tag(5, SampleKind.TEXT, "program"), "批次 7"),
             (agent_tag(6, SampleKind.FLOAT, "path", index=2), -3.0),
+            (agent_tag(9, SampleKind.ARRAY, "path"), "[1.0,2.5,-3.0]"),
             (agent_tag(7, SampleKind.ENUMERATION, "hydraulic"), 2),
             (agent_tag(8, SampleKind.TEXT, "hydraulic"), "FAULT 312: Pressure < 5 bar"),
         ]

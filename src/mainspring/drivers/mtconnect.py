@@ -266,7 +266,7 @@ class Mtconnect(Driver):
 
     def _gather(self, plan: Plan, answer: Answer, time_ms: int, *, whole: bool) -> list[SampleBatch]:
         """Make samples: of a `whole` state at its time, with all that is missing; else at the machine's own times."""
-        gathered = Gathered(self.faults)
+        gathered = Gathered(self.faults, self.host.keep_blob)
         latest = {}
         for observation in answer.observations:
             told = self._active.worst(observation) if observation.level else observation

@@ -50,7 +50,10 @@ def _part(part: Component, path: str) -> Node:
 
 def _item(item: Item, path: str, state: Observation | None) -> Node:
     kind = kind_of(item.category, item.type, item.units, tuple(item.values))
-    plain = not item.is_vector and item.representation in ("", "VALUE", "DISCRETE")
+    if item.is_vector or item.representation == "TIME_SERIES":
+        kind = SampleKind.ARRAY
+    # A set of entries becomes tags one by one: their keys are not described, the address names one.
+    plain = item.representation in ("", "VALUE", "DISCRETE", "TIME_SERIES")
     address: dict[str, Any] | None = None
     if plain:
         address = {"item": item.id}

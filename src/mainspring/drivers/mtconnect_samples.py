@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from mainspring.core import quality as q
+from mainspring.core.arrays import array_sample
 from mainspring.core.drivers import DriverTag
+from mainspring.core.errors import StoreError
 from mainspring.core.kinds import Column, Origin, SampleKind
 from mainspring.core.samples import SampleBatch, build
 from mainspring.core.text import Text
@@ -20,6 +22,8 @@ TEXT_MAX: Final = 4096
 """Longest text of a sample; a longer one is cut."""
 CONDITIONS_MAX: Final = 100
 """Most conditions of one data item that are active at once; further ones are not told apart."""
+Keep = Callable[[bytes, str], str]
+"""Keeps an array that is too long for a sample and returns its reference, as a host does."""
 _EMPTY: Final[dict[Column, Any]] = {Column.FLOAT64: math.nan, Column.INT64: 0, Column.TEXT: ""}
 _TYPES: Final[dict[Column, Any]] = {Column.FLOAT64: np.float64, Column.INT64: np.int64, Column.TEXT: object}
 _RANKS: Final = {level: rank for rank, level in enumerate(LEVELS)}
@@ -29,6 +33,10 @@ _FALSE: Final = frozenset(("FALSE", "OFF", "NO", "0", "INACTIVE", "CLOSED", "NOR
 _NUMBER: Final = Text(
     "The machine says {found!r}, which is no number. Make the tag a text or an enumeration.",
     "设备给出的 {found!r} 不是数值。请将测点改为文本或枚举。",
+)
+_NUMBERS: Final = Text(
+    "The machine says {found!r}, which are not all numbers. Make the tag a text.",
+    "设备给出的 {found!r} 不全是数值。请将测点改为文本。",
 )
 _LIST: Final = Text(
     "The machine says several numbers at once ({found!r}). Give the index of one of them.",
@@ -102,7 +110,9 @@ def spoken(observation: Observation) -> str:
     return f"{named}: {observation.text}" if observation.text else named
 
 
-def convert(tag: DriverTag, observation: Observation, values: Sequence[str]) -> tuple[Any, int, Text | None]:
+def convert(
+    tag: DriverTag, observation: Observation, values: Sequence[str], keep: Keep
+) -> tuple[Any, int, Text | None]:
     """Make one sample: value for the tag's column, quality, and why it does not fit, if so."""
     address = tag.address
     text = observation.text
@@ -131,9 +141,20 @@ def convert(tag: DriverTag, observation: Observation, values: Sequence[str]) -> 
         if word in _TRUE or word in _FALSE:
             return int(word in _TRUE), q.GOOD, None
         return 0, q.BAD_CONFIGURATION, _WORD.format(found=told[:80])
-    if observation.level:
+    if tag.kind is SampleKind.ARRAY:
+        return _array(text, keep)
+    if observation.level and tag.kind.column is not Column.TEXT:
         return _RANKS[observation.level], q.GOOD, None
     return _number(tag, text)
+
+
+def _array(text: str, keep: Keep) -> tuple[str, int, Text | None]:
+    try:
+        return array_sample([float(number) for number in text.split()], keep), q.GOOD, None
+    except ValueError:
+        return "", q.BAD_CONFIGURATION, _NUMBERS.format(found=text[:80])
+    except StoreError as error:
+        return "", q.BAD, error.text
 
 
 def _element(text: str, index: int | None) -> str | None:
@@ -177,13 +198,14 @@ def _number(tag: DriverTag, text: str) -> tuple[Any, int, Text | None]:
 class Gathered:
     """Samples of one message, gathered into a batch for each column."""
 
-    def __init__(self, faults: dict[int, Text]) -> None:
+    def __init__(self, faults: dict[int, Text], keep: Keep) -> None:
         self._faults = faults
+        self._keep = keep
         self._columns: dict[Column, list[tuple[int, int, Any, int]]] = {}
 
     def add(self, tag: DriverTag, observation: Observation, values: Sequence[str], time_ms: int) -> None:
         """Add one observation to one tag."""
-        value, quality, reason = convert(tag, observation, values)
+        value, quality, reason = convert(tag, observation, values, self._keep)
         if reason is not None:
             self._faults[tag.ordinal] = reason
         elif self._faults:

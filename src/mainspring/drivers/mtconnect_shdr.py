@@ -67,13 +67,18 @@ class Lines:
         self._rest += received
         *complete, rest = self._rest.split(b"\n")
         self._rest = bytearray(rest)
+        too_long = len(self._rest) > LINE_BYTES_MAX
         for raw in complete:
+            if len(raw) > LINE_BYTES_MAX:
+                too_long = True
+                continue
             line = raw.decode("utf-8", errors="replace").rstrip("\r")
             whole = self._joined(line)
             if whole:
                 yield whole
-        if len(self._rest) > LINE_BYTES_MAX:
-            self._rest.clear()
+        if too_long:
+            if len(self._rest) > LINE_BYTES_MAX:
+                self._rest.clear()
             raise DecodeError(_TOO_LONG, limit=LINE_BYTES_MAX)
 
     def _joined(self, line: str) -> str:

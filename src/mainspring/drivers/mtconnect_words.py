@@ -46,6 +46,7 @@ VOCABULARIES: Final[dict[str, dict[str, Text]]] = {
         "MANUAL_DATA_INPUT": Text("manual input (MDI)", "手动输入（MDI）"),
         "SEMI_AUTOMATIC": Text("semi-automatic", "半自动"),
         "EDIT": Text("edit", "编辑"),
+        "FEED_HOLD": Text("feed hold", "进给保持"),
     },
     "FUNCTIONAL_MODE": {
         "PRODUCTION": Text("production", "生产"),
@@ -90,7 +91,7 @@ COUNTS: Final = frozenset((
 ))  # fmt: skip
 """Events that are whole numbers."""
 NUMBERS: Final = frozenset((
-    "PATH_FEEDRATE_OVERRIDE", "AXIS_FEEDRATE_OVERRIDE", "ROTARY_VELOCITY_OVERRIDE", "VARIABLE", "WAIT_STATE_TIME",
+    "PATH_FEEDRATE_OVERRIDE", "AXIS_FEEDRATE_OVERRIDE", "ROTARY_VELOCITY_OVERRIDE", "VARIABLE",
 ))  # fmt: skip
 """Events that are numbers."""
 

@@ -261,7 +261,7 @@ class Shdr(Driver):
 
     def _take(self, lines: Lines, received: bytes) -> None:
         now_ms = _now_ms()
-        gathered = Gathered(self.faults)
+        gathered = Gathered(self.faults, self.host.keep_blob)
         try:
             for line in lines.take(received):
                 self._take_line(line, now_ms, gathered)
@@ -302,7 +302,7 @@ class Shdr(Driver):
                     gathered.add(tag, told, self._values(tag), time_ms)
 
     def _whole(self, tags: Sequence[DriverTag], time_ms: int) -> list[SampleBatch]:
-        gathered = Gathered(self.faults)
+        gathered = Gathered(self.faults, self.host.keep_blob)
         for tag in tags:
             told = self._state.get(tag.address.key)
             if told is None:
@@ -330,9 +330,7 @@ class Shdr(Driver):
         address: dict[str, object] = {"key": key}
         if item and kind is SampleKind.ENUMERATION and item.category == "EVENT":
             address["values"] = list(item.vocabulary)
-        return Node(
-            key, key, vector, None if vector else kind, None if vector else address, unit, words, value=shown[:120]
-        )
+        return Node(key, key, vector, SampleKind.ARRAY if vector else kind, address, unit, words, value=shown[:120])
 
     def _element(self, key: str, index: int, number: str) -> Node:
         item = self._items.get(key)

@@ -209,7 +209,8 @@ class MtconnectAgentSimulator:
                 writer.write(b"0\r\n\r\n")
                 return
             document, start = self._chunk(start, count, device)
-            self._part(writer, document)
+            if not self.silent:
+                self._part(writer, document)
             await writer.drain()
             await asyncio.sleep(interval_s)
             if start >= self._next:
