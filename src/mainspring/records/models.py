@@ -1,6 +1,7 @@
 """Every noun of the records, where Django looks for them."""
 
 from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.alarm_expression import AlarmInput
 from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry
 from mainspring.records.command import CommandedTag, CommandRecord
@@ -9,6 +10,7 @@ from mainspring.records.counter import Counter
 from mainspring.records.credential import Credential
 from mainspring.records.daily_count import DailyCount
 from mainspring.records.device import Device
+from mainspring.records.gateway import Gateway
 from mainspring.records.reservation import Reservation
 from mainspring.records.subscription import Notice, Subscription
 from mainspring.records.tag import Tag
@@ -17,6 +19,7 @@ from mainspring.records.user import User
 
 __all__ = [
     "AlarmDefinition",
+    "AlarmInput",
     "Asset",
     "AuditEntry",
     "CommandRecord",
@@ -26,6 +29,7 @@ __all__ = [
     "Credential",
     "DailyCount",
     "Device",
+    "Gateway",
     "Notice",
     "Reservation",
     "Subscription",

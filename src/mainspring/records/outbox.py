@@ -62,6 +62,11 @@ def mark_devices(tenant: str, devices: Iterable[UUID]) -> None:
     _mark(definitions.device_key(tenant, device) for device in devices)
 
 
+def mark_gateway(tenant: str, name: str) -> None:
+    """Publish a gateway after the commit."""
+    _mark([definitions.gateway_key(tenant, name)])
+
+
 def mark_tags(tenant: str, ordinals: Iterable[int]) -> None:
     """Publish the pages of some tags after the commit."""
     _mark(definitions.tag_page_key(tenant, page) for page in _pages(ordinals))

@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from mainspring.core import definitions
 from mainspring.core.definitions import PAGE, AlarmPage, Definition, TagPage, TenantDefinition
 from mainspring.core.errors import MainspringError
-from mainspring.records import device
+from mainspring.records import device, gateway
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.connection import Connection
 from mainspring.records.counter import REVISIONS, take
@@ -85,6 +85,11 @@ class Publication:
                 everything, back_off_s = await self._quiet(), BACK_OFF_MIN_S
         finally:
             self._outbox.wake = None
+
+    async def publish_waiting(self) -> None:
+        """Publish what this process changed; for commands that change records beside a running web role."""
+        keys, overflowed = self._outbox.take()
+        await (self.compare() if overflowed else self._publish(keys))
 
     async def compare(self) -> None:
         """Publish what differs from the records and withdraw what they no longer have."""
@@ -165,6 +170,8 @@ def _document(tenant: Tenant | None, key: str, revision: int) -> Definition | No
         return None
     if kind == "tenant":
         return _tenant(tenant, revision)
+    if kind == "gateways":
+        return _gateways(tenant, revision, [place]).get(key)
     if kind == "connections":
         return _connections(tenant, revision, UUID(place)).get(key)
     page = int(place)
@@ -181,6 +188,7 @@ def _all_documents() -> dict[str, Definition]:
         found[definitions.tenant_key(key, tenant.number)] = _tenant(tenant, revision)
         found |= _connections(tenant, revision)
         found |= _devices(tenant, revision)
+        found |= _gateways(tenant, revision)
         for page, tags in _tag_pages(tenant, revision).items():
             found[definitions.tag_page_key(key, page)] = tags
         for page, alarms in _alarm_pages(tenant, revision).items():
@@ -211,6 +219,11 @@ def _devices(tenant: Tenant, revision: int, only: list[UUID] | None = None) -> d
     return {definitions.device_key(tenant.key, row.id): row.definition(revision) for row in rows.iterator(PAGE)}
 
 
+def _gateways(tenant: Tenant, revision: int, only: list[str] | None = None) -> dict[str, Definition]:
+    rows = gateway.published(tenant, only)
+    return {definitions.gateway_key(tenant.key, row.name): row.definition(revision) for row in rows}
+
+
 def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, TagPage]:
     rows = Tag.objects.of(tenant).order_by("ordinal")
     if page is not None:
@@ -225,7 +238,8 @@ def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[i
 
 
 def _alarm_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, AlarmPage]:
-    rows = AlarmDefinition.objects.of(tenant).select_related("tag").order_by("tag__ordinal", "condition")
+    rows = AlarmDefinition.objects.of(tenant).select_related("tag").order_by("tag__ordinal", "condition", "id")
+    rows = rows.prefetch_related("inputs__tag")
     if page is not None:
         rows = rows.filter(tag__tenant=tenant, tag__ordinal__gte=page * PAGE, tag__ordinal__lt=(page + 1) * PAGE)
     pages: dict[int, list[Any]] = {}
