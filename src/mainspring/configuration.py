@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mainspring.bus.credentials import RoleUser, ensure_user
 from mainspring.core import toml
@@ -105,6 +105,37 @@ class LogSection(Section):
     files_max: int = Field(default=5, ge=1, le=100, description="log files kept for each role")
 
 
+class MailSection(Section):
+    """The mail server that notices leave by; its password comes from MAINSPRING_MAIL_PASSWORD."""
+
+    host: str = Field(default="", description="name of the SMTP server; empty: no mail")
+    port: int = Field(default=587, ge=1, le=65535, description="port of the SMTP server")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="how the connection is protected"
+    )
+    sender: str = Field(default="", max_length=250, description="address that mails come from")
+    username: str = Field(default="", description="name to sign in with; empty: without signing in")
+    tls_ca: Path | None = Field(default=None, description="authority of the server, PEM; none: the system's")
+
+    @model_validator(mode="after")
+    def _complete(self) -> MailSection:
+        if self.host and "@" not in self.sender:
+            message = "sender must be a mail address when a host is set"
+            raise ValueError(message)
+        return self
+
+
+class NotificationsSection(Section):
+    """Telling people of alarms when no page is open."""
+
+    webhook_hosts: tuple[str, ...] = Field(
+        default=(), description="hosts (or host:port) that webhooks may be sent to; empty: none"
+    )
+    page_url: str = Field(
+        default="", pattern=r"^(https?://.+)?$", description="where people reach the pages, for links in messages"
+    )
+
+
 class TelemetrySection(Section):
     """Traces for OpenTelemetry; nothing is sent anywhere until an address is set."""
 
@@ -135,6 +166,8 @@ class Configuration(Section):
     )
     web: WebSection = WebSection()
     log: LogSection = LogSection()
+    mail: MailSection = MailSection()
+    notifications: NotificationsSection = NotificationsSection()
     telemetry: TelemetrySection = TelemetrySection()
     demo: DemoSection = DemoSection()
 

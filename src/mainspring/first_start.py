@@ -12,7 +12,7 @@ from mainspring import __version__
 from mainspring.configuration import Configuration, bus_users
 from mainspring.core.errors import Conflict, NotFound
 from mainspring.core.text import Text
-from mainspring.web.configure import WebSettings, configure
+from mainspring.web.configure import Mail, WebSettings, configure
 
 _NOBODY: Final = Text("There is no user {username} in {tenant}.", "{tenant} 中没有用户 {username}。")
 _BROKEN: Final = Text(
@@ -38,7 +38,18 @@ def web_settings(configuration: Configuration) -> WebSettings:
         zone=configuration.plant.zone,
         product_version=__version__,
         session_hours=section.session_hours,
+        mail=_mail(configuration),
+        webhook_hosts=configuration.notifications.webhook_hosts,
+        page_url=configuration.notifications.page_url,
     )
+
+
+def _mail(configuration: Configuration) -> Mail | None:
+    section = configuration.mail
+    if not section.host:
+        return None
+    password = SecretStr(os.environ.get("MAINSPRING_MAIL_PASSWORD", ""))
+    return Mail(**section.model_dump(), password=password)
 
 
 def prepare(configuration: Configuration) -> dict[str, Any]:

@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import socket
 import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
-from mainspring.web.configure import WebSettings, configure
+from mainspring.web.configure import Mail, WebSettings, configure
+
+Found = TypeVar("Found")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
 
 FOLDER = Path(tempfile.mkdtemp(prefix="mainspring-records-"))
 DATABASE = FOLDER / "records.sqlite"
 TEMPLATE = FOLDER / "template.sqlite"
 STATIC = FOLDER / "static"
+MAIL_PORT, HOOK_PORT = _free_ports(2)
 SETTINGS = WebSettings(
     database_url=f"sqlite://{DATABASE}",
     secret_key="only-for-tests-" + "k" * 40,
@@ -21,6 +38,9 @@ SETTINGS = WebSettings(
     data_folder=FOLDER,
     static_folder=STATIC,
     allowed_hosts=("127.0.0.1", "localhost", "testserver"),
+    mail=Mail(host="127.0.0.1", port=MAIL_PORT, security="none", sender="mainspring@plant.test"),
+    webhook_hosts=(f"127.0.0.1:{HOOK_PORT}",),
+    page_url="https://plant.test",
 )
 configure(SETTINGS)
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -41,3 +61,17 @@ def fresh_database() -> None:
         shutil.copy(DATABASE, TEMPLATE)
     else:
         shutil.copy(TEMPLATE, DATABASE)
+
+
+def in_thread(work: Callable[[], Found]) -> Found:
+    """Ask the database from a test that runs in an event loop."""
+    from django.db import connections
+
+    def worked() -> Found:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(worked).result()

@@ -16,6 +16,7 @@ UNTOLD: Final = frozenset({"id", "version", "unit_sign", "last_sign_in_ms", "las
 HIDDEN_FIELDS: Final[dict[str, frozenset[str]]] = {
     # Personal words live in the person's record alone, where they can be erased.
     "user": frozenset({"username", "display_name"}),
+    "subscription": frozenset({"target"}),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -19,6 +19,20 @@ _TWICE: Final = Text(
     "The web role was configured twice in one process with different settings. Start a second process instead.",
     "同一进程内以不同设置配置了两次 Web 角色，请另起一个进程。",
 )
+
+
+class Mail(BaseModel):
+    """The mail server that notices leave by."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    tls_ca: Path | None = None
 
 
 class WebSettings(BaseModel):
@@ -46,6 +60,9 @@ class WebSettings(BaseModel):
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
     request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
     sign_in_failures_max: int = Field(default=5, ge=3, le=20)
+    mail: Mail | None = None
+    webhook_hosts: tuple[str, ...] = ()
+    page_url: str = Field(default="", description="where people reach the pages, for links in messages")
     lock_out_minutes: int = Field(default=15, ge=1, le=24 * 60)
 
 

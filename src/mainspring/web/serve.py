@@ -44,6 +44,7 @@ async def run(
     from mainspring.web.asgi import application
     from mainspring.web.listen import Listener
     from mainspring.web.live import hub
+    from mainspring.web.notices.notifier import Notifier
     from mainspring.web.runtime import runtime
 
     runtime.bus = bus
@@ -60,6 +61,7 @@ async def run(
         asyncio.create_task(Listener(bus, runtime, hub).run(), name="listen"),
         asyncio.create_task(hub.run(bus), name="live"),
         asyncio.create_task(Publication(bus).run(), name="publish"),
+        asyncio.create_task(Notifier(bus).run(), name="notify"),
         asyncio.create_task(_report(bus, instance), name="report"),
         asyncio.create_task(server.serve(), name="serve"),
     ]

@@ -1,0 +1,126 @@
+"""Subscriptions to alarms: everyone's own, by mail, webhook or on the open page."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router, Schema, Status
+from pydantic import BaseModel
+
+from mainspring.core.errors import NotAllowed
+from mainspring.core.text import Text
+from mainspring.records import subscription as records
+from mainspring.records.rights import Right
+from mainspring.records.subscription import Channel, SubscriptionDraft
+from mainspring.records.user import User
+from mainspring.web.api.forms import Label, if_match, patch_of, version_of, written
+from mainspring.web.configure import current
+from mainspring.web.notices.channels import check_host
+from mainspring.web.notices.notifier import deliver
+from mainspring.web.security import Actor, Needs, actor_of
+
+router = Router(tags=["subscriptions"])
+if TYPE_CHECKING:
+    SubscriptionPatch = BaseModel
+else:
+    SubscriptionPatch = patch_of(SubscriptionDraft)
+
+_PEOPLE: Final = Text("Only people subscribe. Sign in for this.", "订阅属于个人，请登录后操作。")
+_TRIAL: Final = Text("Trial of this subscription", "订阅测试")
+
+
+class SubscriptionOut(SubscriptionDraft):
+    """A subscription; `fault` tells why the last message did not get through."""
+
+    id: UUID
+    sent_ms: int | None
+    fault: Label | None
+    version: int
+
+
+class NewSubscriptionOut(SubscriptionOut):
+    """A new subscription; `secret` signs what a webhook is sent and is shown this once."""
+
+    secret: str
+
+
+class SubscriptionList(Schema):
+    """One's own subscriptions, and which channels this platform has."""
+
+    items: list[SubscriptionOut]
+    mail: bool
+    webhook_hosts: list[str]
+
+
+def _person(actor: Actor) -> User:
+    if actor.user is None or actor.token is not None:
+        raise NotAllowed(_PEOPLE)
+    return actor.user
+
+
+def _check(actor: Actor, channel: str, target: str) -> None:
+    if channel == Channel.WEBHOOK:
+        actor.require(Right.CONFIGURE)
+        check_host(target)
+
+
+@router.get("/subscriptions", auth=Needs(Right.VIEW), response=SubscriptionList)
+def subscriptions(request: HttpRequest) -> dict[str, Any]:
+    """List one's own subscriptions."""
+    actor = actor_of(request)
+    found = records.of_person(actor.tenant, _person(actor))
+    return {
+        "items": [each.document() for each in found],
+        "mail": current().mail is not None,
+        "webhook_hosts": list(current().webhook_hosts),
+    }
+
+
+@router.post("/subscriptions", auth=Needs(Right.VIEW), response={201: NewSubscriptionOut})
+def subscribe(request: HttpRequest, draft: SubscriptionDraft) -> Status[dict[str, Any]]:
+    """Subscribe; a webhook needs the right to configure and a host that the settings allow."""
+    actor = actor_of(request)
+    _check(actor, draft.channel, draft.target)
+    secret = secrets.token_urlsafe(32) if draft.channel is Channel.WEBHOOK else ""
+    made = records.create(actor.author, _person(actor), draft, secret)
+    return Status(201, made.document() | {"secret": secret})
+
+
+@router.patch("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW), response=SubscriptionOut)
+def modify_subscription(request: HttpRequest, id: UUID, patch: SubscriptionPatch) -> dict[str, Any]:
+    """Change one's own subscription."""
+    actor = actor_of(request)
+    fields = written(patch)
+    known = records.find(actor.tenant, _person(actor), id)
+    _check(actor, fields.get("channel", known.channel), fields.get("target", known.target))
+    version = version_of(request, getattr(patch, "version", None))
+    return records.modify(actor.author, _person(actor), id, fields, version).document()
+
+
+@router.delete("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW), response={204: None})
+def unsubscribe(request: HttpRequest, id: UUID) -> Status[None]:
+    """Remove one's own subscription."""
+    actor = actor_of(request)
+    records.delete(actor.author, _person(actor), id, if_match(request))
+    return Status(204, None)
+
+
+@router.post("/subscriptions/{uuid:id}/try", auth=Needs(Right.VIEW), response={204: None})
+def try_subscription(request: HttpRequest, id: UUID) -> Status[None]:
+    """Send a trial message now; the error tells why it does not get through."""
+    actor = actor_of(request)
+    subscription = records.find(actor.tenant, _person(actor), id)
+    if subscription.channel != Channel.PAGE:
+        deliver(subscription, [_trial(actor)], 0)
+    return Status(204, None)
+
+
+def _trial(actor: Actor) -> dict[str, Any]:
+    return {
+        "id": "trial", "name": _TRIAL.document(), "priority": "low", "transition": "raised", "value": None, "unit": "",
+        "path": actor.tenant.key, "response": None, "time_ms": time.time_ns() // 1_000_000,
+    }  # fmt: skip

@@ -1,0 +1,155 @@
+"""The two tasks that tell people: take transitions from the alarm stream into notices, and send what is due.
+
+A transition is acknowledged on the bus once its notices are in the records, and a notice is marked once it was sent:
+a crash in between tells someone twice, never not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final
+
+import structlog
+from django.db import DatabaseError
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.client import JetStreamContext
+from pydantic import ValidationError
+
+from mainspring.bus.connect import Bus
+from mainspring.core import subjects
+from mainspring.core.alarms import AlarmEvent
+from mainspring.core.errors import MainspringError
+from mainspring.records import subscription as records
+from mainspring.records.subscription import Channel, Notice, Subscription
+from mainspring.web import alarm_rows
+from mainspring.web.configure import current
+from mainspring.web.lasting import in_thread
+from mainspring.web.notices.channels import send_mail, send_webhook
+from mainspring.web.notices.letter import LINES_MAX, letter
+
+log = structlog.get_logger(__name__)
+
+CONSUMER: Final = "notifier"
+AT_ONCE: Final = 200
+LOOK_S: Final = 1.0
+FETCH_S: Final = 20.0
+RETRY_S: Final = 5.0
+OLD_MS: Final = 3_600_000
+"""A transition that is older than this when it is seen helps nobody: the platform was down."""
+BACK_OFF_S: Final = (10, 30, 60, 300, 900, 3600)
+
+
+class Notifier:
+    """Runs in every web process; the consumer is shared, so that each transition is taken by one of them."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._stirred = asyncio.Event()
+
+    async def run(self) -> None:
+        """Take and send until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._take())
+            tasks.create_task(self._send())
+
+    async def _take(self) -> None:
+        while True:
+            try:
+                feed = await self._feed()
+                while True:
+                    await self._taken(feed)
+            except (NatsError, DatabaseError, TimeoutError, OSError) as error:
+                log.warning("notifier.waits", reason=str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+
+    async def _feed(self) -> JetStreamContext.PullSubscription:
+        config = ConsumerConfig(
+            durable_name=CONSUMER, deliver_policy=DeliverPolicy.NEW, ack_policy=AckPolicy.EXPLICIT,
+            filter_subject=subjects.ALARM_ALL, ack_wait=60, max_ack_pending=4 * AT_ONCE,
+        )  # fmt: skip
+        await self._bus.js.add_consumer(subjects.ALARM, config)
+        return await self._bus.js.pull_subscribe_bind(CONSUMER, subjects.ALARM)
+
+    async def _taken(self, feed: JetStreamContext.PullSubscription) -> None:
+        try:
+            messages = await feed.fetch(AT_ONCE, timeout=FETCH_S)
+        except TimeoutError:
+            return
+        by_tenant: dict[str, list[AlarmEvent]] = {}
+        for message in messages:
+            if (changed := _event(message)) is not None:
+                by_tenant.setdefault(subjects.tenant_of(message.subject), []).append(changed)
+        written = 0
+        for tenant, events in by_tenant.items():
+            written += await in_thread(_noted, tenant, events)
+        for message in messages:
+            await message.ack()
+        if written:
+            self._stirred.set()
+
+    async def _send(self) -> None:
+        while True:
+            self._stirred.clear()
+            try:
+                found = await in_thread(records.due, _now_ms())
+                for subscription in found:
+                    await in_thread(tell, subscription)
+            except DatabaseError as error:
+                log.warning("notifier.records_wait", reason=str(error))
+                found = []
+            if not found and not await in_thread(_any_waiting):
+                # Nothing waits: sleep until something is noted.
+                await self._stirred.wait()
+            await asyncio.sleep(LOOK_S)
+
+
+def tell(subscription: Subscription) -> None:
+    """Send what waits for a subscription as one message; a failure is noted and tried again later."""
+    notices = records.waiting(subscription, LINES_MAX)
+    if not notices:
+        return
+    more = subscription.dropped
+    try:
+        deliver(subscription, [notice.row for notice in notices], more)
+    except MainspringError as error:
+        back_off_s = BACK_OFF_S[min(subscription.attempts, len(BACK_OFF_S) - 1)]
+        log.warning("notifier.not_sent", subscription=str(subscription.id), reason=error.text.en)
+        records.failed(subscription, error.text, _now_ms(), _now_ms() + back_off_s * 1000)
+    else:
+        records.sent(subscription, notices, more, _now_ms())
+
+
+def deliver(subscription: Subscription, rows: list[dict[str, Any]], more: int) -> None:
+    """Send rows over the channel of a subscription; raises MainspringError."""
+    tenant, user = subscription.tenant, subscription.user
+    if subscription.channel == Channel.WEBHOOK:
+        document = {"tenant": tenant.key, "subscription": str(subscription.id), "events": rows, "more": more}
+        send_webhook(subscription.target, subscription.clear_secret(), document)
+        return
+    language = user.language or "en"
+    plant = tenant.name.get(language) or tenant.name["en"]
+    send_mail(subscription.target, letter(rows, more, language, tenant.zone, plant, current().page_url))
+
+
+def _noted(tenant: str, events: list[AlarmEvent]) -> int:
+    fresh = [changed for changed in events if _now_ms() - changed.time_ms < OLD_MS]
+    return records.note(tenant, alarm_rows.of_events(tenant, fresh)) if fresh else 0
+
+
+def _any_waiting() -> bool:
+    return Notice.objects.filter(sent_ms=None, subscription__enabled=True).exists()
+
+
+def _event(message: Msg) -> AlarmEvent | None:
+    try:
+        return AlarmEvent.model_validate_json(message.data)
+    except ValidationError as error:
+        log.warning("notifier.bad_event", subject=message.subject, reason=str(error))
+        return None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,245 @@
+"""Mails and webhooks of alarms: a real engine raises them, a real mail server and a real web server take them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from tests.records import ground
+from tests.records.plant import author
+from tests.web.running import Records, Running, records, running
+
+from mainspring.records import subscription
+from mainspring.records.rights import Role
+from mainspring.records.subscription import Notice, SubscriptionDraft
+from mainspring.records.tenant import Tenant
+from mainspring.records.user import User
+from mainspring.web.notices.channels import SIGNATURE_HEADER, signature
+from mainspring.web.notices.letter import letter
+
+HOOK = f"http://127.0.0.1:{ground.HOOK_PORT}/alarms"
+SECRET = "shown once"
+Waits = Callable[[Callable[[], Any]], Any]
+
+
+class PostOffice:
+    """A mail server that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.refuses = False
+        self._controller = Controller(self, hostname="127.0.0.1", port=ground.MAIL_PORT)
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
+        if self.refuses:
+            return "451 not now"
+        message = message_from_bytes(envelope.content, policy=default)
+        assert isinstance(message, EmailMessage)
+        self.mails.append(message)
+        return "250 kept"
+
+    def start(self) -> None:
+        self._controller.start()
+
+    def stop(self) -> None:
+        self._controller.stop(no_assert=True)
+
+
+class Hook(HTTPServer):
+    """A web server that keeps what is posted to it."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, bytes]] = []
+        super().__init__(("127.0.0.1", ground.HOOK_PORT), _Handler)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Hook)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.taken.append((self.headers[SIGNATURE_HEADER], body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def post_office() -> Iterator[PostOffice]:
+    office = PostOffice()
+    office.start()
+    yield office
+    office.stop()
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    server = Hook()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def kept(database: None) -> Records:
+    return records()
+
+
+@pytest.fixture
+async def web(kept: Records, tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(tmp_path, kept) as made:
+        yield made
+
+
+def subscribe(of: Records, channel: str, target: str, **fields: Any) -> subscription.Subscription:
+    draft = SubscriptionDraft.model_validate({"channel": channel, "target": target, "gather_s": 0, **fields})
+
+    def made() -> subscription.Subscription:
+        user = User.objects.get(tenant=of.plant, username="engineer")
+        return subscription.create(author(of.plant), user, draft, SECRET)
+
+    return ground.in_thread(made)
+
+
+async def test_a_raised_alarm_is_mailed_in_the_language_of_the_person(
+    kept: Records, post_office: PostOffice, tmp_path: Path
+) -> None:
+    ground.in_thread(lambda: User.objects.filter(tenant=kept.plant, username="engineer").update(language="zh"))
+    subscribe(kept, "mail", "engineer@plant.test", priorities=["critical"])
+    async with running(tmp_path, kept) as web:
+        await web.value("T2", 60.0)
+        await web.value("T1", 150.0)
+        await web.until(lambda: post_office.mails, 30)
+    assert len(post_office.mails) == 1
+    mail = post_office.mails[0]
+    assert mail["To"] == "engineer@plant.test"
+    assert mail["Subject"] == "[紧急] T1 报警 触发：150 °C"
+    text = mail.get_content()
+    assert kept.tags["T1"].path in text
+    assert "https://plant.test/alarms" in text
+    assert kept.tags["T2"].path not in text
+
+
+async def test_an_area_hears_of_its_own_alarms_alone(kept: Records, hook: Hook, tmp_path: Path) -> None:
+    area = str(kept.tags["T2"].asset_id)
+    subscribe(kept, "webhook", HOOK, asset=area, priorities=["critical", "medium"])
+    async with running(tmp_path, kept) as web:
+        await web.value("T1", 150.0)
+        await web.value("T2", 60.0)
+        await web.until(lambda: hook.taken, 30)
+    [(shown, body)] = hook.taken
+    document = json.loads(body)
+    assert [event["tag_name"] for event in document["events"]] == ["T2"]
+    at = int(shown.split(",")[0].removeprefix("t="))
+    assert shown == signature(SECRET, at, body)
+
+
+async def test_what_a_mail_server_refuses_is_kept_told_and_sent_later(
+    kept: Records, post_office: PostOffice, tmp_path: Path
+) -> None:
+    post_office.refuses = True
+    made = subscribe(kept, "mail", "engineer@plant.test", priorities=["critical"])
+
+    def told() -> Any:
+        return ground.in_thread(lambda: subscription.Subscription.objects.get(pk=made.pk).fault)
+
+    async with running(tmp_path, kept) as web:
+        await web.value("T1", 150.0)
+        await web.until(told, 30)
+        assert "451" in told()["en"]
+        post_office.refuses = False
+        ground.in_thread(lambda: subscription.Subscription.objects.update(next_ms=0))
+        await web.until(lambda: post_office.mails, 30)
+        await web.until(lambda: told() is None, 30)
+
+
+def row(number: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": f"e{number}", "name": {"en": "T1 high", "zh": "T1 高"}, "priority": "critical", "transition": "raised",
+        "value": 1.0, "unit": "°C", "path": "site/a/u/T1", "response": None, "time_ms": 0, **fields,
+    }  # fmt: skip
+
+
+def test_a_flood_is_one_message_and_a_number(kept: Records) -> None:
+    made = subscribe(kept, "mail", "engineer@plant.test")
+    rows = [row(number) for number in range(subscription.WAITING_MAX + 7)]
+    assert subscription.note("acme", rows) == subscription.WAITING_MAX
+    # The bus may deliver an event again.
+    subscription.note("acme", rows[:3])
+    made.refresh_from_db()
+    assert Notice.objects.filter(subscription=made).count() == subscription.WAITING_MAX
+    assert made.dropped >= 7
+    told = letter(rows[:60], made.dropped, "en", "Asia/Shanghai", "Acme", "")
+    assert told.subject.startswith(f"{60 + made.dropped} alarms, first [critical] T1 high")
+    assert told.body.count("1970-01-01 08:00:00 +0800") == 50
+    assert f"and {10 + made.dropped} more" in told.body
+
+
+def test_a_name_cannot_begin_another_header(kept: Records) -> None:
+    evil = row(1, name={"en": "x\r\nBcc: all@plant.test", "zh": ""})
+    assert "\n" not in letter([evil], 0, "en", "UTC", "Acme", "").subject
+
+
+def test_another_company_hears_nothing(kept: Records) -> None:
+    subscribe(kept, "mail", "engineer@plant.test")
+    assert subscription.note("other", [row(1)]) == 0
+
+
+def test_subscriptions_are_ones_own(plant: Tenant, signed_in: Callable[..., Any]) -> None:
+    engineer, viewer = signed_in(Role.ENGINEER), signed_in(Role.VIEWER)
+
+    def post(client: Any, **fields: Any) -> Any:
+        return client.post("/api/v1/subscriptions", fields, content_type="application/json")
+
+    made = post(engineer, channel="webhook", target=HOOK)
+    assert made.status_code == 201
+    assert made.json()["secret"]
+    listed = engineer.get("/api/v1/subscriptions").json()
+    assert [each["target"] for each in listed["items"]] == [HOOK]
+    assert "secret" not in listed["items"][0]
+    assert listed["mail"] is True
+    assert viewer.get("/api/v1/subscriptions").json()["items"] == []
+    place = f"/api/v1/subscriptions/{made.json()['id']}"
+    assert viewer.delete(place).status_code == 404
+    refused = {
+        "a viewer's webhook": post(viewer, channel="webhook", target=HOOK).status_code,
+        "a host that is not allowed": post(engineer, channel="webhook", target="http://10.0.0.1/x").status_code,
+        "another port of an allowed host": post(engineer, channel="webhook", target="http://127.0.0.1:1/").status_code,
+        "no address": post(engineer, channel="mail", target="nobody").status_code,
+        "a header": post(engineer, channel="mail", target="a@b.test\nBcc: c@d.test").status_code,
+        "no priority": post(engineer, channel="page", priorities=[]).status_code,
+    }
+    assert refused == {
+        "a viewer's webhook": 403,
+        "a host that is not allowed": 403,
+        "another port of an allowed host": 403,
+        "no address": 422,
+        "a header": 422,
+        "no priority": 422,
+    }
+    changed = engineer.patch(place, {"enabled": False, "version": 1}, content_type="application/json")
+    assert changed.json()["enabled"] is False
+    assert engineer.delete(place).status_code == 204
+
+
+def test_a_trial_tells_why_it_does_not_get_through(plant: Tenant, signed_in: Callable[..., Any]) -> None:
+    client = signed_in(Role.ENGINEER)
+    made = client.post(
+        "/api/v1/subscriptions", {"channel": "mail", "target": "a@plant.test"}, content_type="application/json"
+    ).json()
+    answer = client.post(f"/api/v1/subscriptions/{made['id']}/try")
+    assert answer.status_code == 503
+    assert "did not take the message" in answer.json()["text"]["en"]
