@@ -105,7 +105,7 @@ async def test_read_every_kind(simulator: OpcUaSimulator) -> None:
         tag(7, "Profile", index=0), tag(8, "Profile", index=2), tag(9, "Profile", index=3), tag(10, "Profile"),
         tag(11, "Nowhere"), tag(12, "Batch"), tag(13, "Pressure", SampleKind.INTEGER),
         tag(14, "Temperature", SampleKind.TEXT, attribute="DisplayName"), tag(15, "Temperature", index=0),
-        tag(16, "Huge"),
+        tag(16, "Huge"), tag(17, "Profile", SampleKind.ARRAY), tag(18, "Temperature", SampleKind.ARRAY),
     ]  # fmt: skip
     async with connected(config(simulator, batch_items=3)) as driver:
         prepared = driver.prepare(tags)
@@ -113,16 +113,16 @@ async def test_read_every_kind(simulator: OpcUaSimulator) -> None:
         batches = await driver.read(prepared, 12_345)
     found = rows(batches)
     good = quality.GOOD
-    assert {ordinal: found[ordinal] for ordinal in (1, 2, 4, 5, 6, 7, 8, 14, 16)} == {
+    assert {ordinal: found[ordinal] for ordinal in (1, 2, 4, 5, 6, 7, 8, 14, 16, 17)} == {
         1: (20.0, good), 2: (2**62 + 1, good), 4: (1, good), 5: (2, good), 6: ("甲", good), 7: (1.0, good),
-        8: (3.0, good), 14: ("Temperature", good), 16: (float(2**64), good),
+        8: (3.0, good), 14: ("Temperature", good), 16: (float(2**64), good), 17: ("[1.0,2.0,3.0]", good),
     }  # fmt: skip
-    assert {found[ordinal][1] for ordinal in (3, 9, 10, 11, 12, 13, 15)} == {quality.BAD_CONFIGURATION}
+    assert {found[ordinal][1] for ordinal in (3, 9, 10, 11, 12, 13, 15, 18)} == {quality.BAD_CONFIGURATION}
     assert {time for batch in batches for time in batch.time.tolist()} == {12_345}
-    assert set(driver.faults) == {3, 9, 10, 12, 13, 15}
+    assert set(driver.faults) == {3, 9, 10, 12, 13, 15, 18}
     assert "64-bit" in driver.faults[3].en
     assert driver.traffic.requests >= 4
-    assert driver.traffic.samples == 16
+    assert driver.traffic.samples == 18
     assert driver.traffic.bytes_in > 500
     assert driver.traffic.bytes_out > 500
     assert 0 < driver.traffic.round_trip_ms < 2000
@@ -210,9 +210,9 @@ async def test_browse(simulator: OpcUaSimulator) -> None:
         assert heat.value == "20"
         assert {name: node.kind for name, node in found.items()} == {
             node.name.rpartition("/")[2]: node.kind for node in NODES
-        }
+        } | {"Profile": SampleKind.ARRAY}
         assert not found["Pressure"].writable
-        assert found["Profile"].address == {"node": "ns=2;s=Reactor/Profile", "index": 0}
+        assert found["Profile"].address == {"node": "ns=2;s=Reactor/Profile"}
         for node in found.values():
             OpcUaAddress.model_validate(node.address)
         assert len(await driver.browse(roots["Reactor"].id, 3)) == 3

@@ -131,7 +131,7 @@ async def test_browse(peer: Peer) -> None:
     level = found["Level"]
     assert (level.unit, level.value, level.writable) == ("m", "4.5", True)
     assert not found["Locked"].writable
-    assert found["Numbers"].address == {"node": peer.node("Numbers"), "index": 0}
+    assert found["Numbers"].address == {"node": peer.node("Numbers")}
     assert len(await driver.browse(roots["Plant"].id, 4)) == 4
     await driver.close()
 

@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainspring.core import quality
+from mainspring.core.arrays import WAVEFORM, decode_waveform, inline_array
+from mainspring.core.blobs import parse, reference
 from mainspring.core.drivers import DriverTag
 from mainspring.core.errors import DecodeError
 from mainspring.core.kinds import Column, SampleKind
@@ -117,6 +119,26 @@ def test_an_element_of_an_array(values: list[float], index: int) -> None:
         assert (sample, reason) == (values[index], "")
     else:
         assert (level, reason) == (quality.BAD_CONFIGURATION, "index")
+
+
+@given(st.lists(st.floats(), max_size=600))
+@settings(max_examples=50, deadline=None)
+def test_a_whole_array_is_one_sample(values: list[float]) -> None:
+    kept: list[bytes] = []
+
+    def keep(content: bytes, media_type: str) -> str:
+        kept.append(content)
+        return reference(content, media_type)
+
+    body = variant_to_binary(ua.Variant(values, ua.VariantType.Double, is_array=True))
+    kind, found = Reader(body).variant()
+    sample, level, reason = convert(SampleKind.ARRAY, Reading(kind, found, 0, None), None, keep)
+    assert (level, reason) == (quality.GOOD, "")
+    if kept:
+        assert parse(sample).media_type == WAVEFORM
+        assert np.array_equal(decode_waveform(kept[0]).values, np.where(np.isfinite(values), values, np.nan), True)
+    else:
+        assert inline_array(sample) == [value if math.isfinite(value) else None for value in values]
 
 
 @given(st.binary(max_size=200))

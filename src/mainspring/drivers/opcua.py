@@ -161,7 +161,7 @@ class OpcUa(Driver):
     async def read(self, prepared: Plan, time_ms: int) -> list[SampleBatch]:
         """Read all items in as few requests as the server allows."""
         session = self._open
-        columns = Columns(prepared, time_ms, self.faults, polled=True)
+        columns = Columns(prepared, time_ms, self.faults, polled=True, keep_blob=self.host.keep_blob)
         step = session.limits[0]
         for start in range(0, len(prepared.items), step):
             wanted = prepared.items[start : start + step]
@@ -264,7 +264,7 @@ class OpcUa(Driver):
         session.publish([(subscription, sequence)] if filled else [])
         if subscription != number:
             return  # the rest of a subscription that has ended
-        columns = Columns(plan, time.time_ns() // 1_000_000, self.faults)
+        columns = Columns(plan, time.time_ns() // 1_000_000, self.faults, keep_blob=self.host.keep_blob)
         ended = decode_notifications(reader, columns)
         self._hand_over(columns, deliver)
         if ended is not None and ended >> 30 > 1:

@@ -23,6 +23,7 @@ TEXT_MAX: Final = 120
 _DATA_TYPE, _ACCESS, _DESCRIPTION, _VALUE = 14, 18, 5, 13
 _HIERARCHICAL, _PROPERTY = "i=33", 46
 _OBJECT, _VARIABLE = 1, 2
+_NUMBERS: Final = frozenset({SampleKind.FLOAT, SampleKind.INTEGER})
 _KINDS: Final = {
     1: SampleKind.BOOLEAN, 10: SampleKind.FLOAT, 11: SampleKind.FLOAT,
     **dict.fromkeys(range(2, 10), SampleKind.INTEGER),
@@ -56,9 +57,12 @@ async def children(session: Session, parent: str | None, limit: int) -> list[Nod
             continue
         value = facts[_VALUE][node]
         kind = kind_of(str(facts[_DATA_TYPE][node].value), value)
-        address = None
+        address: dict[str, Any] | None = None
         if kind is not None:
-            address = {"node": node} | ({"index": 0} if isinstance(value.value, list) else {})
+            address = {"node": node}
+            if isinstance(value.value, list):
+                # A whole array of numbers is one sample; of other arrays, elements are.
+                kind, address = (SampleKind.ARRAY, address) if kind in _NUMBERS else (kind, address | {"index": 0})
         access = facts[_ACCESS][node].value
         writable = isinstance(access, int) and bool(access & 2)
         unit, shown = units.get(node, ""), text_of(value)

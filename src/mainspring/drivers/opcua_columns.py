@@ -6,6 +6,7 @@ Source: OPC UA Part 4, section 7.39 (status codes), Part 6, section 5.2 (DataVal
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.core import quality
+from mainspring.core.arrays import array_sample
+from mainspring.core.blobs import reference
 from mainspring.core.drivers import DriverTag
+from mainspring.core.errors import StoreError
 from mainspring.core.kinds import ROWS_MAX, Column, Origin, SampleKind
 from mainspring.core.samples import SampleBatch, build
 from mainspring.core.text import Text
@@ -29,6 +33,11 @@ _REASONS: Final = {
         "服务器发送的值类型与标签不符；请修改标签类型。",
     ),
     "array": Text("The node is an array; give the index of the element.", "该节点是数组；请填写元素下标。"),
+    "whole": Text("The node is no array; make the tag a number.", "该节点不是数组；请将测点改为数值。"),
+    "kept": Text(
+        "The array is too long for a sample and the gateway cannot keep it; look at the gateway's disk.",
+        "数组过长且网关无法保存，请检查网关磁盘。",
+    ),
     "index": Text("The array has no element with this index; correct the index.", "数组没有该下标的元素；请更正下标。"),
     "structure": Text(
         "The node is a structure; choose a node below it that holds a single value.",
@@ -103,7 +112,12 @@ _CODES: Final = {
 }  # fmt: skip
 
 
-def convert(kind: SampleKind, reading: Reading, index: int | None) -> tuple[Any, int, str]:
+KeepBlob = Callable[[bytes, str], str]
+
+
+def convert(
+    kind: SampleKind, reading: Reading, index: int | None, keep_blob: KeepBlob = reference
+) -> tuple[Any, int, str]:
     """Make one sample of a reading: value for the kind's column, quality, and why it does not fit, if so."""
     empty = _EMPTY[kind.column]
     level = quality_of(reading.status)
@@ -113,6 +127,8 @@ def convert(kind: SampleKind, reading: Reading, index: int | None) -> tuple[Any,
     if value is None:
         return empty, quality.BAD_WAITING, ""
     refused = (empty, quality.BAD_CONFIGURATION)
+    if kind is SampleKind.ARRAY and index is None:
+        return _array(value, level, keep_blob)
     if isinstance(value, list) != (index is not None):
         return *refused, "array" if index is None else "index"
     if index is not None:
@@ -135,6 +151,19 @@ def convert(kind: SampleKind, reading: Reading, index: int | None) -> tuple[Any,
     if value > 2**63 - 1:
         return *refused, "range"
     return int(value), level, ""
+
+
+def _array(value: Any, level: int, keep_blob: KeepBlob) -> tuple[Any, int, str]:
+    """Make a sample of a whole array; what does not fit into one is kept as a blob."""
+    refused = ("", quality.BAD_CONFIGURATION)
+    if not isinstance(value, list):
+        return *refused, "whole"
+    try:
+        return array_sample(value, keep_blob), level, ""
+    except ValueError:
+        return *refused, "kind"
+    except StoreError:
+        return "", quality.BAD_DEVICE_FAILURE, "kept"
 
 
 @dataclass(slots=True)
@@ -160,10 +189,14 @@ class Columns:
     `now_ms` is the time of samples that carry none; of all of them when `polled`, whatever the server adds.
     """
 
-    def __init__(self, plan: Plan, now_ms: int, reasons: dict[int, Text], *, polled: bool = False) -> None:
+    def __init__(
+        self, plan: Plan, now_ms: int, reasons: dict[int, Text], *, polled: bool = False,
+        keep_blob: KeepBlob = reference,
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.now_ms = now_ms
         self.polled = polled
+        self.keep_blob = keep_blob
         self.reasons = reasons
         self.rows = 0
         self._pieces: dict[Column, list[tuple[npt.NDArray[Any], ...]]] = {column: [] for column in Column}
@@ -222,7 +255,7 @@ class Columns:
         """Add one reading to every tag of its item; `item` is its place in the answer."""
         time_ms = self.now_ms if self.polled or reading.time_ms is None else reading.time_ms
         for tag in self.plan.tags[handle]:
-            value, level, reason = convert(tag.kind, reading, tag.address.index)
+            value, level, reason = convert(tag.kind, reading, tag.address.index, self.keep_blob)
             if reason:
                 self.reasons[tag.ordinal] = _REASONS[reason]
             elif self.reasons:

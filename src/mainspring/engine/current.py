@@ -149,4 +149,7 @@ def _texts(values: list[str], told: npt.NDArray[np.bool_]) -> pa.Array[Any]:
 def _stale_ms(tag: TagDefinition) -> int:
     if not tag.enabled:
         return 0
+    if tag.connection is None and not tag.stale_ms:
+        # What people enter has no rhythm.
+        return 0
     return tag.stale_ms or SILENCES * tag.silence_max_ms

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, Literal
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from mainspring.bus.connect import Bus
 from mainspring.core import quality, subjects
 from mainspring.core.errors import LimitExceeded
-from mainspring.core.history import ROWS_MAX, AggregateQuery, Function, RawQuery
+from mainspring.core.history import CORRECTED, LATE, ROWS_MAX, AggregateQuery, Function, RawQuery
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
 from mainspring.web.columns import numbers
@@ -42,8 +42,10 @@ _ORIGINS: Final = {
     "en": ("machine", "manual", "calculated", "imported", "simulated", "replayed"),
     "zh": ("设备", "人工", "计算", "导入", "模拟", "回放"),
 }
+_REMARKS: Final = {"en": ("corrected", "late"), "zh": ("已修正", "迟到")}
 _HEADINGS: Final = {
-    "path": "路径", "time": "时间", "unit": "单位", "value": "值", "quality": "质量", "origin": "来源",
+    "path": "路径", "time": "时间", "unit": "单位", "value": "值", "word": "状态", "quality": "质量", "origin": "来源",
+    "remark": "备注",
     "min": "最小值", "max": "最大值", "mean": "平均值", "first": "首值", "last": "末值", "count": "良好样本数",
     "time_weighted": "时间加权平均", "bad": "坏值样本数",
 }  # fmt: skip
@@ -62,6 +64,7 @@ class ExportTag:
     path: str
     unit: str
     column: Column
+    words: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +204,10 @@ def _piece(export: Export, tag: ExportTag, rows: pa.Table) -> pa.Table:
     }  # fmt: skip
     if export.step_ms is None:
         columns["value"] = _told(rows.column("value"))
+        columns["word"] = _words(rows.column("value"), tag.words)
         columns["quality"] = _qualities(export.language).take(rows.column("quality"))
         columns["origin"] = _origins(export.language).take(rows.column("origin"))
+        columns["remark"] = _remarks(export.language).take(rows.column("flags"))
     else:
         columns |= {name: _told(rows.column(name)) for name in (*AGGREGATES, "bad")}
     return pa.Table.from_arrays(list(columns.values()), names=list(columns))
@@ -213,6 +218,22 @@ def _told(values: Any) -> Any:
     if not pa.types.is_floating(values.type):
         return values
     return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+
+
+def _words(values: Any, words: Mapping[int, str]) -> Any:
+    """Return the words of whole values, empty for values without one and for tags without words."""
+    if not words:
+        return pa.repeat("", len(values))
+    places = pc.index_in(values, pa.array(words, pa.int64()))
+    said: Any = pa.array(list(words.values())).take(places)
+    return pc.fill_null(said, "")
+
+
+@cache
+def _remarks(language: str) -> Any:
+    corrected, late = _REMARKS[language]
+    told = [(corrected if flags & CORRECTED else "", late if flags & LATE else "") for flags in range(256)]
+    return pa.array(["; ".join(word for word in words if word) for words in told])
 
 
 @cache
@@ -234,14 +255,14 @@ def as_csv(export: Export, pieces: Iterator[pa.Table]) -> Iterator[bytes]:
     # history that does not answer is an error and no empty file.
     waiting = "\ufeff" + _about(export)
     names = ["path", "time", "unit"] + (
-        ["value", "quality", "origin"] if export.step_ms is None else [*AGGREGATES, "bad"]
+        ["value", "word", "quality", "origin", "remark"] if export.step_ms is None else [*AGGREGATES, "bad"]
     )
     waiting += ",".join(_HEADINGS[name] if export.language == "zh" else name for name in names) + "\r\n"
     options = pyarrow.csv.WriteOptions(include_header=False)
     for piece in pieces:
         plain = piece.set_column(1, "time", plant_times(numbers(piece.column("time")), export.zone))
         for place, name in enumerate(plain.column_names):
-            if name in {"path", "unit", "value"} and plain.column(place).type == pa.string():
+            if name in {"path", "unit", "value", "word"} and plain.column(place).type == pa.string():
                 plain = plain.set_column(place, name, _neutral(plain.column(place)))
         sink = io.BytesIO()
         pyarrow.csv.write_csv(plain, sink, options)
@@ -307,7 +328,7 @@ def _schema(export: Export) -> pa.Schema:
         kinds = {tag.column for tag in export.tags}
         types = {Column.FLOAT64: pa.float64(), Column.INT64: pa.int64(), Column.TEXT: pa.string()}
         columns["value"] = types[kinds.pop()] if len(kinds) == 1 else pa.string()
-        columns |= {"quality": pa.string(), "origin": pa.string()}
+        columns |= {name: pa.string() for name in ("word", "quality", "origin", "remark")}
     else:
         counts = {"count": pa.uint64(), "bad": pa.uint64()}
         columns |= {name: counts.get(name, pa.float64()) for name in (*AGGREGATES, "bad")}

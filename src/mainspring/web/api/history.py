@@ -206,7 +206,7 @@ def _cut(values: Any, rows: Any) -> Any:
 async def export(request: HttpRequest, draft: ExportDraft) -> StreamingHttpResponse:
     """Download samples or aggregates as CSV or Parquet, however much it is."""
     actor = actor_of(request)
-    tags = await sync_to_async(_export_tags)(actor.tenant, draft.tags)
+    tags = await sync_to_async(_export_tags)(actor.tenant, draft.tags, draft.language)
     name = actor.tenant.name.get(draft.language) or actor.tenant.name["en"]
     wanted = Export(
         tenant=actor.tenant.key, plant=name, zone=actor.tenant.zone, tags=tags, start_ms=draft.start_ms,
@@ -226,12 +226,15 @@ async def export(request: HttpRequest, draft: ExportDraft) -> StreamingHttpRespo
     return answer
 
 
-def _export_tags(tenant: Tenant, ordinals: Sequence[int]) -> list[ExportTag]:
+def _export_tags(tenant: Tenant, ordinals: Sequence[int], language: str) -> list[ExportTag]:
     found = {tag.ordinal: tag for tag in Tag.objects.of(tenant).filter(ordinal__in=ordinals)}
     missing = [ordinal for ordinal in ordinals if ordinal not in found]
     if missing:
         raise NotFound(_NO_TAGS, missing=", ".join(map(str, missing[:5])))
     return [
-        ExportTag(tag.ordinal, tag.path, SIGNS.get(tag.unit, tag.unit), SampleKind(tag.sample_kind).column)
+        ExportTag(
+            tag.ordinal, tag.path, SIGNS.get(tag.unit, tag.unit), SampleKind(tag.sample_kind).column,
+            {int(key): said.get(language) or said["en"] for key, said in (tag.words or {}).items()},
+        )
         for tag in (found[ordinal] for ordinal in ordinals)
-    ]
+    ]  # fmt: skip
