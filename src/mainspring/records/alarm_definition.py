@@ -1,4 +1,4 @@
-"""Alarm definitions: one limit, or staleness, of one tag."""
+"""Alarm definitions: a limit, staleness, rate of change or state of one tag, or an expression over several."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django.db.models import Q
 from pydantic import Field
 
 from mainspring.core import definitions
-from mainspring.core.definitions import Condition, Priority, Words
+from mainspring.core.definitions import DAY_MS, STATES_MAX, WINDOW_MIN_MS, Condition, Direction, Per, Priority, Words
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
-from mainspring.records import changes, outbox
+from mainspring.records import alarm_expression, changes, outbox
 from mainspring.records.audit import Author
 from mainspring.records.draft import Description, Draft, Name, Number, merged
 from mainspring.records.faults import Invalid
@@ -36,6 +36,24 @@ _ORDER: Final = Text(
     "The limit {limit} of {condition} does not go with {other} at {other_limit}.",
     "{condition} 的限值 {limit} 与 {other} 的限值 {other_limit} 矛盾。",
 )
+_MANY: Final = Text(
+    "The tag {path} has {limit} alarms already. Delete one first.", "测点 {path} 已有 {limit} 条报警，请先删除一条。"
+)
+_WHOLE: Final = Text(
+    "States belong to booleans, enumerations and whole numbers; {path} is none of them.",
+    "状态报警只用于布尔、枚举和整数测点，{path} 不是。",
+)
+_NO_STATES: Final = Text("Name the states in which the alarm is raised.", "请列出触发报警的状态。")
+_NO_RATE: Final = Text("A rate of change needs a limit above 0.", "变化率限值须大于 0。")
+_WORDED: Final = Text("A state has no rate of change.", "状态没有变化率。")
+ALARMS_OF_TAG_MAX: Final = 32
+ONCE: Final = (Condition.HH, Condition.H, Condition.L, Condition.LL, Condition.STALE)
+"""Conditions that one tag has once; of the others it may have several alarms."""
+_OWN_FIELDS: Final = {
+    "per": Condition.RATE, "window_ms": Condition.RATE, "direction": Condition.RATE, "states": Condition.STATE,
+    "expression": Condition.EXPRESSION,
+}  # fmt: skip
+"""Fields that mean something for one condition alone."""
 _RISING: Final = [Condition.LL, Condition.L, Condition.H, Condition.HH]
 
 
@@ -46,8 +64,13 @@ class AlarmDraft(Draft):
     condition: Condition
     limit: Number = 0.0
     dead_band: Number = Field(default=0.0, ge=0)
-    on_delay_ms: int = Field(default=0, ge=0, le=86_400_000)
-    off_delay_ms: int = Field(default=0, ge=0, le=86_400_000)
+    per: Per = Per.MINUTE
+    window_ms: int = Field(default=60_000, ge=WINDOW_MIN_MS, le=DAY_MS)
+    direction: Direction = Direction.BOTH
+    states: list[int] = Field(default_factory=list, max_length=STATES_MAX)
+    expression: str = Field(default="", max_length=500)
+    on_delay_ms: int = Field(default=0, ge=0, le=DAY_MS)
+    off_delay_ms: int = Field(default=0, ge=0, le=DAY_MS)
     priority: Priority = Priority.MEDIUM
     name: Name | None = None
     consequence: Description | None = None
@@ -56,14 +79,19 @@ class AlarmDraft(Draft):
 
 
 class AlarmDefinition(Record):
-    """One limit, or staleness, of one tag."""
+    """One alarm of one tag; that of an expression is shown at it."""
 
     tag: models.ForeignKey[Tag, Tag] = models.ForeignKey(
         "records.Tag", on_delete=models.PROTECT, related_name="alarm_definitions"
     )
-    condition = models.CharField(max_length=8)
+    condition = models.CharField(max_length=16)
     limit = models.FloatField(default=0.0)
     dead_band = models.FloatField(default=0.0)
+    per = models.CharField(max_length=8, default=Per.MINUTE)
+    window_ms = models.PositiveIntegerField(default=60_000)
+    direction = models.CharField(max_length=8, default=Direction.BOTH)
+    states: models.JSONField[Any, Any] = models.JSONField(default=list)
+    expression = models.CharField(max_length=500, default="", blank=True)
     on_delay_ms = models.PositiveIntegerField(default=0)
     off_delay_ms = models.PositiveIntegerField(default=0)
     priority = models.CharField(max_length=16, default=Priority.MEDIUM)
@@ -77,7 +105,11 @@ class AlarmDefinition(Record):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["tag", "condition"], name="alarm_condition_of_tag"),
+            models.UniqueConstraint(
+                fields=["tag", "condition"],
+                condition=Q(condition__in=[str(c) for c in ONCE]),
+                name="alarm_condition_of_tag",
+            ),
             models.CheckConstraint(condition=Q(condition__in=[str(c) for c in Condition]), name="alarm_condition"),
             models.CheckConstraint(condition=Q(priority__in=[str(p) for p in Priority]), name="alarm_priority"),
             models.CheckConstraint(condition=Q(dead_band__gte=0), name="alarm_dead_band"),
@@ -87,7 +119,8 @@ class AlarmDefinition(Record):
     def document(self) -> dict[str, Any]:
         """Return the form the API shows."""
         shown = {name: getattr(self, name) for name in AlarmDraft.model_fields}
-        return shown | {"id": self.id, "tag": self.tag.ordinal, "version": self.version}
+        inputs = [each.document() for each in self.inputs.all()] if self.expression else []
+        return shown | {"id": self.id, "tag": self.tag.ordinal, "version": self.version, "inputs": inputs}
 
     def label(self) -> str:
         """Return tag and condition."""
@@ -95,7 +128,12 @@ class AlarmDefinition(Record):
 
     def definition(self) -> definitions.AlarmDefinition:
         """Return what is published."""
-        fields = {name: getattr(self, name) for name in definitions.AlarmDefinition.model_fields if name != "tag"}
+        own = definitions.AlarmDefinition.model_fields.keys() - {"tag", "inputs"}
+        fields: dict[str, Any] = {name: getattr(self, name) for name in own}
+        inputs = (
+            [alarm_expression.input_of(each.name, each.tag) for each in self.inputs.all()] if self.expression else []
+        )
+        fields["inputs"] = sorted(inputs, key=lambda each: each.name)
         return definitions.AlarmDefinition.model_validate(fields | {"tag": self.tag.ordinal})
 
 
@@ -111,8 +149,9 @@ def create(author: Author, draft: AlarmDraft) -> AlarmDefinition:
     """Store a new alarm definition."""
     with transaction.atomic():
         definition = AlarmDefinition(tenant=author.tenant)
-        _fill(definition, draft)
+        inputs = _fill(definition, draft)
         changes.create(author, definition)
+        alarm_expression.keep(definition, inputs)
         outbox.mark_alarms(author.tenant.key, [definition.tag.ordinal])
     return definition
 
@@ -123,7 +162,7 @@ def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None)
         definition = find(author.tenant, id)
         require_version(definition, version)
         before, ordinal = definition.document(), definition.tag.ordinal
-        _fill(definition, merged(AlarmDraft, before, patch))
+        alarm_expression.keep(definition, _fill(definition, merged(AlarmDraft, before, patch)))
         changes.change(author, definition, before)
         outbox.mark_alarms(author.tenant.key, {ordinal, definition.tag.ordinal})
     return definition
@@ -138,24 +177,65 @@ def delete(author: Author, id: UUID, version: int | None) -> None:
         changes.delete(author, definition)
 
 
-def _fill(definition: AlarmDefinition, draft: AlarmDraft) -> None:
+def draft_definition(tenant: Tenant, draft: AlarmDraft, id: UUID | None = None) -> definitions.AlarmDefinition:
+    """Return what would be published of a draft, checked as if it were saved; nothing is stored."""
+    stored = AlarmDefinition.objects.of(tenant).filter(pk=id).first() if id is not None else None
+    definition = stored or AlarmDefinition(tenant=tenant)
+    inputs = _fill(definition, draft)
+    own = definitions.AlarmDefinition.model_fields.keys() - {"tag", "inputs"}
+    fields: dict[str, Any] = {name: getattr(definition, name) for name in own}
+    fields["inputs"] = [alarm_expression.input_of(name, tag) for name, tag in inputs.items()]
+    return definitions.AlarmDefinition.model_validate(fields | {"tag": definition.tag.ordinal, "enabled": True})
+
+
+def _fill(definition: AlarmDefinition, draft: AlarmDraft) -> dict[str, Tag]:
+    """Write a draft into a record; return the tags of its expression by the names they have there."""
     from mainspring.records.tag import Tag
 
     tag = Tag.objects.of(definition.tenant).filter(pk=draft.tag_id).first()
     if tag is None:
         raise Invalid({"tag_id": _NO_TAG})
-    if draft.condition is not Condition.STALE and tag.sample_kind in {SampleKind.TEXT, SampleKind.BLOB}:
-        raise Invalid({"condition": _NO_LIMIT})
-    others = {other.condition: other for other in tag.alarm_definitions.exclude(pk=definition.pk)}
+    _refuse_kind(tag, draft)
+    siblings = list(tag.alarm_definitions.exclude(pk=definition.pk))
+    if len(siblings) >= ALARMS_OF_TAG_MAX:
+        raise Invalid({"tag_id": _MANY.format(path=tag.path, limit=ALARMS_OF_TAG_MAX)})
+    others = {other.condition: other for other in siblings if other.condition in ONCE}
     if draft.condition in others:
         raise Invalid({"condition": _SAME.format(path=tag.path, condition=draft.condition)})
     _refuse_disorder(draft, others)
+    inputs: dict[str, Tag] = {}
+    if draft.condition is Condition.EXPRESSION:
+        known = (
+            {}
+            if definition._state.adding
+            else {each.name: each.tag for each in definition.inputs.select_related("tag")}
+        )
+        inputs = alarm_expression.resolve(definition.tenant, tag, draft.expression, known)
     definition.tag = tag
     for name, found in draft.model_dump(mode="json", exclude={"tag_id"}).items():
-        setattr(definition, name, found)
+        unused = _OWN_FIELDS.get(name, draft.condition) is not draft.condition
+        setattr(
+            definition, name, AlarmDraft.model_fields[name].get_default(call_default_factory=True) if unused else found
+        )
     if draft.name is None:
         definition.name = Words(en=f"{tag.name} {draft.condition}", zh=f"{tag.name} {draft.condition}").model_dump()
     definition.search = searchable(tag.path, definition.name)
+    return inputs
+
+
+def _refuse_kind(tag: Tag, draft: AlarmDraft) -> None:
+    """Refuse conditions that a tag of this kind cannot meet."""
+    kind, condition = SampleKind(tag.sample_kind), draft.condition
+    if condition not in {Condition.STALE, Condition.EXPRESSION} and kind in {SampleKind.TEXT, SampleKind.BLOB}:
+        raise Invalid({"condition": _NO_LIMIT})
+    if condition in {Condition.STATE, Condition.CHANGE} and kind is SampleKind.FLOAT:
+        raise Invalid({"condition": _WHOLE.format(path=tag.path)})
+    if condition is Condition.STATE and not draft.states:
+        raise Invalid({"states": _NO_STATES})
+    if condition is Condition.RATE and kind in {SampleKind.BOOLEAN, SampleKind.ENUMERATION}:
+        raise Invalid({"condition": _WORDED})
+    if condition is Condition.RATE and draft.limit <= 0:
+        raise Invalid({"limit": _NO_RATE})
 
 
 def _refuse_disorder(draft: AlarmDraft, others: dict[str, AlarmDefinition]) -> None:

@@ -17,6 +17,7 @@ from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
 from mainspring.records import changes, outbox
 from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.alarm_expression import refuse_if_used
 from mainspring.records.asset import Asset
 from mainspring.records.audit import Action, Author, append
 from mainspring.records.connection import Connection
@@ -213,6 +214,8 @@ def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None)
         require_version(tag, version)
         before = tag.document()
         _fill(tag, merged(TagDraft, before, patch))
+        if (tag.unit, tag.sample_kind) != (before["unit"], before["kind"]):
+            refuse_if_used(tag)
         changes.change(author, tag, before)
         outbox.mark_tags(author.tenant.key, [tag.ordinal])
     return tag
@@ -223,6 +226,7 @@ def delete(author: Author, id: UUID, version: int | None) -> None:
     with transaction.atomic():
         tag = find(author.tenant, id)
         require_version(tag, version)
+        refuse_if_used(tag, own=False)
         definitions = AlarmDefinition.objects.of(author.tenant).filter(tag=tag)
         append(
             author, [changes.deed(Action.DELETE, definition, definition.document(), {}) for definition in definitions]
