@@ -302,7 +302,65 @@ async def test_each_write_has_its_own_outcome(simulator: ModbusTcpSimulator, dri
     assert simulator.get("holding", 52, "uint16", "ABCD") == 2
     await simulator.cut()
     outcomes = await driver.write(items)
-    assert [outcome and outcome.code for outcome in outcomes][2] == "not-connected"
+    # Once contact is lost nothing more is sent, and that is certain.
+    assert [outcome and outcome.code for outcome in outcomes] == ["not-connected", "rejected", "rejected", "rejected"]
+    assert "Not written" in str(outcomes[2])
+
+
+@pytest.mark.parametrize("known", [FUNCTIONS, FUNCTIONS - {15, 16}])
+async def test_neighbours_are_written_with_one_request(
+    simulator: ModbusTcpSimulator, driver: ModbusTcp, known: frozenset[int]
+) -> None:
+    simulator.functions = known
+    items: list[tuple[DriverTag, Any]] = [(tag(n, register=100 + n), 1000 + n) for n in range(100)]
+    items += [(tag(200 + n, table="coil", register=9 + n), n % 3 == 0) for n in range(20)]
+    if known == FUNCTIONS:
+        items += [(tag(100 + n, register=300 + 2 * n, type="int32"), -n) for n in range(70)]
+    before = simulator.requests
+    assert await driver.write(items) == [None] * len(items)
+    if known == FUNCTIONS:
+        # A list takes 123 registers, and so 61 of the 70 long values; one more the rest, one each the others.
+        assert simulator.requests - before == 4
+        assert [simulator.get("holding", 300 + 2 * n, "int32", "ABCD") for n in range(70)] == [-n for n in range(70)]
+    assert simulator.units[1].holding[100:200].tolist() == list(range(1000, 1100))
+    assert simulator.units[1].coil[8:30].tolist() == [0, *(int(n % 3 == 0) for n in range(20)), 0]
+
+
+async def test_what_is_no_neighbour_is_not_touched_and_order_is_kept(
+    simulator: ModbusTcpSimulator, driver: ModbusTcp
+) -> None:
+    simulator.set("holding", 100, "uint16", "ABCD", [9] * 10)
+    seen: list[bytes] = []
+    answer = simulator.answer
+
+    def listen(unit: int, pdu: bytes) -> bytes | None:
+        seen.append(pdu)
+        return answer(unit, pdu)
+
+    simulator.answer = listen  # type: ignore[method-assign]
+    items: list[tuple[DriverTag, Any]] = [
+        (tag(1, register=106), 1), (tag(2, register=100), 2), (tag(3, register=101), 3), (tag(4, register=103), 4),
+        (tag(5, register=104, bit=2), True), (tag(6, register=101), 5),
+    ]  # fmt: skip
+    assert await driver.write(items) == [None] * 6
+    assert [(pdu[0], int.from_bytes(pdu[1:3], "big")) for pdu in seen] == [
+        (6, 106), (16, 100), (6, 103), (22, 104), (6, 101),
+    ]  # fmt: skip
+    assert simulator.units[1].holding[100:110].tolist() == [2, 5, 9, 4, 13, 9, 1, 9, 9, 9]
+
+
+async def test_a_refused_list_is_written_one_by_one(simulator: ModbusTcpSimulator, driver: ModbusTcp) -> None:
+    simulator.refused = [("holding", 52, 52)]
+    items: list[tuple[DriverTag, Any]] = [(tag(n, register=50 + n), n + 1) for n in range(5)]
+    outcomes = await driver.write(items)
+    assert [outcome and outcome.code for outcome in outcomes] == [None, None, "rejected", None, None]
+    assert simulator.units[1].holding[50:55].tolist() == [1, 2, 52, 4, 5]
+    # A device that is busy may have taken the list: it is not sent again in pieces.
+    simulator.busy = 6
+    before = simulator.requests
+    outcomes = await driver.write(items)
+    assert {outcome and outcome.code for outcome in outcomes} == {"rejected"}
+    assert simulator.requests - before == 1
 
 
 async def run(driver: ModbusTcp) -> list[Check]:

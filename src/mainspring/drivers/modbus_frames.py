@@ -19,6 +19,7 @@ PDU_MAX: Final = 253
 REGISTERS_MAX: Final = 125
 """Most registers one read answers; a write carries two fewer."""
 REGISTERS_WRITE_MAX: Final = 123
+COILS_WRITE_MAX: Final = 1968
 BITS_MAX: Final = 2000
 ADDRESSES: Final = 65536
 REFUSED: Final = 0x80
@@ -189,10 +190,12 @@ def read_answer(pdu: bytes, size: int) -> memoryview:
 
 
 def write_query(table: Table, first: int, words: bytes, *, many: bool) -> bytes:
-    """Write registers (big-endian words) or one coil (one byte, 0 or 1); one alone needs no list unless `many`."""
+    """Write registers (big-endian words) or coils (bytes 0 or 1); one alone needs no list unless `many`."""
     if table is Table.COIL:
-        if many:
-            return _WRITE_MANY.pack(Function.WRITE_COILS, first, 1, 1) + words
+        if many or len(words) > 1:
+            size = (len(words) + 7) // 8
+            packed = sum(bit << place for place, bit in enumerate(words)).to_bytes(size, "little")
+            return _WRITE_MANY.pack(Function.WRITE_COILS, first, len(words), size) + packed
         return _QUERY.pack(Function.WRITE_COIL, first, 0xFF00 if words[0] else 0)
     if many or len(words) > 2:
         return _WRITE_MANY.pack(Function.WRITE_REGISTERS, first, len(words) // 2, len(words)) + words

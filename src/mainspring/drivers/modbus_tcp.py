@@ -36,12 +36,17 @@ from mainspring.drivers.modbus_frames import (
 )
 from mainspring.drivers.modbus_link import Link, Timing, open_link
 from mainspring.drivers.modbus_registers import Group, Limits, Plan
+from mainspring.drivers.modbus_runs import Laid, Run, runs
 
 SEARCH_MAX: Final = 256
 """Most further requests in one cycle to find which register of a refused request is the bad one."""
 
 _NOT_OPEN = Text(
     "There is no connection to {host}:{port}. It is tried again.", "与 {host}:{port} 没有连接，将自动重试。"
+)
+_NOT_SENT = Text(
+    "Not written: contact was lost at a value before it. Look at the device, then send it again.",
+    "未写入：写入前面的值时失去联系。请查看设备后重新发送。",
 )
 _SEARCHING = Text(
     "The device refused a request over several registers; which one is being found. It continues at the next cycle.",
@@ -139,15 +144,23 @@ class ModbusTcp(Driver):
         return batches
 
     async def write(self, items: Sequence[tuple[DriverTag, Value]]) -> list[MainspringError | None]:
-        """Write one value after the other, before any reading that waits; each has its own outcome."""
-        outcomes: list[MainspringError | None] = []
+        """Write in the given order, neighbours with one request, before any reading that waits; each has its outcome.
+
+        Once contact is lost nothing more is sent.
+        """
+        outcomes: list[MainspringError | None] = [None] * len(items)
+        laid: list[Laid] = []
+        for place, (tag, value) in enumerate(items):
+            try:
+                laid.append(Laid(place, tag.address, encode(tag.address, value)))
+            except MainspringError as error:
+                outcomes[place] = error
+        lost = False
         async with self._writing:
-            for tag, value in items:
-                try:
-                    await self._write(tag.address, value)
-                    outcomes.append(None)
-                except MainspringError as error:
-                    outcomes.append(error)
+            for run in runs(laid, self.config.registers_per_request, self.config.bits_per_request):
+                for written, outcome in await self._write_run(run, lost):
+                    outcomes[written.place] = outcome
+                    lost = lost or isinstance(outcome, NotConnected)
         return outcomes
 
     def checks(self) -> AsyncIterator[Check]:
@@ -180,12 +193,35 @@ class ModbusTcp(Driver):
         failed[group] = fault
         return ()
 
-    async def _write(self, address: ModbusAddress, value: Value) -> None:
-        raw = encode(address, value)
+    async def _write_run(self, run: Run, lost: bool) -> list[tuple[Laid, MainspringError | None]]:
+        """Write neighbours at once; where the device refuses the list, one after the other to know which it refuses."""
+        if lost:
+            return [(value, Rejected(_NOT_SENT)) for value in run.values]
+        if len(run.values) > 1:
+            query = write_query(run.table, run.first, run.raw, many=True)
+            try:
+                if await self._try(query):
+                    return [(value, None) for value in run.values]
+            except _Refused as error:
+                if error.exception not in (ILLEGAL_ADDRESS, ILLEGAL_VALUE):
+                    return [(value, error) for value in run.values]
+            except MainspringError as error:
+                return [(value, error) for value in run.values]
+        outcomes: list[tuple[Laid, MainspringError | None]] = []
+        for value in run.values:
+            try:
+                await self._write(value)
+                outcomes.append((value, None))
+            except MainspringError as error:
+                outcomes.append((value, error))
+        return outcomes
+
+    async def _write(self, value: Laid) -> None:
+        address = value.address
         if address.table is Table.HOLDING and address.type is Type.BIT:
-            await self._write_bit(address, bool(raw[0]))
+            await self._write_bit(address, bool(value.raw[0]))
         else:
-            await self._write_all(address.table, address.register, raw)
+            await self._write_all(address.table, address.register, value.raw)
 
     async def _write_all(self, table: Table, first: int, raw: bytes) -> None:
         """Write one entry with its own function if the device knows it, else with the one for several."""
@@ -212,7 +248,9 @@ class ModbusTcp(Driver):
             return False
         try:
             await self._ask(query)
-        except _UnknownFunction:
+        except _Refused as error:
+            if error.exception != ILLEGAL_FUNCTION:
+                raise
             self._unknown.add(query[0])
             return False
         return True
@@ -223,12 +261,17 @@ class ModbusTcp(Driver):
         code = refusal(pdu, query[0])
         if code:
             self.traffic.errors += 1
-            kind = _UnknownFunction if code == ILLEGAL_FUNCTION else NotConnected if code in UNREACHABLE else Rejected
-            raise kind(exception(code).text)
+            if code in UNREACHABLE:
+                raise NotConnected(exception(code).text)
+            raise _Refused(code)
         if query[0] != Function.READ_HOLDING:
             write_answer(query, pdu)
         return pdu
 
 
-class _UnknownFunction(Rejected):
-    """The device answered exception 1; another function may do the same."""
+class _Refused(Rejected):
+    """The device answered with an exception."""
+
+    def __init__(self, exception_code: int) -> None:
+        self.exception = exception_code
+        super().__init__(exception(exception_code).text)
