@@ -226,14 +226,16 @@ def note(tenant: str, rows: Sequence[dict[str, Any]]) -> int:
     written = 0
     for subscription in subscriptions:
         area = subscription.asset.path if subscription.asset else None
-        wanted = [row for row in rows if subscription.wants(row, area)]
+        wanted = {row["id"]: row for row in rows if subscription.wants(row, area)}
+        for known in subscription.notices.filter(event__in=list(wanted)).values_list("event", flat=True):
+            del wanted[known]
         if not wanted:
             continue
         waiting = subscription.notices.filter(sent_ms=None).count()
         room = max(0, WAITING_MAX - waiting)
         notices = [
             Notice(tenant_id=subscription.tenant_id, subscription=subscription, event=row["id"], row=row)
-            for row in wanted[:room]
+            for row in list(wanted.values())[:room]
         ]
         Notice.objects.bulk_create(notices, ignore_conflicts=True)
         written += len(notices)

@@ -58,8 +58,11 @@ class WebSettings(BaseModel):
     product_version: str = "0.1.0"
     static_folder: Path = Path(__file__).parent / "static"
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
+    shelf_hours_max: int = Field(default=24, ge=1, le=24 * 7)
     request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
     sign_in_failures_max: int = Field(default=5, ge=3, le=20)
+    bus_url: str = Field(default="", description="where gateways on other machines reach the bus")
+    bus_ca: Path | None = Field(default=None, description="the authority they trust for it, PEM")
     mail: Mail | None = None
     webhook_hosts: tuple[str, ...] = ()
     page_url: str = Field(default="", description="where people reach the pages, for links in messages")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import time
 from collections.abc import Sequence
@@ -199,14 +200,14 @@ def _state(tag: Tag, kind: SampleKind, entered: Any) -> int:
 
 
 def _referred(kind: SampleKind, entered: Any) -> str:
-    text = entered if isinstance(entered, str) else str(entered)
+    """Read the reference of a blob, or, where the kind allows it, an array."""
+    text = entered if isinstance(entered, str) else json.dumps(entered)
     try:
         return str(parse(text))
     except ValueError:
         if kind is SampleKind.BLOB:
             raise _WrongError(_NO_BLOB) from None
     try:
-        inline_array(text)
+        return json.dumps(inline_array(text), separators=(",", ":"))
     except ValueError:
         raise _WrongError(_NO_ARRAY) from None
-    return text

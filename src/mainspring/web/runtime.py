@@ -47,6 +47,10 @@ class Runtime:
         """Return what the roles of the platform and the gateways of one tenant last said."""
         return [health for health in self.health.values() if health.tenant in {"", tenant}]
 
+    def gateway_health(self, tenant: str, gateway: str) -> Health | None:
+        """Return what a tenant's gateway last said of itself."""
+        return self.health.get(("gateway", f"{tenant}.{gateway}"))
+
     def connection_health(self, tenant: str, gateway: str, connection: UUID) -> ConnectionHealth | None:
         """Return what a tenant's gateway last said of a connection, None if that is too old or never came."""
         report = self.gateways.get((tenant, gateway))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,10 +13,10 @@ from pydantic import Field
 
 from mainspring.core import subjects
 from mainspring.core.kinds import SampleKind
-from mainspring.records.connection import GATEWAY_DEFAULT, Connection, complete_settings
+from mainspring.records.connection import GATEWAY_DEFAULT, complete_settings
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
-from mainspring.web.runtime import REPORT_AGE_MAX_MS, runtime
+from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["gateways"])
@@ -79,20 +78,3 @@ async def preview(request: HttpRequest, question: PreviewQuestion) -> Any:
     """Read values of a connection that is not stored yet, as the device gives them: raw, with quality."""
     tags = [tag.model_dump(mode="json") for tag in question.tags]
     return await _ask(actor_of(request).tenant, question, "preview", tags=tags)
-
-
-@router.get("/gateways", auth=Needs(Right.VIEW))
-async def gateways(request: HttpRequest) -> list[dict[str, Any]]:
-    """List the gateways that connections name or that report, and whether they are alive."""
-    tenant = actor_of(request).tenant
-    now_ms = time.time_ns() // 1_000_000
-    alive = {
-        name
-        for (key, name), report in runtime.gateways.items()
-        if key == tenant.key and now_ms - report.time_ms < REPORT_AGE_MAX_MS
-    }
-    named = await sync_to_async(
-        lambda: set(Connection.objects.of(tenant).values_list("gateway", flat=True).distinct())
-    )()
-    names = sorted(named | alive | {GATEWAY_DEFAULT})
-    return [{"name": name, "tenant": tenant.key, "alive": name in alive} for name in names]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from typing import Any, Final, Literal
-from urllib.parse import quote
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -95,7 +94,7 @@ def _content(request: HttpRequest) -> bytes:
 
 
 def _file(rows: Any, form: Form, name: str) -> HttpResponse | StreamingHttpResponse:
-    disposition = f"attachment; filename*=UTF-8''{quote(f'{name}.{form}')}"
+    disposition = f'attachment; filename="{name}.{form}"'
     if form == "csv":
         answer: Any = StreamingHttpResponse(csv_lines(rows), content_type="text/csv; charset=utf-8")
     else:

@@ -47,7 +47,7 @@ SENT_AT_ONCE: Final = 500
 """Rows of one message: with the longest texts still less than a message may hold."""
 REFUSED_MAX: Final = 200
 TIMEOUT_S: Final = 30.0
-Value = float | int | str | bool | list[float | int | None]
+Value = float | int | str | bool | list[Any]
 
 _NO_TAG: Final = Text(
     "There is no tag {tag} here. It may have been deleted; choose it again.",

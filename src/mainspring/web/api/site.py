@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from ninja import Router, Schema
+from pydantic import Field
 
 from mainspring.core.text import LANGUAGES
 from mainspring.records.record import absent
@@ -27,14 +28,17 @@ class SiteOut(Schema):
     zone: str
     zone_offset_min: int
     demo: bool
+    several: bool = Field(description="several companies are here, and sign-in needs to know which")
     now_ms: int
     languages: list[str]
+    shelf_hours_max: int
 
 
 @router.get("/site", auth=None, response=SiteOut)
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Tell product, plant and time; open to everyone."""
-    tenant = Tenant.objects.filter(key=current().tenant).first()
+    """Tell product, plant and time, to those signed in of their own company; open to everyone."""
+    actor = request.actor  # type: ignore[attr-defined]
+    tenant = Tenant.objects.filter(key=current().tenant).first() if actor is None else actor.tenant
     if tenant is None:
         raise absent("tenant", current().tenant)
     offset = datetime.now(UTC).astimezone(ZoneInfo(tenant.zone)).utcoffset()
@@ -44,7 +48,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "name": tenant.name,
         "zone": tenant.zone,
         "zone_offset_min": int(offset.total_seconds() // 60) if offset else 0,
-        "demo": current().demo,
+        "demo": current().demo and tenant.key == current().tenant,
+        "several": Tenant.objects.count() > 1,
         "now_ms": now_ms(),
         "languages": list(LANGUAGES),
+        "shelf_hours_max": current().shelf_hours_max,
     }

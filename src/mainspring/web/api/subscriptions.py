@@ -37,6 +37,7 @@ class SubscriptionOut(SubscriptionDraft):
     """A subscription; `fault` tells why the last message did not get through."""
 
     id: UUID
+    user: UUID
     sent_ms: int | None
     fault: Label | None
     version: int

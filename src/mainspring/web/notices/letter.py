@@ -48,16 +48,17 @@ class Letter:
 def letter(rows: Sequence[dict[str, Any]], more: int, language: str, zone: str, plant: str, page_url: str) -> Letter:
     """Write one message about some transitions (rows of the alarm list); `more` are told as a number alone."""
     lines = [_line(row, language, zone) for row in rows[:LINES_MAX]]
-    more += max(0, len(rows) - LINES_MAX)
+    count = len(rows) + more
+    more = count - len(lines)
     first = rows[0]
     words = {
         "priority": _said(_PRIORITIES.get(first["priority"]), language, first["priority"]),
         "name": _named(first, language),
         "transition": _said(_TRANSITIONS.get(first["transition"]), language, first["transition"]),
         "value": _value(first),
-        "count": len(rows) + more,
+        "count": count,
     }
-    subject = _said(_ONE if len(rows) + more == 1 else _MANY, language).format(**words)
+    subject = _said(_ONE if count == 1 else _MANY, language).format(**words)
     if more:
         lines.append(_said(_MORE, language).format(count=more))
     if page_url:

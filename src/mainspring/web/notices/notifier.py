@@ -67,7 +67,7 @@ class Notifier:
 
     async def _feed(self) -> JetStreamContext.PullSubscription:
         config = ConsumerConfig(
-            durable_name=CONSUMER, deliver_policy=DeliverPolicy.NEW, ack_policy=AckPolicy.EXPLICIT,
+            name=CONSUMER, durable_name=CONSUMER, deliver_policy=DeliverPolicy.NEW, ack_policy=AckPolicy.EXPLICIT,
             filter_subject=subjects.ALARM_ALL, ack_wait=60, max_ack_pending=4 * AT_ONCE,
         )  # fmt: skip
         await self._bus.js.add_consumer(subjects.ALARM, config)
