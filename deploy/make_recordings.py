@@ -10,8 +10,10 @@ import csv
 import gzip
 import io
 import json
+import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 OUT = Path(__file__).parents[1] / "src" / "mainspring" / "demo" / "recordings"
 
@@ -40,6 +42,9 @@ CHILLER = {
     "liquid_refrigerant_evaporator_temperature": "evaporator_temperature",
     "setpoint_temperature": "setpoint_temperature",
 }
+
+INVENTORY = ("OperatingSystem", "Application")
+"""Keys of the machine's software, which say nothing of its work."""
 
 
 def write(name: str, header: list[str], rows: list[list[str]]) -> None:
@@ -79,7 +84,40 @@ def chiller(folder: Path) -> None:
     write("chiller", ["recorded_s", *CHILLER.values()], rows[:960])
 
 
+def okuma(folder: Path) -> None:
+    """Cut the machine tool: its adapter's lines without tool assets and software inventory; one device described."""
+    with gzip.open(folder / "okuma_shdr.txt.gz", "rt", encoding="utf-8") as file:
+        lines = [line.rstrip("\n") for line in file]
+    kept = []
+    for line in lines:
+        stamp, *fields = line.split("|")
+        if not re.fullmatch(r"[\d-]{10}T[\d:.]+Z", stamp) or not fields or fields[0].startswith(("@", "*")):
+            continue
+        pairs = list(zip(fields[::2], fields[1::2], strict=False))
+        if len(fields) != 6 or fields[1] != "NORMAL":
+            told = [part for key, value in pairs if not key.startswith(INVENTORY) for part in (key, value)]
+            fields = told
+        if fields:
+            kept.append("|".join((stamp, *fields)))
+    raw = "\n".join(kept) + "\n"
+    (OUT / "okuma.shdr.gz").write_bytes(gzip.compress(raw.encode(), 9, mtime=0))
+    root = ElementTree.parse(folder / "Devices.xml").getroot()  # noqa: S314 - a published original, checked by eye
+    space = root.tag.partition("}")[0] + "}"
+    devices = root.find(f"{space}Devices")
+    assert devices is not None
+    for device in list(devices)[1:]:
+        devices.remove(device)
+    for part in list(root.iter()):
+        for below in list(part):
+            if below.tag in (f"{space}Configuration", f"{space}Compositions"):
+                part.remove(below)
+    ElementTree.register_namespace("", space[1:-1])
+    ElementTree.indent(root, " ")
+    (OUT / "okuma_devices.xml").write_bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True) + b"\n")
+
+
 if __name__ == "__main__":
     originals = Path(sys.argv[1])
     tennessee_eastman(originals / "tennessee_eastman")
     chiller(originals / "assetopsbench")
+    okuma(originals / "mtconnect_okuma")

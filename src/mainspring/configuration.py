@@ -150,6 +150,12 @@ class DemoSection(Section):
     enabled: bool = Field(default=False, description="put the demo plant into the records and run its simulators")
     opcua_port: int = Field(default=48460, ge=1, le=65535, description="loopback port of the simulated process")
     modbus_port: int = Field(default=5026, ge=1, le=65535, description="loopback port of the simulated chiller")
+    mtconnect_port: int = Field(
+        default=48461, ge=1, le=65535, description="loopback port of the simulated machine tool's MTConnect agent"
+    )
+    shdr_port: int = Field(
+        default=48462, ge=1, le=65535, description="loopback port of the simulated machine tool's adapter"
+    )
     speed: float = Field(default=1.0, gt=0, le=20, description="how many times faster recordings are replayed")
 
 

@@ -65,7 +65,7 @@ def prepare(configuration: Configuration) -> dict[str, Any]:
     if demo:
         from mainspring.demo.seed import seed
 
-        seed(plant.tenant, configuration.demo.opcua_port, configuration.demo.modbus_port)
+        seed(plant.tenant, configuration.demo)
     return {"username": ADMINISTRATOR, "password": password} if password else {}
 
 

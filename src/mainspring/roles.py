@@ -110,8 +110,7 @@ async def demo(configuration: Configuration, _instance: str, stop: asyncio.Event
     """Run the demo plant's simulators."""
     from mainspring.demo.replay import run
 
-    section = configuration.demo
-    await run(section.opcua_port, section.modbus_port, stop, section.speed)
+    await run(configuration.demo, stop)
 
 
 ROLES: Final[dict[str, Run]] = {

@@ -32,12 +32,14 @@ class PlantTag:
     column: str
     words: Text
     unit: str
-    decimals: int
-    low: float
-    high: float
+    decimals: int | None
+    low: float | None
+    high: float | None
     address: dict[str, Any]
     gain: float = 1.0
     kind: SampleKind = SampleKind.FLOAT
+    states: dict[str, Text] | None = None
+    """Values of an enumeration in the order of their numbers, with their words."""
 
 
 @dataclass(frozen=True, slots=True)

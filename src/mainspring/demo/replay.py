@@ -1,4 +1,4 @@
-"""The demo plant's two devices: an OPC UA server and a Modbus chiller that replay their recordings for ever."""
+"""The demo plant's devices: an OPC UA server, a Modbus chiller and a machine tool that replay recordings for ever."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from typing import Final
 
 import structlog
 
+from mainspring.configuration import DemoSection
 from mainspring.demo import plant
+from mainspring.demo.machine_replay import STEP_S as MACHINE_STEP_S
+from mainspring.demo.machine_replay import MachineReplay
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 
@@ -36,7 +39,7 @@ class ProcessReplay:
     def __init__(self, port: int) -> None:
         self._rows = recording("tennessee_eastman")
         nodes = [
-            SimulatedNode(plant.node_name(tag.column), unit=tag.unit, low=tag.low, high=tag.high)
+            SimulatedNode(plant.node_name(tag.column), unit=tag.unit, low=tag.low or 0.0, high=tag.high or 0.0)
             for tag in plant.PROCESS_TAGS
         ]
         self.simulator = OpcUaSimulator(nodes, port=port)
@@ -77,13 +80,16 @@ async def _for_ever(show: Callable[[int], Awaitable[None]], step_s: float) -> No
         await asyncio.sleep(max(began + number * step_s - loop.time(), 0))
 
 
-async def run(opcua_port: int, modbus_port: int, stop: asyncio.Event, speed: float = 1.0) -> None:
-    """Replay both recordings until `stop` is set.
+async def run(section: DemoSection, stop: asyncio.Event) -> None:
+    """Replay the recordings until `stop` is set.
 
     For a person who wants to see a device fail, SIGUSR1 cuts the chiller off and SIGUSR2 brings it back.
     """
-    process, chiller = ProcessReplay(opcua_port), ChillerReplay(modbus_port)
+    speed = section.speed
+    process, chiller = ProcessReplay(section.opcua_port), ChillerReplay(section.modbus_port)
+    machine = MachineReplay(section.mtconnect_port, section.shdr_port, speed)
     await chiller.simulator.start()
+    await machine.start()
     await process.simulator.start()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, lambda: _keep(loop.create_task(chiller.simulator.cut())))
@@ -91,6 +97,7 @@ async def run(opcua_port: int, modbus_port: int, stop: asyncio.Event, speed: flo
     tasks: Sequence[asyncio.Task[None]] = [
         asyncio.create_task(_for_ever(process.show, PROCESS_STEP_S / speed)),
         asyncio.create_task(_for_ever(chiller.show, CHILLER_STEP_S / speed)),
+        asyncio.create_task(_for_ever(machine.show, MACHINE_STEP_S / speed)),
     ]
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -102,6 +109,7 @@ async def run(opcua_port: int, modbus_port: int, stop: asyncio.Event, speed: flo
             task.cancel()
         await process.simulator.stop()
         await chiller.simulator.stop()
+        await machine.stop()
 
 
 _tasks: set[asyncio.Task[None]] = set()

@@ -1,10 +1,15 @@
-"""Puts the demo plant into the records, once; later starts only bring the addresses up to date."""
+"""Puts the demo plant into the records, once; later starts bring addresses up to date and add new sources."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mainspring.configuration import DemoSection
 from mainspring.core.definitions import Condition, Words
 from mainspring.core.text import Text
-from mainspring.demo import plant
+from mainspring.demo import machine, plant
 from mainspring.records import alarm_definition, asset, connection, tag
 from mainspring.records.alarm_definition import AlarmDraft
 from mainspring.records.asset import Asset, AssetDraft, AssetKind
@@ -15,39 +20,69 @@ from mainspring.records.tenant import Tenant
 
 PROCESS_NAME = "Tennessee Eastman"
 CHILLER_NAME = "Chiller 6"
+MACHINE_NAME = "OKUMA MULTUS"
+ADAPTER_NAME = "OKUMA MULTUS (SHDR)"
 
 
-def seed(tenant_key: str, opcua_port: int, modbus_port: int) -> None:
-    """Make assets, connections, tags and alarm definitions, or only correct the ports."""
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One connection of the demo plant and the tags that come over it."""
+
+    name: str
+    driver: str
+    settings: dict[str, Any]
+    tags: Sequence[plant.PlantTag]
+
+
+def sources(demo: DemoSection) -> tuple[Source, ...]:
+    """Return what the demo plant is connected to."""
+    process = {"url": f"opc.tcp://127.0.0.1:{demo.opcua_port}", "security_policy": "none"}
+    chiller = {"host": "127.0.0.1", "port": demo.modbus_port, "unit": plant.CHILLER_UNIT}
+    agent = {"url": f"http://127.0.0.1:{demo.mtconnect_port}", "interval_ms": 1000}
+    adapter = {"host": "127.0.0.1", "port": demo.shdr_port}
+    return (
+        Source(PROCESS_NAME, "opcua", process, plant.PROCESS_TAGS),
+        Source(CHILLER_NAME, "modbus-tcp", chiller, plant.CHILLER_TAGS),
+        Source(MACHINE_NAME, "mtconnect", agent, machine.AGENT_TAGS),
+        Source(ADAPTER_NAME, "shdr", adapter, machine.ADAPTER_TAGS),
+    )
+
+
+def seed(tenant_key: str, demo: DemoSection) -> None:
+    """Make assets, connections, tags and alarm definitions where they are missing, and correct the ports."""
     author = Author(Tenant.objects.get(key=tenant_key))
-    settings = {
-        PROCESS_NAME: {"url": f"opc.tcp://127.0.0.1:{opcua_port}", "security_policy": "none"},
-        CHILLER_NAME: {"host": "127.0.0.1", "port": modbus_port, "unit": plant.CHILLER_UNIT},
-    }
-    if Asset.objects.of(author.tenant).exists():
-        for made in Connection.objects.of(author.tenant).filter(name__in=settings):
-            connection.modify(author, made.id, {"settings": settings[made.name]}, None)
-        return
-    drivers = {PROCESS_NAME: "opcua", CHILLER_NAME: "modbus-tcp"}
-    connections = {
-        name: connection.create(
-            author, ConnectionDraft(name=name, driver=drivers[name], settings=settings[name], replayed=True)
-        )
-        for name in settings
-    }
-    assets = _assets(author)
+    known = {made.name: made for made in Connection.objects.of(author.tenant)}
+    new = []
+    for source in sources(demo):
+        made = known.get(source.name)
+        if made is None:
+            new.append(source)
+        elif made.settings != source.settings:
+            connection.modify(author, made.id, {"settings": source.settings}, None)
+    if new:
+        _make(author, new)
+
+
+def _make(author: Author, new: Sequence[Source]) -> None:
+    assets = _assets(author, {each.asset for source in new for each in source.tags})
     tags: dict[str, tag.Tag] = {}
-    for source, plant_tags in ((PROCESS_NAME, plant.PROCESS_TAGS), (CHILLER_NAME, plant.CHILLER_TAGS)):
-        for each in plant_tags:
+    for source in new:
+        made = connection.create(
+            author, ConnectionDraft(name=source.name, driver=source.driver, settings=source.settings, replayed=True)
+        )
+        for each in source.tags:
+            words = {str(number): _words(text) for number, text in enumerate((each.states or {}).values())}
             tags[each.name] = tag.create(
                 author,
                 TagDraft(
                     name=each.name, asset=assets[each.asset].id, description=_words(each.words), kind=each.kind,
-                    unit=each.unit, low=each.low, high=each.high, decimals=each.decimals,
-                    connection=connections[source].id, address=each.address, gain=each.gain, silence_max_ms=10_000,
+                    unit=each.unit, low=each.low, high=each.high, decimals=each.decimals, words=words or None,
+                    connection=made.id, address=each.address, gain=each.gain, silence_max_ms=10_000,
                 ),
             )  # fmt: skip
-    for alarm in plant.ALARMS:
+    for alarm in (*plant.ALARMS, *machine.ALARMS):
+        if alarm.tag not in tags:
+            continue
         stale = alarm.condition is Condition.STALE
         alarm_definition.create(
             author,
@@ -59,9 +94,13 @@ def seed(tenant_key: str, opcua_port: int, modbus_port: int) -> None:
         )  # fmt: skip
 
 
-def _assets(author: Author) -> dict[str, Asset]:
-    made: dict[str, Asset] = {}
-    for each in plant.ASSETS:
+def _assets(author: Author, wanted: set[str]) -> dict[str, Asset]:
+    """Return the wanted assets by path; they and those above them are made where they are missing."""
+    made = {each.path: each for each in Asset.objects.of(author.tenant)}
+    for each in (*plant.ASSETS, *machine.ASSETS):
+        needed = any(path == each.path or path.startswith(f"{each.path}/") for path in wanted)
+        if each.path in made or not needed:
+            continue
         above, _, slug = each.path.rpartition("/")
         made[each.path] = asset.create(
             author,
