@@ -56,6 +56,20 @@ def test_every_change_of_quality_is_reported_and_a_bad_value_never_counts_as_a_c
     assert rows(back) == [(1, 4000, 5.0, q.GOOD)]
 
 
+def test_a_value_that_the_device_shows_since_long_counts_after_the_gateways_own_mark() -> None:
+    reports = Reports([tag(1, OF)], None)
+    reports.mark_new(q.BAD_WAITING, 5000)
+    first, _ = reports.apply(good(Column.FLOAT64, [1], 1000, [5.0]))
+    # Nobody after the gateway takes a sample older than the one before it.
+    assert rows(first) == [(1, 5001, 5.0, q.GOOD)]
+    reports.mark(q.BAD_NOT_CONNECTED, 9000)
+    again, _ = reports.apply(good(Column.FLOAT64, [1], 1000, [5.0]))
+    assert rows(again) == [(1, 9001, 5.0, q.GOOD)]
+    # What devices say themselves keeps their times.
+    past, _ = reports.apply(good(Column.FLOAT64, [1], 2000, [6.0]))
+    assert rows(past) == [(1, 2000, 6.0, q.GOOD)]
+
+
 def test_integers_stay_exact_beyond_two_to_the_53() -> None:
     reports = Reports([tag(1, OF, kind=SampleKind.INTEGER)], None)
     reports.apply(good(Column.INT64, [1], 1000, [2**60]))

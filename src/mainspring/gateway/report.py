@@ -56,6 +56,7 @@ class Reporter:
         self.value = np.full(len(ordered), _EMPTY[column], dtype=_TYPES[column])
         self.time = np.zeros(len(ordered), dtype=np.int64)
         self.quality = np.full(len(ordered), UNSET, dtype=np.uint8)
+        self.marked = np.zeros(len(ordered), dtype=np.bool_)
         self.seen = np.zeros(len(ordered), dtype=np.int64)
         self._positions: dict[int, Rows] = {}
 
@@ -65,7 +66,7 @@ class Reporter:
     def adopt(self, before: Reporter) -> None:
         """Take over the last samples of the tags that were already there."""
         _, mine, theirs = np.intersect1d(self.tag, before.tag, assume_unique=True, return_indices=True)
-        for name in ("value", "time", "quality"):
+        for name in ("value", "time", "quality", "marked"):
             getattr(self, name)[mine] = getattr(before, name)[theirs]
 
     def apply(self, batch: SampleBatch, round_: int) -> tuple[list[SampleBatch], int]:
@@ -84,6 +85,18 @@ class Reporter:
                 self._remember(rows)
             out += self._apply_once(batch if whole else batch.take(part), rows[part], round_)
         return out, foreign
+
+    def late(self, batch: SampleBatch) -> tuple[list[SampleBatch], int]:
+        """Scale samples of the past; what was last reported stays as it is."""
+        found, rows = self._find(batch.tag)
+        batch = batch.take(found)
+        if not len(batch):
+            return [], len(found)
+        value, quality = self._checked(batch, rows)
+        if self.column is Column.TEXT:
+            value = _clean(value, quality)
+        origin = batch.origin if self.origin is None else np.full(len(rows), self.origin, dtype=np.uint8)
+        return [SampleBatch(self.column, batch.tag, batch.time, value, quality, origin)], len(found) - len(rows)
 
     def mark(self, quality: int, time_ms: int, rows: Rows | None = None) -> list[SampleBatch]:
         """Give tags a new quality with their last value; those that have it already are not repeated."""
@@ -111,6 +124,7 @@ class Reporter:
         time = np.maximum(self.time[rows] + 1, time_ms)
         if quality is not None:
             self.quality[rows] = quality
+            self.marked[rows] = True
         self.time[rows] = time
         origin = np.full(len(rows), self.origin or Origin.MACHINE, dtype=np.uint8)
         return [SampleBatch(self.column, self.tag[rows], time, self.value[rows], self.quality[rows], origin)]
@@ -150,6 +164,11 @@ class Reporter:
         if self.column is Column.TEXT:
             value = _clean(value, quality)
         time, origin = (batch.time, batch.origin) if everything else (batch.time[chosen], batch.origin[chosen])
+        # A device that shows the same value since yesterday shows it still, after what the gateway said of it since.
+        again = self.marked[rows]
+        if again.any():
+            time = np.where(again, np.maximum(time, self.time[rows] + 1), time)
+            self.marked[rows] = False
         # A bad sample without a value of its own must not wipe out the last known value.
         usable = (quality & q.MASK) != q.BAD
         if usable.all():
@@ -251,6 +270,11 @@ class Reports:
         """Report by exception; rows of tags that are not this connection's are dropped and counted."""
         reporter = self.by_column.get(batch.column)
         return reporter.apply(batch, self.round) if reporter is not None else ([], len(batch))
+
+    def late(self, batch: SampleBatch) -> tuple[list[SampleBatch], int]:
+        """Scale samples of the past; rows of tags that are not this connection's are dropped and counted."""
+        reporter = self.by_column.get(batch.column)
+        return reporter.late(batch) if reporter is not None else ([], len(batch))
 
     def mark(self, quality: int, time_ms: int) -> list[SampleBatch]:
         """Give every tag a new quality with its last value."""
