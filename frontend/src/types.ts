@@ -19,6 +19,7 @@ export interface Site {
   zone: string;
   zone_offset_min: number;
   demo: boolean;
+  several: boolean;
   now_ms: number;
   languages: Language[];
 }
@@ -28,6 +29,7 @@ export type Role = (typeof ROLES)[number];
 export type ThemeChoice = "light" | "dark" | "system";
 export interface Person {
   id: string;
+  tenant: string;
   username: string;
   display_name: string;
   role: Role;

@@ -28,8 +28,20 @@ def parser() -> argparse.ArgumentParser:
     reset = commands.add_parser("reset-password", help="give a person a new one-time password")
     reset.add_argument("username")
     commands.add_parser("verify-audit", help="check that the audit's chain of entries is unbroken")
+    tenant = commands.add_parser("tenant", help="companies on this platform: add one, list them")
+    tenants = tenant.add_subparsers(dest="tenant_command", required=True, metavar="COMMAND")
+    add = tenants.add_parser("add", help="make a company with an administrator; works while the platform runs")
+    add.add_argument("key", help="small letters, digits and hyphens; final")
+    add.add_argument("--name", default="", help="name in English")
+    add.add_argument("--name-zh", default="", help="name in Chinese")
+    add.add_argument("--zone", default="UTC", help="IANA time zone, for example Asia/Shanghai")
+    tenants.add_parser("list", help="show the companies of this platform")
     role = commands.add_parser("role", help="run one role alone, for machines with several")
     role.add_argument("name", choices=("historian", "engine", "gateway", "web", "demo"))
-    role.add_argument("--instance", default="main", help="which one, for roles that run in several copies")
+    role.add_argument(
+        "--instance",
+        default="main",
+        help="which one, for roles that run in several copies; TENANT/NAME: another company's gateway",
+    )
     commands.add_parser("prepare", help="create or migrate the records; `up` and `demo` do it by themselves")
     return top

@@ -74,6 +74,14 @@ def run(options: argparse.Namespace) -> None:
             from mainspring.first_start import reset_password
 
             print(reset_password(settings, options.username))
+        case "tenant":
+            from mainspring.first_start import add_tenant, list_tenants
+
+            if options.tenant_command == "add":
+                words = {"en": options.name, "zh": options.name_zh}
+                print(add_tenant(settings, options.key, words, options.zone))
+            else:
+                print(list_tenants(settings))
         case "verify-audit":
             from mainspring.first_start import verify_audit
 
@@ -84,7 +92,9 @@ def _settings_file(options: argparse.Namespace) -> Path | None:
     """Return the settings file meant; where there is only a demo, its own."""
     demo = DEMO_FOLDER / "mainspring.toml"
     alone = options.config is None and not configuration.DEFAULT_FILE.exists() and demo.exists()
-    return demo if alone and options.command in {"status", "reset-password", "verify-audit"} else options.config
+    return (
+        demo if alone and options.command in {"status", "reset-password", "tenant", "verify-audit"} else options.config
+    )
 
 
 def _demo_configuration(
@@ -150,7 +160,13 @@ def supervise(settings: Configuration, config_arguments: list[str]) -> None:
 def _prepared(settings: Configuration, config_arguments: list[str]) -> dict[str, str]:
     """Prepare the records unless this very version did so with these very settings; returns what is shown once."""
     migrations = sorted(file.name for file in (Path(__file__).parent / "records" / "migrations").glob("*.py"))
-    told = [__version__, *migrations, settings.plant.model_dump_json(), settings.demo.model_dump_json()]
+    told = [
+        __version__,
+        *migrations,
+        settings.plant.model_dump_json(),
+        settings.demo.model_dump_json(),
+        *settings.gateways,
+    ]
     stamp, key = settings.data_folder / "records.stamp", "\n".join([*told, settings.web.database_url])
     external = settings.web.database_url or os.environ.get("MAINSPRING_DATABASE_URL")
     there = external or (settings.data_folder / "records.sqlite3").exists()

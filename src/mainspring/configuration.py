@@ -50,6 +50,9 @@ class BusSection(Section):
     url: str = Field(default="", description="nats:// or tls:// URL of a bus run elsewhere; empty: start our own")
     host: str = Field(default="127.0.0.1", description="address our own bus listens on")
     port: int = Field(default=4222, ge=1, le=65535, description="port our own bus listens on")
+    public_url: str = Field(
+        default="", description="URL by which gateways on other machines reach the bus; empty: its own address"
+    )
     disk_bytes_max: int = Field(default=10 * GIB, ge=64 * 1024**2, description="most disk the streams may take")
     sync: Literal["always", "interval"] = Field(
         default="always", description="always: what is acknowledged survives a power cut; interval: a crash only"
@@ -95,6 +98,7 @@ class WebSection(Section):
         default="", description="postgresql:// URL of the records; empty: SQLite in the data folder"
     )
     session_hours: int = Field(default=12, ge=1, le=720, description="a session ends after this time")
+    shelf_hours_max: int = Field(default=24, ge=1, le=168, description="longest time an alarm may be shelved")
 
 
 class LogSection(Section):

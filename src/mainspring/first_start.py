@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from typing import Any, Final
@@ -9,8 +10,10 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from mainspring import __version__
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import seed_file, user_name
 from mainspring.configuration import Configuration, bus_users
-from mainspring.core.errors import Conflict, NotFound
+from mainspring.core.errors import ConfigurationError, Conflict, NotConnected, NotFound
 from mainspring.core.text import Text
 from mainspring.web.configure import Mail, WebSettings, configure
 
@@ -38,6 +41,9 @@ def web_settings(configuration: Configuration) -> WebSettings:
         zone=configuration.plant.zone,
         product_version=__version__,
         session_hours=section.session_hours,
+        shelf_hours_max=section.shelf_hours_max,
+        bus_url=configuration.bus.public_url or configuration.bus_url,
+        bus_ca=configuration.bus.tls_ca,
         mail=_mail(configuration),
         webhook_hosts=configuration.notifications.webhook_hosts,
         page_url=configuration.notifications.page_url,
@@ -71,14 +77,18 @@ def prepare(configuration: Configuration) -> dict[str, Any]:
 
 def _register_bus_users(configuration: Configuration) -> None:
     """Enter the key pairs of this machine's roles into the one registry of credentials."""
+    from mainspring.records import gateway
     from mainspring.records.audit import Author
     from mainspring.records.credential import CredentialKind, register_key
     from mainspring.records.tenant import Tenant
 
     author = Author(Tenant.objects.get(key=configuration.plant.tenant))
+    names = {user_name("gateway", name, configuration.plant.tenant): name for name in configuration.gateways}
     for user in bus_users(configuration):
-        kind = CredentialKind.GATEWAY if user.name.startswith("gateway-") else CredentialKind.SERVICE
-        register_key(author, kind, user.name, user.public_key)
+        if user.name in names:
+            gateway.ensure_local(author, names[user.name], user.name, user.public_key)
+        else:
+            register_key(author, CredentialKind.SERVICE, user.name, user.public_key)
 
 
 def _secret_key(configuration: Configuration) -> str:
@@ -103,6 +113,47 @@ def reset_password(configuration: Configuration, username: str) -> str:
         raise NotFound(_NOBODY, username=username, tenant=configuration.plant.tenant)
     password = people.reset_password(Author(person.tenant), person.id)
     return f"{username} signs in with {password} once and then chooses another."
+
+
+def add_tenant(configuration: Configuration, key: str, words: dict[str, str], zone: str) -> str:
+    """Make a company on this platform, running or not; returns the sentences to show."""
+    configure(web_settings(configuration))
+    from mainspring.records import first_start
+    from mainspring.records.faults import Invalid
+
+    try:
+        _tenant, password = first_start.add_tenant(key, words, zone, configuration.secrets_folder)
+    except Invalid as error:
+        raise ConfigurationError(next(iter(error.fields.values()))) from error
+    said = f"Sign in as {key}/{first_start.ADMINISTRATOR} with the password {password}  (shown this once)"
+    try:
+        asyncio.run(_publish(configuration))
+    except NotConnected:
+        return f"{said}\nThe platform does not run; its roles learn of {key} when it starts."
+    return said
+
+
+async def _publish(configuration: Configuration) -> None:
+    """Tell the running roles what this process changed in the records."""
+    from mainspring.records.publication import Publication
+
+    seed = seed_file(configuration.secrets_folder, "web")
+    bus = await Bus.connect(configuration.bus_url, seed, "web", tls_ca=configuration.bus.tls_ca, wait_s=1)
+    try:
+        await Publication(bus).publish_waiting()
+    finally:
+        await bus.close()
+
+
+def list_tenants(configuration: Configuration) -> str:
+    """Return a line for each company on this platform."""
+    configure(web_settings(configuration))
+    from mainspring.records.tenant import Tenant
+
+    rows = Tenant.objects.order_by("key")
+    return "\n".join(
+        f"{row.key:<32} {row.zone:<24} {row.name['en']}  {row.name.get('zh', '')}".rstrip() for row in rows
+    )
 
 
 def verify_audit(configuration: Configuration) -> str:

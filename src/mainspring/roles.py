@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from mainspring.bus.connect import Bus
-from mainspring.bus.credentials import seed_file
+from mainspring.bus.credentials import seed_file, user_name
 from mainspring.configuration import Configuration
 from mainspring.core.errors import MainspringError
 from mainspring.core.logs import configure_logs
@@ -71,17 +71,17 @@ async def engine(configuration: Configuration, instance: str, stop: asyncio.Even
 async def gateway(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
     """Run the drivers of one gateway."""
     from mainspring.gateway import role
-    from mainspring.gateway.settings import GatewaySettings
+    from mainspring.gateway.settings import GatewaySection, GatewaySettings
 
-    tenant = configuration.plant.tenant
-    settings = GatewaySettings(
-        **configuration.gateways[instance].model_dump(),
-        name=instance,
-        tenant=tenant,
-        folder=configuration.data_folder.resolve() / "gateways" / instance,
-    )
+    # `<tenant>/<name>` is another company's gateway beside this platform.
+    tenant, _, name = instance.rpartition("/")
+    own = not tenant
+    tenant = tenant or configuration.plant.tenant
+    section = configuration.gateways.get(name) if own else None
+    folder = configuration.data_folder.resolve() / ("gateways" if own else f"tenants/{tenant}/gateways") / name
+    settings = GatewaySettings(**(section or GatewaySection()).model_dump(), name=name, tenant=tenant, folder=folder)
     # A gateway polls and logs without a bus too: it is told how to connect, and does so itself.
-    await role.run(lambda: connect(configuration, f"gateway-{tenant}-{instance}"), settings, stop)
+    await role.run(lambda: connect(configuration, user_name("gateway", name, tenant)), settings, stop)
 
 
 async def web(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
@@ -124,7 +124,7 @@ ROLES: Final[dict[str, Run]] = {
 
 def run_role(name: str, instance: str, configuration: Configuration) -> None:
     """Be one role until SIGTERM or SIGINT; what ends it otherwise is logged, and raised."""
-    file = configuration.logs_folder / f"{name}-{instance}.log"
+    file = configuration.logs_folder / f"{name}-{instance.replace('/', '.')}.log"
     configure_logs(configuration.log.level, file, configuration.log.file_bytes_max, configuration.log.files_max)
     configure_tracing(configuration.telemetry.otlp_url, name, instance)
 

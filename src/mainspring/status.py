@@ -43,11 +43,11 @@ async def status(configuration: Configuration, *, as_json: bool) -> str:
             "gateways": [report.model_dump(mode="json") for report in connections.values()],
         }
         return json.dumps(document, ensure_ascii=False, indent=2)
-    return table(list(roles.values()), list(connections.values()))
+    return table(list(roles.values()), connections)
 
 
-def table(roles: list[Health], gateways: list[GatewayConnections]) -> str:
-    """Write reports as aligned text."""
+def table(roles: list[Health], gateways: dict[str, GatewayConnections]) -> str:
+    """Write reports as aligned text; those of gateways come by their subject."""
     now_ms = time.time_ns() // 1_000_000
     lines = [f"{'role':<22} {'state':<9} {'pid':>7} {'up':>8} {'memory':>8}  figures"]
     for health in sorted(roles, key=lambda each: (each.role, each.tenant, each.instance)):
@@ -62,9 +62,10 @@ def table(roles: list[Health], gateways: list[GatewayConnections]) -> str:
             f"    {each.samples:,} readings of foreign tags refused from gateway {each.gateway} of {each.tenant}"
             for each in health.foreign
         ]
-    for gateway in gateways:
+    for subject, gateway in sorted(gateways.items()):
         states = [connection.state for connection in gateway.connections]
-        lines.append(f"gateway {gateway.gateway}: {states.count('connected')} of {len(states)} connections live")
+        place = f"{subjects.tenant_of(subject)}/{gateway.gateway}"
+        lines.append(f"gateway {place}: {states.count('connected')} of {len(states)} connections live")
         lines += [
             f"    {connection.connection} {connection.state}: {connection.text['en']}"
             for connection in gateway.connections

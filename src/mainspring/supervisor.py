@@ -17,19 +17,22 @@ from typing import IO, Final
 
 import psutil
 import structlog
+from nats.errors import Error as NatsError
 
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
-from mainspring.bus.credentials import seed_file
+from mainspring.bus.credentials import RoleUser, seed_file, user_name
+from mainspring.bus.members import Members
 from mainspring.bus.tenant_watch import serve_definitions
 from mainspring.configuration import Configuration, bus_users
-from mainspring.core.errors import ConfigurationError, StoreError
+from mainspring.core.errors import ConfigurationError, NotConnected, StoreError
 from mainspring.core.health import Health
 from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
 
 STOP_S: Final = 4.0
+GATHER_S: Final = 0.2
 BACK_OFF_S: Final = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 SETTLED_S: Final = 60.0
 DISK_FREE_MIN_BYTES: Final = 512 * 1024**2
@@ -61,6 +64,7 @@ class Role:
     name: str
     instance: str
     arguments: tuple[str, ...]
+    tenant: str = ""
     process: asyncio.subprocess.Process | None = None
     starts: int = 0
     failures: int = 0
@@ -93,7 +97,11 @@ def roles_of(configuration: Configuration) -> list[Role]:
     names = [("demo", "main")] if configuration.demo.enabled else []
     names += [("web", "main"), ("historian", "main"), ("engine", "main")]
     names += [("gateway", name) for name in configuration.gateways]
-    return [Role(name, instance, ("role", name, "--instance", instance)) for name, instance in names]
+    return [_role(name, instance, configuration.plant.tenant if name == "gateway" else "") for name, instance in names]
+
+
+def _role(name: str, instance: str, tenant: str = "") -> Role:
+    return Role(name, instance, ("role", name, "--instance", instance), tenant)
 
 
 @dataclass(slots=True)
@@ -105,6 +113,8 @@ class Supervisor:
     say: Callable[[str], None] = print
     roles: list[Role] = field(default_factory=list)
     bus: Bus | None = None
+    members: Members = field(init=False)
+    _kept: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     _bus_process: asyncio.subprocess.Process | None = None
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _disk_low: bool = False
@@ -116,17 +126,19 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
         tasks: list[asyncio.Task[None]] = []
+        self.members = Members(bus_users(self.configuration))
         try:
             if not self.configuration.bus.url:
                 await self._start_bus()
                 tasks.append(asyncio.create_task(self._keep_bus()))
             await self._prepare_bus()
-            self.roles = roles_of(self.configuration)
-            tasks += [asyncio.create_task(self._keep(role)) for role in self.roles]
+            for role in roles_of(self.configuration):
+                self._begin(role)
             tasks.append(asyncio.create_task(self._report()))
+            tasks.append(asyncio.create_task(self._keep_members()))
             await self._stop.wait()
         finally:
-            await self._end(tasks)
+            await self._end([*tasks, *self._kept.values()])
 
     def stop(self) -> None:
         """Ask for a clean stop."""
@@ -149,7 +161,7 @@ class Supervisor:
         log_file = self.configuration.logs_folder / "bus.log"
         if log_file.exists() and log_file.stat().st_size > self.configuration.log.file_bytes_max:
             log_file.replace(log_file.with_suffix(".log.1"))
-        self._bus_process = await server.start(self._settings(), bus_users(self.configuration), log_file)
+        self._bus_process = await server.start(self._settings(), self.members.users, log_file)
 
     async def _prepare_bus(self) -> None:
         seed = seed_file(self.configuration.secrets_folder, "admin")
@@ -172,11 +184,56 @@ class Supervisor:
             except ConfigurationError as error:
                 log.error("supervisor.bus_start_failed", reason=str(error))
 
+    async def _keep_members(self) -> None:
+        """Let in and shut out gateways as their definitions change, and run those that run beside the platform."""
+        assert self.bus is not None
+        written = self.members.users
+        while True:
+            try:
+                await self.members.follow(self.bus)
+                break
+            except (NotConnected, NatsError, TimeoutError) as error:
+                log.warning("supervisor.gateways_wait", reason=str(error) or type(error).__name__)
+                await asyncio.sleep(1)
+        while True:
+            self.members.changed.clear()
+            users = self.members.users
+            if users != written:
+                written = users
+                await self._apply(users)
+            self._run_local(self.members.local)
+            await self.members.changed.wait()
+            # Many gateways may be announced at once.
+            await asyncio.sleep(GATHER_S)
+
+    async def _apply(self, users: list[RoleUser]) -> None:
+        server.write_configuration(self._settings(), users)
+        if self._bus_process is None:
+            log.warning("supervisor.bus_runs_elsewhere", configuration=str(self._settings().folder))
+            return
+        await server.reload(self._bus_process)
+        log.info("supervisor.bus_reloaded", users=len(users), tenants=len({user.tenant for user in users} - {""}))
+
+    def _run_local(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Run the gateways of other companies beside the platform, once their seeds lie here."""
+        for tenant, name in wanted:
+            instance = f"{tenant}/{name}"
+            seed = seed_file(self.configuration.secrets_folder, user_name("gateway", name, tenant))
+            foreign = tenant != self.configuration.plant.tenant
+            if foreign and ("gateway", instance) not in self._kept and seed.exists():
+                self._begin(_role("gateway", instance, tenant))
+
+    def _begin(self, role: Role) -> None:
+        self.roles.append(role)
+        self._kept[role.name, role.instance] = asyncio.create_task(self._keep(role))
+
     async def _keep(self, role: Role) -> None:
         """Start a role and start it again with back-off whenever it ends."""
         while True:
             # What a role says before its log is open, or while it dies, would be lost otherwise.
-            with (self.configuration.logs_folder / f"{role.name}-{role.instance}.err").open("wb") as last_words:
+            with (self.configuration.logs_folder / f"{role.name}-{role.instance.replace('/', '.')}.err").open(
+                "wb"
+            ) as last_words:
                 role.process = await asyncio.create_subprocess_exec(
                     sys.executable, "-m", "mainspring", *self.config_arguments, *role.arguments,
                     stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=last_words,
@@ -207,7 +264,8 @@ class Supervisor:
                 if role.fault is not None and now_ms - role.started_ms < 10_000:
                     await self.bus.report(
                         Health(
-                            role="supervisor", instance=f"{role.name}-{role.instance}", pid=own.pid, time_ms=now_ms,
+                            role="supervisor", instance=f"{role.name}-{role.instance.rpartition('/')[2]}",
+                            tenant=role.tenant, pid=own.pid, time_ms=now_ms,
                             started_ms=role.started_ms, memory_bytes=0, state="degraded", text=role.fault.document(),
                             figures={"starts": role.starts},
                         )

@@ -72,7 +72,7 @@ function SignedIn({ site, person, onPerson }: { site: Site; person: Person; onPe
       <Routes />
       <Modal open={asking} title={t("signInAgain")} footer={null} closable={false} width={400} destroyOnHidden>
         <p className="ms-second">{t("signInAgainText")}</p>
-        <SignInForm username={person.username} onSignedIn={again} />
+        <SignInForm username={`${person.tenant}/${person.username}`} onSignedIn={again} />
       </Modal>
     </SessionContext>
   );
@@ -116,7 +116,12 @@ export function SessionGate() {
     return <Failure error={error} onRetry={retry} />;
   }
   if (!state) return <Loading />;
-  if (!state.person) return <SignInPage site={state.site} onSignedIn={onPerson} />;
+  const signedIn = (person: Person) => {
+    onPerson(person);
+    // Someone of another company: its name and time zone are other ones.
+    if (person.tenant !== state.site.tenant) setRound((count) => count + 1);
+  };
+  if (!state.person) return <SignInPage site={state.site} onSignedIn={signedIn} />;
   if (state.person.must_change_password) return <OwnPasswordPage site={state.site} person={state.person} onDone={onPerson} />;
   return <SignedIn site={state.site} person={state.person} onPerson={onPerson} />;
 }

@@ -26,15 +26,37 @@ function useSending(): { busy: boolean; error: Words | null; fields: Record<stri
   return { busy, error: failure?.text ?? null, fields: failure?.fields ?? {}, run };
 }
 
-export function SignInForm({ username = "", onSignedIn }: { username?: string; onSignedIn: (person: Person) => void }) {
+/** The company in the page's address, `?tenant=north`, stands in the form already. */
+const companyOfAddress = () => new URLSearchParams(window.location.search).get("tenant") ?? "";
+
+interface SignInValues {
+  company?: string;
+  username: string;
+  password: string;
+}
+
+export function SignInForm({ username = "", several = false, onSignedIn }: {
+  username?: string;
+  several?: boolean;
+  onSignedIn: (person: Person) => void;
+}) {
   const t = useWords(shellWords);
   const say = useSay();
   const { busy, error, run } = useSending();
-  const submit = (values: { username: string; password: string }) =>
-    run(async () => onSignedIn((await api.post<{ user: Person }>("/session", values)).user));
+  const submit = ({ company, username: name, password }: SignInValues) =>
+    run(async () => {
+      const full = company ? `${company.trim()}/${name}` : name;
+      onSignedIn((await api.post<{ user: Person }>("/session", { username: full, password })).user);
+    });
+  const company = several ? companyOfAddress() : "";
   return (
-    <Form layout="vertical" requiredMark={false} initialValues={{ username }} onFinish={submit} className="ms-gap-top">
+    <Form layout="vertical" requiredMark={false} initialValues={{ username, company }} onFinish={submit} className="ms-gap-top">
       {error ? <Alert type="error" title={say(error)} role="alert" className="ms-gap-bottom" /> : null}
+      {several ? (
+        <Form.Item name="company" label={t("company")} extra={t("companyText")}>
+          <Input autoComplete="organization" autoCapitalize="none" spellCheck={false} />
+        </Form.Item>
+      ) : null}
       <Form.Item name="username" label={t("user")} rules={[{ required: true, message: t("required") }]}>
         <Input autoComplete="username" autoFocus={username === ""} autoCapitalize="none" spellCheck={false} />
       </Form.Item>
@@ -70,7 +92,7 @@ function Card({ site, title, children }: { site: Site; title?: string; children:
 export function SignInPage({ site, onSignedIn }: { site: Site; onSignedIn: (person: Person) => void }) {
   return (
     <Card site={site}>
-      <SignInForm onSignedIn={onSignedIn} />
+      <SignInForm several={site.several} onSignedIn={onSignedIn} />
     </Card>
   );
 }

@@ -30,6 +30,7 @@ export const shellWords = {
   toLight: { en: "Switch to the light theme", zh: "切换到浅色主题" },
   themeSystem: { en: "Theme as the system", zh: "主题跟随系统" },
   person: { en: "Signed in as {name}", zh: "已登录：{name}" },
+  notices: { en: "Notifications", zh: "通知" },
   tokens: { en: "API tokens", zh: "API 令牌" },
   changePassword: { en: "Change password", zh: "修改密码" },
   keys: { en: "Keys", zh: "快捷键" },
@@ -70,6 +71,8 @@ export const shellWords = {
   onlyKind: { en: "Only: {kind}", zh: "仅：{kind}" },
 
   signIn: { en: "Sign in", zh: "登录" },
+  company: { en: "Company", zh: "企业" },
+  companyText: { en: "Its key, as in the invitation. Empty: the one above.", zh: "邀请中给出的企业标识；留空为上方企业。" },
   user: { en: "User", zh: "用户名" },
   password: { en: "Password", zh: "密码" },
   signInAgain: { en: "Sign in to go on", zh: "登录后继续" },

@@ -34,9 +34,9 @@ CONNECTIONS_MAX: Final = 2048
 """Most connections of one tenant's account."""
 
 
-def accounts(users: Sequence[RoleUser], tenants: Iterable[str] = ()) -> str:
-    """Return the accounts as the server's configuration has them; tenants without users have an account too."""
-    names = sorted({user.tenant for user in users if user.tenant} | set(tenants))
+def accounts(users: Sequence[RoleUser]) -> str:
+    """Return the accounts as the server's configuration has them: the platform's, and one for each tenant of users."""
+    names = sorted({user.tenant for user in users if user.tenant})
     exports = [_export("service", subject) for subject in SERVICES]
     exports += [_export("stream", NOTICES), f'{{ stream: "{POSITIONS}" }}']
     imports = [f'{{ service: {{ account: "{name}", subject: "{_of(name, QUESTIONS)}" }} }}' for name in names]

@@ -8,7 +8,7 @@ import shutil
 import signal
 import socket
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -73,11 +73,8 @@ def check_port(host: str, port: int, section: str = "bus") -> None:
             raise ConfigurationError(_PORT, host=host, port=port, section=section) from error
 
 
-def write_configuration(settings: ServerSettings, users: Sequence[RoleUser], tenants: Iterable[str] = ()) -> Path:
-    """Write the server's configuration file, readable by its owner alone, and return its path.
-
-    `tenants` have an account even while none of their gateways is among the `users`.
-    """
+def write_configuration(settings: ServerSettings, users: Sequence[RoleUser]) -> Path:
+    """Write the server's configuration file, readable by its owner alone, and return its path."""
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     tls = ""
     if settings.tls_certificate is not None:
@@ -95,7 +92,7 @@ write_deadline: "10s"
   sync_interval: {"always" if settings.sync_always else '"2m"'}
 }}
 accounts {{
-{accounts(users, tenants)}
+{accounts(users)}
 }}
 system_account: {SYSTEM}
 """
@@ -153,12 +150,10 @@ async def ensure_streams(bus: Bus, file_bytes_max: int) -> None:
             await bus.js.update_stream(bucket)
 
 
-async def start(
-    settings: ServerSettings, users: Sequence[RoleUser], log_file: Path, tenants: Iterable[str] = ()
-) -> asyncio.subprocess.Process:
+async def start(settings: ServerSettings, users: Sequence[RoleUser], log_file: Path) -> asyncio.subprocess.Process:
     """Start nats-server; the caller waits for it by connecting and stops it by its process."""
     check_port(settings.host, settings.port)
-    configuration = write_configuration(settings, users, tenants)
+    configuration = write_configuration(settings, users)
     with log_file.open("ab") as log:
         return await asyncio.create_subprocess_exec(
             program(), "-c", configuration, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,

@@ -32,6 +32,8 @@ STREAMS: Final[dict[str, tuple[str, ...]]] = {
 SEQUENCE_HEADER: Final = "Ms-Seq"
 BY_HAND: Final = "_web"
 """In the place of a gateway: what people enter and upload. No gateway can have this name."""
+RESERVED: Final = frozenset({"health", "position", "defined"})
+"""Words that stand where a tenant does, so that no tenant can have them as its key."""
 HEALTH_ALL: Final = "ms.health.>"
 CONNECTIONS_ALL: Final = "ms.*.connections.*"
 ALARM_ALL: Final = "ms.*.alarm"

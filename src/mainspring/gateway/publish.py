@@ -123,7 +123,8 @@ class Publisher:
 
     def lag_ms(self, now_ms: int) -> int:
         """How old the oldest live batch is that the bus has not acknowledged."""
-        if self._marks.live_after(self._marks.acknowledged[LIVE].sequence) > self._log.last:
+        # A log begins at a number made of the time: before its first record nothing is behind.
+        if self._marks.live_after(max(self._marks.acknowledged[LIVE].sequence, self._log.first - 1)) > self._log.last:
             self._lag_from_ms = None
             return 0
         if self._lag_from_ms is None:

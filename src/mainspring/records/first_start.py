@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from typing import Final
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.management import call_command
 from django.db import transaction
+from pydantic import AfterValidator, Field
 
-from mainspring.records import changes, outbox
+from mainspring.bus.credentials import ensure_user
+from mainspring.core import subjects
+from mainspring.core.text import Text
+from mainspring.records import changes, gateway, outbox
 from mainspring.records.audit import Author
+from mainspring.records.connection import GATEWAY_DEFAULT
 from mainspring.records.counter import TENANTS, take
+from mainspring.records.draft import Draft, Name, check
+from mainspring.records.faults import Invalid, fault
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
@@ -18,6 +27,30 @@ from mainspring.records.user import User
 ADMINISTRATOR: Final = "admin"
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without those that look alike, because the password is read from a screen and typed."""
+
+_SAME_KEY: Final = Text("There is already a company {key}. Choose another key.", "已有企业 {key}，请换一个标识。")
+_RESERVED: Final = Text(
+    "{key} is a word of the platform itself. Choose another key.", "{key} 为平台保留字，请换一个标识。"
+)
+_NO_ZONE: Final = Text(
+    "There is no such time zone; names look like Asia/Shanghai.", "没有此时区，名称形如 Asia/Shanghai。"
+)
+
+
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise fault(_NO_ZONE) from error
+    return zone
+
+
+class TenantDraft(Draft):
+    """A new company on this platform."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="final: subjects and identifiers carry it")
+    name: Name
+    zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
 
 
 def migrate() -> None:
@@ -38,21 +71,40 @@ def ensure_first_start(
         tenant = ensure_tenant(tenant_key, name, zone)
         if User.objects.filter(tenant=tenant, role=Role.ADMINISTRATOR).exists():
             return None
-        password = random_password()
-        user = User(
-            tenant=tenant,
-            username=ADMINISTRATOR,
-            display_name="Administrator",
-            role=Role.ADMINISTRATOR,
-            must_change_password=must_change_password,
-        )
-        user.set_password(password)
-        changes.create(Author(tenant), user)
+        return _administrator(tenant, must_change_password=must_change_password)
+
+
+def add_tenant(key: str, name: dict[str, str], zone: str, secrets_folder: Path) -> tuple[Tenant, str]:
+    """Make a tenant with an administrator and a gateway beside the platform; its password is shown this once."""
+    draft = check(TenantDraft, {"key": key, "name": name, "zone": zone})
+    with transaction.atomic():
+        if Tenant.objects.filter(key=key).exists():
+            raise Invalid({"key": _SAME_KEY.format(key=key)})
+        tenant = ensure_tenant(key, draft.name.model_dump(), zone)
+        password = _administrator(tenant, must_change_password=True)
+        user = ensure_user(secrets_folder, "gateway", GATEWAY_DEFAULT, key)
+        gateway.ensure_local(Author(tenant), GATEWAY_DEFAULT, user.name, user.public_key)
+    return tenant, password
+
+
+def _administrator(tenant: Tenant, *, must_change_password: bool) -> str:
+    password = random_password()
+    user = User(
+        tenant=tenant,
+        username=ADMINISTRATOR,
+        display_name="Administrator",
+        role=Role.ADMINISTRATOR,
+        must_change_password=must_change_password,
+    )
+    user.set_password(password)
+    changes.create(Author(tenant), user)
     return password
 
 
 def ensure_tenant(key: str, name: dict[str, str], zone: str = "UTC", parent: Tenant | None = None) -> Tenant:
     """Return the tenant with this key, made if it is missing."""
+    if key in subjects.RESERVED:
+        raise Invalid({"key": _RESERVED.format(key=key)})
     with transaction.atomic():
         tenant = Tenant.objects.filter(key=key).first()
         if tenant is None:

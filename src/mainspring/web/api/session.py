@@ -51,6 +51,7 @@ class UserOut(Schema):
     """The person signed in."""
 
     id: UUID
+    tenant: str
     username: str
     display_name: str
     role: Role
@@ -68,7 +69,7 @@ class SessionOut(Schema):
 
 
 class SignIn(Schema):
-    """Name and password."""
+    """Name and password; someone of another company than the platform's writes `company/name`."""
 
     username: str = Field(max_length=USERNAME_LENGTH_MAX)
     password: SecretStr = Field(max_length=PASSWORD_LENGTH_MAX)
@@ -106,7 +107,10 @@ def proven(request: HttpRequest, name: str, password: SecretStr) -> User:
 
 def _session(request: HttpRequest, user: User) -> dict[str, Any]:
     rights = sorted(Role(user.role).rights, key=list(Right).index)
-    return {"user": user.document() | {"rights": rights}, "csrf_token": get_token(request)}
+    return {
+        "user": user.document() | {"tenant": user.tenant.key, "rights": rights},
+        "csrf_token": get_token(request),
+    }
 
 
 @router.get("/session", auth=None, response=SessionOut)
