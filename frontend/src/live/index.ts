@@ -32,13 +32,23 @@ const overHttp: Transport = {
 /** The one store of the page. */
 export const live = new LiveStore(overHttp);
 
+let keepers = 0;
+
+/** Let the feed go on in a hidden tab until the returned function is called. */
+export function keepFeed(): () => void {
+  keepers += 1;
+  return () => {
+    keepers -= 1;
+  };
+}
+
 /** Run the feed while someone is signed in and the tab is seen. */
 export function useFeed(): void {
   useEffect(() => {
     let hiding: ReturnType<typeof setTimeout> | undefined;
     const visibility = () => {
       clearTimeout(hiding);
-      if (document.hidden) hiding = setTimeout(() => live.stop(), HIDDEN_AFTER_MS);
+      if (document.hidden) hiding = setTimeout(() => keepers === 0 && live.stop(), HIDDEN_AFTER_MS);
       else live.start();
     };
     live.start();

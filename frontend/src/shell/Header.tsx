@@ -15,6 +15,7 @@ import { type Say, useSay, useWords } from "../words";
 import { shellWords } from "../words/shell";
 import { LanguageButton, ThemeButton } from "./Buttons";
 import { PasswordForm } from "./SignIn";
+import { Notices } from "./Notices";
 import { Tokens } from "./Tokens";
 
 function Counts() {
@@ -81,7 +82,7 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
   const { message } = App.useApp();
   const { person, signOut } = useSession();
   const { language, setLanguage, theme, setTheme } = usePreferences();
-  const [drawer, setDrawer] = useState<"tokens" | "password" | null>(null);
+  const [drawer, setDrawer] = useState<"notices" | "tokens" | "password" | null>(null);
   const name = person.display_name || person.username;
   const next = language === "zh" ? "en" : "zh";
   const items: MenuProps["items"] = [
@@ -90,6 +91,7 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
     { key: "language", label: next === "zh" ? "中文" : "English" },
     { key: "system", label: t("themeSystem"), disabled: theme === "system" },
     { key: "keys", label: t("keys") },
+    { key: "notices", label: t("notices") },
     { key: "tokens", label: t("tokens") },
     { key: "password", label: t("changePassword") },
     { type: "divider" },
@@ -103,7 +105,7 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
       setTheme("system");
       keep({ theme: "system" });
     } else if (key === "keys") onKeys();
-    else if (key === "tokens" || key === "password") setDrawer(key);
+    else if (key === "notices" || key === "tokens" || key === "password") setDrawer(key);
     else void signOut();
   };
   const changed = () => {
@@ -118,8 +120,8 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
           <span className="ms-hidden">{t("person", { name })}</span>
         </button>
       </Dropdown>
-      <Drawer open={drawer !== null} onClose={() => setDrawer(null)} title={t(drawer === "tokens" ? "tokenTitle" : "changePassword")} size={drawer === "tokens" ? 560 : 400} destroyOnHidden>
-        {drawer === "tokens" ? <Tokens /> : <PasswordForm onDone={changed} />}
+      <Drawer open={drawer !== null} onClose={() => setDrawer(null)} title={t(drawer === "notices" ? "notices" : drawer === "tokens" ? "tokenTitle" : "changePassword")} size={drawer === "password" ? 400 : 560} destroyOnHidden>
+        {drawer === "notices" ? <Notices /> : drawer === "tokens" ? <Tokens /> : <PasswordForm onDone={changed} />}
       </Drawer>
     </>
   );

@@ -7,6 +7,7 @@ import { AlarmSign } from "../components/AlarmSign";
 import { Icon, type IconName } from "../components/Icon";
 import { Banner, StaleBanner } from "../components/PageState";
 import { formatNumber } from "../format/number";
+import { usePageNotices } from "./page-notices";
 import { useDegradedRoles, useFeed } from "../live";
 import { useSession } from "../session";
 import { useSay, useWords } from "../words";
@@ -176,6 +177,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const [palette, setPalette] = useState(false);
   const [keys, setKeys] = useState(false);
   useFeed();
+  usePageNotices();
   useEffect(followAlarms, []);
   useEffect(
     () => onShellKeys({ palette: () => setPalette(true), help: () => setKeys(true), go: (to) => void navigate(to) }),

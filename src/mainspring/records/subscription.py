@@ -165,7 +165,7 @@ class Notice(models.Model):
 
 def of_person(tenant: Tenant, user: User) -> list[Subscription]:
     """Return a person's subscriptions, oldest first."""
-    return list(Subscription.objects.of(tenant).filter(user=user).order_by("created_ms"))
+    return list(Subscription.objects.of(tenant).filter(user=user).select_related("asset").order_by("created_ms"))
 
 
 def find(tenant: Tenant, user: User, id: UUID) -> Subscription:

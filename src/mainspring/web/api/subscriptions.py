@@ -15,7 +15,7 @@ from mainspring.core.errors import NotAllowed
 from mainspring.core.text import Text
 from mainspring.records import subscription as records
 from mainspring.records.rights import Right
-from mainspring.records.subscription import Channel, SubscriptionDraft
+from mainspring.records.subscription import Channel, Subscription, SubscriptionDraft
 from mainspring.records.user import User
 from mainspring.web.api.forms import Label, if_match, patch_of, version_of, written
 from mainspring.web.configure import current
@@ -33,8 +33,18 @@ _PEOPLE: Final = Text("Only people subscribe. Sign in for this.", "订阅属于�
 _TRIAL: Final = Text("Trial of this subscription", "订阅测试")
 
 
+class AreaOut(Schema):
+    """The asset whose alarms are meant, with all below it."""
+
+    id: UUID
+    name: Label
+    path: str
+
+
 class SubscriptionOut(SubscriptionDraft):
     """A subscription; `fault` tells why the last message did not get through."""
+
+    area: AreaOut | None
 
     id: UUID
     user: UUID
@@ -57,6 +67,12 @@ class SubscriptionList(Schema):
     webhook_hosts: list[str]
 
 
+def _shown(subscription: Subscription) -> dict[str, Any]:
+    asset = subscription.asset
+    area = None if asset is None else {"id": asset.id, "name": asset.name, "path": asset.path}
+    return subscription.document() | {"area": area}
+
+
 def _person(actor: Actor) -> User:
     if actor.user is None or actor.token is not None:
         raise NotAllowed(_PEOPLE)
@@ -75,7 +91,7 @@ def subscriptions(request: HttpRequest) -> dict[str, Any]:
     actor = actor_of(request)
     found = records.of_person(actor.tenant, _person(actor))
     return {
-        "items": [each.document() for each in found],
+        "items": [_shown(each) for each in found],
         "mail": current().mail is not None,
         "webhook_hosts": list(current().webhook_hosts),
     }
@@ -88,7 +104,7 @@ def subscribe(request: HttpRequest, draft: SubscriptionDraft) -> Status[dict[str
     _check(actor, draft.channel, draft.target)
     secret = secrets.token_urlsafe(32) if draft.channel is Channel.WEBHOOK else ""
     made = records.create(actor.author, _person(actor), draft, secret)
-    return Status(201, made.document() | {"secret": secret})
+    return Status(201, _shown(made) | {"secret": secret})
 
 
 @router.patch("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW), response=SubscriptionOut)
@@ -99,7 +115,7 @@ def modify_subscription(request: HttpRequest, id: UUID, patch: SubscriptionPatch
     known = records.find(actor.tenant, _person(actor), id)
     _check(actor, fields.get("channel", known.channel), fields.get("target", known.target))
     version = version_of(request, getattr(patch, "version", None))
-    return records.modify(actor.author, _person(actor), id, fields, version).document()
+    return _shown(records.modify(actor.author, _person(actor), id, fields, version))
 
 
 @router.delete("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW), response={204: None})

@@ -1,0 +1,176 @@
+import { useState } from "react";
+import { Alert, App, Button, Checkbox, Form, Input, Popconfirm, Select, Typography } from "antd";
+import { api } from "../api";
+import { AlarmSign } from "../components/AlarmSign";
+import { PageState } from "../components/PageState";
+import { AssetSelect, type ChosenAsset } from "../connect/AssetSelect";
+import { useFailed } from "../failed";
+import { useResource } from "../resource";
+import { rankOf, useSession } from "../session";
+import { PRIORITIES, type Priority } from "../theme/tokens";
+import { useSay, useWords } from "../words";
+import { noticesWords } from "../words/notices";
+import { CHANGED, type Subscription, type Subscriptions } from "./page-notices";
+
+const CHANNELS = ["mail", "page", "webhook"] as const;
+const TRANSITIONS = ["raised", "cleared", "acknowledged"] as const;
+const GATHERED_S = [0, 10, 60, 300, 900];
+
+interface Draft {
+  channel: Subscription["channel"];
+  target?: string;
+  priorities: Priority[];
+  transitions: string[];
+  gather_s: number;
+}
+
+/** Whether this browser may show notifications, and the button that asks for it. */
+function Permission() {
+  const t = useWords(noticesWords);
+  const [permission, setPermission] = useState(typeof Notification === "undefined" ? "unsupported" : Notification.permission);
+  const ask = async () => {
+    setPermission(await Notification.requestPermission());
+    window.dispatchEvent(new Event(CHANGED));
+  };
+  if (permission === "granted") return null;
+  if (permission === "default") return <Button onClick={ask}>{t("allow")}</Button>;
+  return <Alert type="warning" title={t(permission === "denied" ? "blocked" : "unsupported")} />;
+}
+
+/** One subscription of the list: what it is about, how it went, and what can be done with it. */
+function Row({ subscription, reload }: { subscription: Subscription; reload: () => void }) {
+  const t = useWords(noticesWords);
+  const say = useSay();
+  const failed = useFailed();
+  const { message } = App.useApp();
+  const { zone } = useSession();
+  const { id, channel, target, area, priorities, enabled, fault, version } = subscription;
+  const change = (fields: object) => api.patch(`/subscriptions/${id}`, { ...fields, version }).then(reload, failed);
+  const attempt = () => api.post(`/subscriptions/${id}/try`).then(() => message.success(t("attempted")), failed);
+  return (
+    <li className="ms-pad">
+      <div className="ms-row">
+        <span className="ms-grow ms-cut">
+          <span className="ms-bold">{target || t(channel)}</span>{" "}
+          <span className="ms-second">
+            {area ? say(area.name) : t("wholePlant")}
+            {enabled ? "" : ` · ${t("paused")}`}
+          </span>
+        </span>
+        {priorities.map((priority) => (
+          <AlarmSign key={priority} priority={priority} state="active-acknowledged" size={16} />
+        ))}
+      </div>
+      {fault ? <p className="ms-trouble ms-caption">{say(fault)}</p> : null}
+      <div className="ms-row">
+        <span className="ms-grow ms-third ms-caption ms-num">{subscription.sent_ms === null ? "" : t("last", { time: zone.full(subscription.sent_ms) })}</span>
+        {channel === "page" ? null : (
+          <Button size="small" onClick={attempt}>
+            {t("attempt")}
+          </Button>
+        )}
+        <Button size="small" onClick={() => change({ enabled: !enabled })}>
+          {t(enabled ? "pause" : "resume")}
+        </Button>
+        <Popconfirm title={target || t(channel)} okText={t("remove")} cancelText={t("cancel")} onConfirm={() => api.delete(`/subscriptions/${id}`).then(reload, failed)}>
+          <Button size="small">{t("remove")}</Button>
+        </Popconfirm>
+      </div>
+    </li>
+  );
+}
+
+/** The person's own subscriptions to alarms. */
+export function Notices() {
+  const t = useWords(noticesWords);
+  const failed = useFailed();
+  const { person } = useSession();
+  const [form] = Form.useForm<Draft>();
+  const channel = Form.useWatch("channel", form) ?? "mail";
+  const [area, setArea] = useState<ChosenAsset | null>(null);
+  const [secret, setSecret] = useState("");
+  const found = useResource("subscriptions", (signal) => api.get<Subscriptions>("/subscriptions", {}, signal));
+  const reload = () => {
+    found.reload();
+    window.dispatchEvent(new Event(CHANGED));
+  };
+  const create = async (draft: Draft) => {
+    try {
+      const made = await api.post<{ secret: string }>("/subscriptions", { ...draft, asset: area?.id ?? null });
+      setSecret(made.secret);
+      form.resetFields(["target"]);
+      reload();
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const mail = found.value?.mail ?? true;
+  const hosts = found.value?.webhook_hosts ?? [];
+  const missing = channel === "mail" ? !mail : channel === "webhook" && hosts.length === 0;
+  const channels = CHANNELS.filter((each) => each !== "webhook" || rankOf(person.role) >= rankOf("engineer"));
+  return (
+    <div className="ms-stack">
+      <p className="ms-second">{t("what")}</p>
+      {secret ? (
+        <Alert
+          type="info"
+          title={t("secretOnce")}
+          description={
+            <Typography.Text copyable className="ms-code">
+              {secret}
+            </Typography.Text>
+          }
+        />
+      ) : null}
+      <Form form={form} layout="vertical" requiredMark={false} onFinish={create} initialValues={{ channel: "mail", priorities: ["critical", "high"], transitions: ["raised"], gather_s: 10 }}>
+        <Form.Item name="channel" label={t("channel")}>
+          <Select options={channels.map((value) => ({ value, label: t(value) }))} />
+        </Form.Item>
+        {missing ? <Alert type="warning" title={t(channel === "mail" ? "noMail" : "noHooks")} /> : null}
+        {channel === "page" ? (
+          <Permission />
+        ) : (
+          <Form.Item
+            name="target"
+            label={t(channel === "mail" ? "mailAddress" : "hookAddress")}
+            extra={channel === "webhook" && hosts.length > 0 ? t("hosts", { hosts: hosts.join(", ") }) : null}
+            rules={[{ required: true, message: t("required") }]}
+          >
+            <Input maxLength={500} autoComplete={channel === "mail" ? "email" : "off"} inputMode={channel === "mail" ? "email" : "url"} />
+          </Form.Item>
+        )}
+        <Form.Item label={t("area")}>
+          {area === null ? <span className="ms-second">{t("wholePlant")}</span> : <Button size="small" onClick={() => setArea(null)}>{t("wholePlant")}</Button>}
+          <AssetSelect value={area} onChange={setArea} invalid={false} />
+        </Form.Item>
+        <Form.Item name="priorities" label={t("priorities")} rules={[{ required: true, message: t("required") }]}>
+          <Checkbox.Group options={PRIORITIES.map((value) => ({ value, label: t(value) }))} />
+        </Form.Item>
+        <Form.Item name="transitions" label={t("transitions")} rules={[{ required: true, message: t("required") }]}>
+          <Checkbox.Group options={TRANSITIONS.map((value) => ({ value, label: t(value) }))} />
+        </Form.Item>
+        {channel === "page" ? null : (
+          <Form.Item name="gather_s" label={t("gather")}>
+            <Select options={GATHERED_S.map((value) => ({ value, label: t("seconds", { n: value }) }))} />
+          </Form.Item>
+        )}
+        <Button type="primary" htmlType="submit" disabled={missing}>
+          {t("add")}
+        </Button>
+      </Form>
+      <PageState state={found} rows={3}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p className="ms-third">{t("none")}</p>
+          ) : (
+            <ul className="ms-list">
+              {items.map((subscription) => (
+                <Row key={subscription.id} subscription={subscription} reload={reload} />
+              ))}
+            </ul>
+          )
+        }
+      </PageState>
+    </div>
+  );
+}

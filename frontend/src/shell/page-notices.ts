@@ -1,0 +1,77 @@
+import { useEffect } from "react";
+import { api } from "../api";
+import { keepFeed, live, type LiveAlarm } from "../live";
+import type { Priority } from "../theme/tokens";
+import type { Words } from "../types";
+import { useSay, useWords } from "../words";
+import { noticesWords } from "../words/notices";
+
+export interface Subscription {
+  id: string;
+  channel: "mail" | "webhook" | "page";
+  target: string;
+  area: { id: string; name: Words; path: string } | null;
+  priorities: Priority[];
+  transitions: string[];
+  gather_s: number;
+  enabled: boolean;
+  sent_ms: number | null;
+  fault: Words | null;
+  version: number;
+}
+export interface Subscriptions {
+  items: Subscription[];
+  mail: boolean;
+  webhook_hosts: string[];
+}
+
+/** Tells the shell that what is subscribed has changed. */
+export const CHANGED = "ms-subscriptions";
+
+/** Whether a subscription to the open page is about this change of an alarm. */
+export function concerns(subscription: Subscription, alarm: Pick<LiveAlarm, "priority" | "transition" | "path">): boolean {
+  const { channel, enabled, priorities, transitions, area } = subscription;
+  if (channel !== "page" || !enabled) return false;
+  const inside = area === null || `${alarm.path}/`.startsWith(`${area.path}/`);
+  return inside && priorities.includes(alarm.priority) && transitions.includes(alarm.transition);
+}
+
+const granted = () => typeof Notification !== "undefined" && Notification.permission === "granted";
+
+/** Shows a notification of the browser for each alarm the person subscribed to; the feed then goes on in a hidden tab. */
+export function usePageNotices(): void {
+  const say = useSay();
+  const t = useWords(noticesWords);
+  useEffect(() => {
+    let mine: Subscription[] = [];
+    let release: (() => void) | undefined;
+    const read = () => {
+      api.get<Subscriptions>("/subscriptions").then(
+        ({ items }) => {
+          mine = items.filter(({ channel, enabled }) => channel === "page" && enabled);
+          release?.();
+          release = mine.length > 0 && granted() ? keepFeed() : undefined;
+        },
+        () => undefined,
+      );
+    };
+    const tell = (alarm: LiveAlarm) => {
+      if (!granted() || !mine.some((subscription) => concerns(subscription, alarm))) return;
+      const value = alarm.value === null ? "" : `${String(alarm.value)} ${alarm.unit}`;
+      // One per alarm: what it was before is replaced.
+      const shown = new Notification(`[${t(alarm.priority)}] ${say(alarm.name)}`, { body: `${value}\n${alarm.path}`.trim(), tag: alarm.alarm });
+      shown.onclick = () => {
+        window.focus();
+        shown.close();
+      };
+    };
+    read();
+    window.addEventListener(CHANGED, read);
+    const unlisten = live.onAlarm(tell);
+    return () => {
+      window.removeEventListener(CHANGED, read);
+      unlisten();
+      release?.();
+    };
+  }, [say, t]);
+}
