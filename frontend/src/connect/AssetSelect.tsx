@@ -14,12 +14,14 @@ const TYPING_MS = 200;
 export interface ChosenAsset {
   id: string;
   name: string;
+  path: string;
 }
 interface Node {
   id: string;
   pId: string;
   value: string;
   title: string;
+  path: string;
   isLeaf: boolean;
 }
 
@@ -34,7 +36,7 @@ export function AssetSelect({ value, onChange, invalid }: { value: ChosenAsset |
   const load = useCallback(
     async (parent: string | null) => {
       const { items } = await api.get<Page<Asset>>("/assets", { parent: parent ?? ROOT, limit: CHILDREN });
-      const fresh = items.map((asset) => ({ id: asset.id, pId: parent ?? ROOT, value: asset.id, title: say(asset.name), isLeaf: asset.child_count === 0 }));
+      const fresh = items.map((asset) => ({ id: asset.id, pId: parent ?? ROOT, value: asset.id, title: say(asset.name), path: asset.path, isLeaf: asset.child_count === 0 }));
       setNodes((before) => [...before.filter(({ pId }) => pId !== (parent ?? ROOT)), ...fresh]);
     },
     [say],
@@ -51,7 +53,7 @@ export function AssetSelect({ value, onChange, invalid }: { value: ChosenAsset |
     timer.current = setTimeout(() => {
       api
         .get<Page<Asset>>("/assets", { search: text.trim(), limit: HITS })
-        .then(({ items }) => setHits(items.map((asset) => ({ id: asset.id, pId: ROOT, value: asset.id, title: `${say(asset.name)}  ${asset.path}`, isLeaf: true }))), failed);
+        .then(({ items }) => setHits(items.map((asset) => ({ id: asset.id, pId: ROOT, value: asset.id, title: `${say(asset.name)}  ${asset.path}`, path: asset.path, isLeaf: true }))), failed);
     }, TYPING_MS);
   };
   return (
@@ -68,7 +70,7 @@ export function AssetSelect({ value, onChange, invalid }: { value: ChosenAsset |
       {...(value && { value: { value: value.id, label: value.name } })}
       onChange={(next: { value: string; label: React.ReactNode }) => {
         const node = (hits ?? nodes).find(({ id }) => id === next.value);
-        onChange({ id: next.value, name: node?.title.split("  ")[0] ?? String(next.label) });
+        onChange({ id: next.value, name: node?.title.split("  ")[0] ?? String(next.label), path: node?.path ?? "" });
         setHits(null);
       }}
     />

@@ -5,6 +5,10 @@ import { useResource } from "../resource";
 import { useSession } from "../session";
 import { ConnectionList } from "./ConnectionList";
 import { ConnectionView } from "./ConnectionView";
+import { DevicesPage } from "./DevicesPage";
+import { ImportPage } from "./ImportPage";
+import { ImportRun } from "./ImportRun";
+import { TemplatesPage } from "./TemplatesPage";
 import type { Connection, Driver, Gateway } from "./types";
 import { type Step, Wizard } from "./Wizard";
 import type { Page } from "../types";
@@ -35,12 +39,21 @@ function Steps({ start }: { start: Step }) {
   );
 }
 
+function Engineers({ children }: { children: React.ReactNode }) {
+  const { may } = useSession();
+  return may("engineer") ? children : <NoRights role="engineer" />;
+}
+
 /** Connections to devices and servers, and the steps that make them. */
 export default function ConnectPage() {
   return (
     <Routes>
       <Route index element={<ConnectionList />} />
       <Route path="new" element={<Steps start="stepProtocol" />} />
+      <Route path="devices" element={<Engineers><DevicesPage /></Engineers>} />
+      <Route path="templates" element={<Engineers><TemplatesPage /></Engineers>} />
+      <Route path="import" element={<Engineers><ImportPage /></Engineers>} />
+      <Route path="import/:id" element={<Engineers><ImportRun /></Engineers>} />
       <Route path=":id" element={<ViewOfOne />} />
       <Route path=":id/edit" element={<Steps start="stepAddress" />} />
       <Route path=":id/tags" element={<Steps start="stepTags" />} />

@@ -9,6 +9,7 @@ import { live } from "../live";
 import { useSession, useZone } from "../session";
 import { type Say, useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
+import { ConnectTabs } from "./ConnectTabs";
 import { addressText } from "./schema";
 import { StateMark } from "./StateMark";
 import type { Connection, Health } from "./types";
@@ -20,6 +21,11 @@ export type Told = Say<typeof connectWords>;
 const reports = ({ health }: Connection) => health.state !== "disabled" && health.state !== "unknown";
 /** A connection that is not there has no round trip. */
 export const roundTripText = ({ state, round_trip_ms }: Health) => (state === "connected" ? `${formatNumber(round_trip_ms, 1)} ms` : "–");
+/** How much a connection refused, where nothing else is wrong. */
+function refusedText({ refused }: Health, t: Told): string {
+  const n = refused.reduce((sum, { count }) => sum + count, 0);
+  return n === 0 ? "" : t("refusedSum", { n });
+}
 export const rateText = (value: number) => formatNumber(value, value < 100 ? 1 : 0);
 
 interface Tools {
@@ -32,25 +38,25 @@ interface Tools {
 function columnsOf({ t, title, age, trouble }: Tools): Column<Connection>[] {
   const figure = (connection: Connection, text: string) => <span className="ms-num">{reports(connection) ? text : "–"}</span>;
   return [
-    { key: "state", title: t("state"), width: "128px", cell: ({ health }) => <StateMark state={health.state} /> },
-    { key: "name", title: t("name"), width: "minmax(140px, 1.2fr)", cell: ({ name }) => <span className="ms-bold">{name}</span> },
-    { key: "protocol", title: t("protocol"), width: "minmax(90px, .7fr)", cell: ({ driver }) => title(driver) },
-    { key: "address", title: t("address"), width: "minmax(170px, 1.4fr)", cell: ({ settings }) => <span className="ms-code">{addressText(settings)}</span> },
-    { key: "rate", title: t("valuesRate"), width: "84px", end: true, cell: (row) => figure(row, rateText(row.health.samples_per_s)) },
-    { key: "errors", title: t("errorsRate"), width: "92px", end: true, cell: (row) => figure(row, rateText(row.health.errors_per_min)) },
-    { key: "trip", title: t("roundTrip"), width: "96px", end: true, cell: (row) => figure(row, roundTripText(row.health)) },
-    { key: "age", title: t("lastValue"), width: "136px", end: true, cell: ({ health }) => <span className="ms-num ms-third">{age(health.last_sample_ms)}</span> },
+    { key: "state", title: t("state"), width: "112px", cell: ({ health }) => <StateMark state={health.state} /> },
+    { key: "name", title: t("name"), width: "minmax(170px, 1.6fr)", cell: ({ name }) => <span className="ms-bold" title={name}>{name}</span> },
+    { key: "protocol", title: t("protocol"), width: "minmax(104px, .8fr)", cell: ({ driver }) => <span title={title(driver)}>{title(driver)}</span> },
+    { key: "address", title: t("address"), width: "minmax(190px, 1.8fr)", cell: ({ settings }) => <span className="ms-code" title={addressText(settings)}>{addressText(settings)}</span> },
+    { key: "rate", title: t("valuesRate"), width: "80px", end: true, cell: (row) => figure(row, rateText(row.health.samples_per_s)) },
+    { key: "errors", title: t("errorsRate"), width: "88px", end: true, cell: (row) => figure(row, rateText(row.health.errors_per_min)) },
+    { key: "trip", title: t("roundTrip"), width: "92px", end: true, cell: (row) => figure(row, roundTripText(row.health)) },
+    { key: "age", title: t("lastValue"), width: "88px", end: true, cell: ({ health }) => <span className="ms-num ms-third">{age(health.last_sample_ms)}</span> },
     {
       key: "error",
       title: t("lastError"),
-      width: "minmax(150px, 3fr)",
+      width: "minmax(130px, 2fr)",
       cell: (row) => (
         <span className="ms-second" title={trouble(row)}>
           {trouble(row)}
         </span>
       ),
     },
-    { key: "gateway", title: t("gateway"), width: "84px", cell: ({ gateway }) => gateway },
+    { key: "gateway", title: t("gateway"), width: "76px", cell: ({ gateway }) => gateway },
   ];
 }
 
@@ -90,7 +96,7 @@ export function ConnectionList() {
     t,
     title,
     age: (ms) => (ms === null ? "–" : ageText(ms, live.now(), zone)),
-    trouble: ({ health }) => say(health.text) || (health.state === "unknown" ? t("unknownText") : ""),
+    trouble: ({ health }) => say(health.text) || (health.state === "unknown" ? t("unknownText") : refusedText(health, t)),
   };
   const add = may("engineer") ? (
     <Button type="primary" className="ms-main-action" onClick={() => void navigate("/connect/new")}>
@@ -102,6 +108,7 @@ export function ConnectionList() {
       <div className="ms-title">
         <h1>{t("connections")}</h1>
       </div>
+      <ConnectTabs />
       <PageState state={state} rows={6}>
         {({ items }) =>
           items.length === 0 ? (

@@ -9,7 +9,7 @@ import { useFailed } from "../failed";
 import { widthOf } from "../format/number";
 import { useLiveSet } from "../live";
 import { TagDrawer } from "../plant/TagDrawer";
-import { formatOf } from "../plant/TagTable";
+import { formatOf } from "../components/value-text";
 import { useResource } from "../resource";
 import { useSession } from "../session";
 import type { AssetDetail, Page, Tag } from "../types";

@@ -15,6 +15,7 @@ import { rateText, roundTripText } from "./ConnectionList";
 import { ConnectionTags } from "./ConnectionTags";
 import { addressText } from "./schema";
 import { StateMark } from "./StateMark";
+import { TemplateDrawer } from "./TemplateDrawer";
 import type { Connection, Driver } from "./types";
 import { useConnection, useDrivers, useDriverTitle } from "./use-connections";
 
@@ -51,6 +52,18 @@ function HealthPanel({ connection }: { connection: Connection }) {
         ))}
       </dl>
       {trouble ? <p className="ms-connection-trouble">{trouble}</p> : null}
+      {health.refused.length > 0 ? (
+        <div className="ms-panel-body">
+          <h3>{t("refusedTitle")}</h3>
+          <ul className="ms-refused">
+            {health.refused.map(({ text, count }, index) => (
+              <li key={index}>
+                <span className="ms-num ms-bold">{t("refusedTimes", { n: count })}</span> {say(text)}
+              </li>
+            ))}
+          </ul>
+        </div>
+      ) : null}
     </section>
   );
 }
@@ -104,8 +117,10 @@ function Actions({ connection, driver, reload }: { connection: Connection; drive
   const navigate = useNavigate();
   const phone = usePhone();
   const [testing, setTesting] = useState(false);
+  const [keeping, setKeeping] = useState(false);
   const { toggle, remove } = useDeeds(connection, reload);
   const items = [
+    { key: "template", label: t("saveTemplate"), disabled: connection.tag_count === 0, onClick: () => setKeeping(true) },
     { key: "toggle", label: t(connection.enabled ? "disable" : "enable"), onClick: toggle },
     { key: "remove", label: t("remove"), onClick: remove },
   ];
@@ -117,6 +132,7 @@ function Actions({ connection, driver, reload }: { connection: Connection; drive
         <Button aria-haspopup="menu">{t("more")}</Button>
       </Dropdown>
       {testing ? <TestDrawer connection={connection} driver={driver} onClose={() => setTesting(false)} /> : null}
+      {keeping ? <TemplateDrawer connection={connection} onClose={() => setKeeping(false)} /> : null}
     </div>
   );
 }

@@ -3,7 +3,8 @@ import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { choiceText } from "./SchemaForm";
 import { differences, type Field } from "./schema";
-import { filled, type TagsDraft } from "./TagsStep";
+import { filled, namingOf, type TagsDraft } from "./tags-draft";
+import { placed } from "./rows";
 import type { Connection, Driver, Settings } from "./types";
 
 interface SaveStepProps {
@@ -71,6 +72,8 @@ export function SaveStep(props: SaveStepProps) {
   const say = useSay();
   const { driver, stored, tags, name, nameFault } = props;
   const count = filled(tags.rows).length;
+  const assets = new Set(filled(tags.rows).map((row) => placed(row, namingOf(tags)).asset));
+  const places = assets.size <= 1 ? (tags.asset?.name ?? [...assets][0] ?? "?") : t("assetsCount", { n: assets.size });
   return (
     <div className="ms-stack">
       <Form.Item layout="vertical" label={t("connectionName")} htmlFor="connection-name" required {...(nameFault && { validateStatus: "error" as const, help: nameFault })}>
@@ -87,7 +90,7 @@ export function SaveStep(props: SaveStepProps) {
         <dt>{t("gateway")}</dt>
         <dd>{props.gateway}</dd>
         <dt>{t("stepTags")}</dt>
-        <dd>{count > 0 ? t("tagsToAdd", { n: count, asset: tags.asset?.name ?? "?" }) : t("noRows")}</dd>
+        <dd>{count > 0 ? t("tagsToAdd", { n: count, asset: places }) : t("noRows")}</dd>
       </dl>
       {stored ? <Changes fields={props.fields} stored={stored} settings={props.settings} /> : null}
     </div>

@@ -1,10 +1,11 @@
-import { type ClipboardEvent, type KeyboardEvent, useRef } from "react";
+import { type ClipboardEvent, type FocusEvent, type KeyboardEvent, useRef, useState } from "react";
+import { Button } from "antd";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import type { Words } from "../types";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { Icon } from "../components/Icon";
-import { paste, type RowFault, type SheetColumn, type SheetRow, shortTitle, withCell } from "./rows";
+import { filledDown, paste, type RowFault, type SheetColumn, type SheetRow, shortTitle, withCell } from "./rows";
 import { choiceText } from "./SchemaForm";
 
 const ROW = 32;
@@ -20,6 +21,8 @@ export interface SheetProps {
   faults: readonly RowFault[];
   onChange: (rows: readonly SheetRow[], changed: ReadonlySet<number>) => void;
   onLeft: (left: number) => void;
+  /** A column that follows from the others. */
+  computed?: { title: string; width: number; text: (row: SheetRow) => string };
 }
 
 interface CellProps {
@@ -78,15 +81,21 @@ function Cell({ row, index, column, place, fault, enter }: CellProps) {
 }
 
 /** Rows edited as in a spreadsheet: paste, arrow keys, fill down; only the rows in sight are in the document. */
-export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetProps) {
+export function Sheet({ rows, columns, shown, faults, onChange, onLeft, computed }: SheetProps) {
   const t = useWords(connectWords);
   const say = useSay();
   const scroll = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroll.current, estimateSize: () => ROW, overscan: OVERSCAN, getItemKey: (index) => rows[index]?.key ?? index });
   const found = new Map(faults.map(({ rowKey, field, text }) => [`${rowKey} ${field}`, text]));
   const wrongRows = new Set(faults.map(({ rowKey }) => rowKey));
-  const template = { gridTemplateColumns: [`${NUMBER_WIDTH}px`, ...shown.map(({ width }) => `minmax(${width}px, ${width}fr)`), `${REMOVE_WIDTH}px`].join(" ") };
-  const minWidth = shown.reduce((sum, { width }) => sum + width, NUMBER_WIDTH + REMOVE_WIDTH);
+  const [last, setLast] = useState<{ row: number; column: number } | null>(null);
+  const widths = [...shown.map(({ width }) => width), ...(computed ? [computed.width] : [])];
+  const template = { gridTemplateColumns: [`${NUMBER_WIDTH}px`, ...widths.map((width) => `minmax(${width}px, ${width}fr)`), `${REMOVE_WIDTH}px`].join(" ") };
+  const minWidth = widths.reduce((sum, width) => sum + width, NUMBER_WIDTH + REMOVE_WIDTH);
+  const fill = (place: { row: number; column: number }) => {
+    const column = shown[place.column];
+    if (column) onChange(filledDown(rows, place.row, column.key), new Set(rows.slice(place.row + 1).map(({ key }) => key)));
+  };
 
   const put = (index: number, column: string, text: string) => {
     const row = rows[index];
@@ -107,6 +116,7 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetP
     const down = event.key === "Enter" || (event.key === "ArrowDown" && !isSelect);
     if (down && place.row + 1 < rows.length) focus(place.row + 1, place.column);
     else if (event.key === "ArrowUp" && !isSelect && place.row > 0) focus(place.row - 1, place.column);
+    else if (event.key.toLowerCase() === "d" && event.shiftKey && (event.ctrlKey || event.metaKey)) fill(place);
     else if (event.key.toLowerCase() === "d" && (event.ctrlKey || event.metaKey) && place.row > 0) {
       const column = shown[place.column];
       const above = rows[place.row - 1];
@@ -124,8 +134,16 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetP
     onChange(result.rows, new Set(result.rows.map(({ key }) => key)));
     onLeft(result.left);
   };
+  const focused = (event: FocusEvent) => setLast(at(event.target));
+  const lastColumn = last ? shown[last.column] : undefined;
   return (
-    <div ref={scroll} className="ms-sheet" onKeyDown={pressed} onPaste={pasted} role="table" aria-label={t("sheet")} aria-rowcount={rows.length + 1}>
+    <>
+    <div className="ms-sheet-tools">
+      <Button size="small" disabled={!lastColumn || !last || rows.length < 2} onClick={() => last && fill(last)}>
+        {lastColumn && last ? t("fillDown", { column: shortTitle(say(lastColumn.title)), row: last.row + 1 }) : t("fillDownNone")}
+      </Button>
+    </div>
+    <div ref={scroll} className="ms-sheet" onKeyDown={pressed} onPaste={pasted} onFocus={focused} role="table" aria-label={t("sheet")} aria-rowcount={rows.length + 1}>
       <div className="ms-sheet-row ms-sheet-head" role="row" style={{ ...template, minWidth }}>
         <span role="columnheader" className="ms-grid-cell ms-grid-end" aria-label={t("wholeRow")} />
         {shown.map(({ key, title, required }) => (
@@ -134,6 +152,11 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetP
             {required ? " *" : ""}
           </span>
         ))}
+        {computed ? (
+          <span role="columnheader" className="ms-grid-cell">
+            {computed.title}
+          </span>
+        ) : null}
         <span role="columnheader" aria-label={t("remove")} />
       </div>
       <div role="rowgroup" style={{ position: "relative", height: virtual.getTotalSize(), minWidth }}>
@@ -149,6 +172,11 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetP
                   <Cell row={row} index={index} column={column} place={place} fault={found.get(`${row.key} ${column.key}`)} enter={(text) => put(index, column.key, text)} />
                 </span>
               ))}
+              {computed ? (
+                <span role="cell" className="ms-grid-cell ms-third ms-cut" title={computed.text(row)}>
+                  {computed.text(row)}
+                </span>
+              ) : null}
               <button type="button" className="ms-plain ms-sheet-remove" aria-label={t("removeRow", { n: index + 1 })} onClick={() => onChange(rows.toSpliced(index, 1), new Set([row.key]))}>
                 <Icon name="close" size={14} />
               </button>
@@ -157,5 +185,6 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft }: SheetP
         })}
       </div>
     </div>
+    </>
   );
 }

@@ -1,37 +1,23 @@
 import { useEffect, useMemo, useState } from "react";
 import { Alert, Button, Checkbox } from "antd";
-import { api } from "../api";
+import { api, download, request } from "../api";
 import { useFailed } from "../failed";
+import { usePreferences } from "../preferences";
 import type { Page, Tag } from "../types";
-import { useSay, useWords } from "../words";
+import { useWords } from "../words";
 import { connectWords } from "../words/connect";
-import { AssetSelect, type ChosenAsset } from "./AssetSelect";
 import { BrowseTree } from "./BrowseTree";
 import type { Question } from "./Checks";
-import { ADDRESS, columnsFor, emptyRow, faultsOf, isBlank, itemOf, type RowFault, ROWS_MAX, rowOfNode, type SheetColumn, type SheetRow, shortTitle } from "./rows";
+import { Faults } from "./Faults";
+import { FileButton } from "./FileButton";
+import { MappingTry } from "./MappingTry";
+import { ADDRESS, columnsFor, emptyRow, lay, ROWS_MAX, rowOfNode, type SheetRow } from "./rows";
 import { Sheet } from "./Sheet";
-import type { BrowseNode, BulkOutcome, Driver } from "./types";
+import { filled, type TagsDraft } from "./tags-draft";
+import type { BrowseNode, Driver } from "./types";
 
-const FAULTS_SHOWN = 50;
 const KNOWN_MAX = 1000;
-
-/** The rows of new tags and where they go; kept by the wizard so that Back loses nothing. */
-export interface TagsDraft {
-  asset: ChosenAsset | null;
-  rows: readonly SheetRow[];
-  faults: readonly RowFault[];
-}
-
-export const noTags = (): TagsDraft => ({ asset: null, rows: [emptyRow()], faults: [] });
-export const filled = (rows: readonly SheetRow[]): SheetRow[] => rows.filter((row) => !isBlank(row));
-
-/** Put the faults an import tells by row number beside their rows. */
-export function faultsByRow(sent: readonly SheetRow[], { refused }: BulkOutcome): RowFault[] {
-  return refused.flatMap(({ row, field, text }) => {
-    const found = sent[row];
-    return found ? [{ rowKey: found.key, field, text }] : [];
-  });
-}
+export const SHEET_FILES = ".xlsx,.csv,.tsv,.txt";
 
 interface TagsStepProps {
   driver: Driver;
@@ -39,8 +25,6 @@ interface TagsStepProps {
   connection: string | null;
   draft: TagsDraft;
   onChange: (draft: TagsDraft) => void;
-  /** The asset is missing, and someone tried to go on. */
-  assetMissing: boolean;
 }
 
 /** The node addresses that tags of this connection read already. */
@@ -58,92 +42,58 @@ function useKnownAddresses(connection: string | null, field: string | undefined)
   return known;
 }
 
-function Faults({ rows, columns, faults }: { rows: readonly SheetRow[]; columns: readonly SheetColumn[]; faults: readonly RowFault[] }) {
-  const t = useWords(connectWords);
-  const say = useSay();
-  const numbers = new Map(rows.map(({ key }, index) => [key, index + 1]));
-  const wrong = new Set(faults.map(({ rowKey }) => rowKey)).size;
-  const named = (field: string) => {
-    const column = columns.find(({ key }) => key === field);
-    return column ? shortTitle(say(column.title)) : field === "address" ? t("address") : field || t("wholeRow");
-  };
-  return (
-    <Alert
-      type="error"
-      role="alert"
-      title={t("checkBad", { n: faults.length, rows: wrong })}
-      description={
-        <ul className="ms-fault-list">
-          {faults.slice(0, FAULTS_SHOWN).map(({ rowKey, field, text }, index) => (
-            <li key={index}>{t("rowFault", { row: numbers.get(rowKey) ?? 0, field: named(field), text: say(text) })}</li>
-          ))}
-          {faults.length > FAULTS_SHOWN ? <li>…</li> : null}
-        </ul>
-      }
-    />
-  );
-}
-
-/** Choose what to read: browse where the server lists it, else a sheet of rows. */
-export function TagsStep({ driver, question, connection, draft, onChange, assetMissing }: TagsStepProps) {
+/** Choose what to read: browse where the server lists it, paste or upload a sheet, or type rows. */
+export function TagsStep({ driver, question, connection, draft, onChange }: TagsStepProps) {
   const t = useWords(connectWords);
   const failed = useFailed();
+  const { language } = usePreferences();
   const columns = useMemo(() => columnsFor(driver), [driver]);
   const [all, setAll] = useState(false);
   const [left, setLeft] = useState(0);
-  const [checking, setChecking] = useState(false);
-  const [outcome, setOutcome] = useState<BulkOutcome | null>(null);
+  const [reading, setReading] = useState(false);
   const keyField = columns.find(({ key, required }) => required && key.startsWith(ADDRESS))?.key.slice(ADDRESS.length);
   const stored = useKnownAddresses(connection, keyField);
-  const { rows, faults, asset } = draft;
-  const shown = all ? columns : columns.filter(({ main }) => main);
+  const { rows, faults } = draft;
+  const shown = columns.filter(({ main, step }) => step !== "map" && (all || main));
   const entered = filled(rows);
   const inSheet = useMemo(() => new Set(rows.map(({ cells }) => cells[`${ADDRESS}${keyField ?? ""}`] ?? "")), [rows, keyField]);
   const isKnown = ({ address }: BrowseNode) => {
     const place = keyField === undefined ? "" : String(address?.[keyField] ?? "");
     return stored.has(place) || inSheet.has(place);
   };
-  const change = (next: readonly SheetRow[], changed: ReadonlySet<number>) => {
-    setOutcome(null);
+  const change = (next: readonly SheetRow[], changed: ReadonlySet<number>) =>
     onChange({ ...draft, rows: next.length === 0 ? [emptyRow()] : next, faults: faults.filter(({ rowKey }) => !changed.has(rowKey)) });
-  };
-  const add = (nodes: BrowseNode[]) => {
-    const kept = [...entered, ...nodes.map(rowOfNode)];
+  const add = (fresh: SheetRow[]) => {
+    const kept = [...entered, ...fresh];
     setLeft(Math.max(0, kept.length - ROWS_MAX));
     change(kept.slice(0, ROWS_MAX), new Set());
   };
-  const check = async () => {
-    const seen = faultsOf(entered, columns);
-    onChange({ ...draft, faults: seen });
-    setOutcome(null);
-    if (seen.length > 0 || asset === null) return;
-    setChecking(true);
+  const read = async (file: File) => {
+    setReading(true);
     try {
-      const answer = await api.post<BulkOutcome>("/tags/bulk", { dry_run: true, items: entered.map((row) => itemOf(row, columns, asset.id, connection)) });
-      setOutcome(answer);
-      onChange({ ...draft, faults: faultsByRow(entered, answer) });
+      const answer = await request("POST", "/imports/read", { query: { name: file.name.slice(0, 200) }, file });
+      const table = (await answer.json()) as { rows: string[][]; left: number };
+      const result = lay(entered, columns, shown, { row: entered.length, column: 0 }, table.rows);
+      setLeft(table.left + result.left);
+      change(result.rows, new Set());
     } catch (error) {
       failed(error);
     } finally {
-      setChecking(false);
+      setReading(false);
     }
   };
-  const good = outcome && outcome.refused.length === 0 ? outcome : null;
+  const template = () => download("GET", "/imports/template", { query: { driver: driver.name, format: "xlsx", language } }, "tags.xlsx").catch(failed);
   return (
     <div className="ms-stack">
-      <div className="ms-row ms-wrap">
-        <span>{t("tagsOnto")}</span>
-        <AssetSelect value={asset} onChange={(chosen) => onChange({ ...draft, asset: chosen })} invalid={assetMissing && asset === null} />
-        {assetMissing && asset === null ? <span className="ms-fault">{t("assetNeeded")}</span> : null}
-      </div>
       {driver.browses ? (
         <section className="ms-panel">
           <h2>{t("browseTitle")}</h2>
           <div className="ms-panel-body">
-            <BrowseTree question={question} isKnown={isKnown} onAdd={add} />
+            <BrowseTree question={question} isKnown={isKnown} onAdd={(nodes) => add(nodes.map(rowOfNode))} />
           </div>
         </section>
       ) : null}
+      {driver.name === "mqtt" ? <MappingTry question={question} onAdd={add} /> : null}
       <section className="ms-panel">
         <div className="ms-panel-head ms-row ms-wrap">
           <h2>{t("sheet")}</h2>
@@ -152,23 +102,21 @@ export function TagsStep({ driver, question, connection, draft, onChange, assetM
           <Checkbox checked={all} onChange={(event) => setAll(event.target.checked)}>
             {t("allColumns")}
           </Checkbox>
+          <FileButton accept={SHEET_FILES} size="small" busy={reading} onFile={(file) => void read(file)}>
+            {t("uploadSheet")}
+          </FileButton>
+          <Button size="small" onClick={() => void template()}>
+            {t("emptySheet")}
+          </Button>
           <Button size="small" disabled={rows.length >= ROWS_MAX} onClick={() => change([...rows, emptyRow()], new Set())}>
             {t("addRow")}
           </Button>
           <Button size="small" disabled={entered.length === 0} onClick={() => change([], new Set(rows.map(({ key }) => key)))}>
             {t("clearRows")}
           </Button>
-          <Button size="small" disabled={entered.length === 0 || asset === null} loading={checking} onClick={() => void check()}>
-            {t("check")}
-          </Button>
         </div>
         {left > 0 ? <Alert type="warning" title={t("rowsCut", { max: ROWS_MAX })} /> : null}
         {faults.length > 0 ? <Faults rows={rows} columns={columns} faults={faults} /> : null}
-        {good ? (
-          <p role="status" className="ms-sheet-hint">
-            {t("checkGood", { n: entered.length, created: good.created, updated: good.updated })} {connection === null ? t("checkLater") : ""}
-          </p>
-        ) : null}
         <Sheet rows={rows} columns={columns} shown={shown} faults={faults} onChange={change} onLeft={setLeft} />
         <p className="ms-third ms-caption ms-sheet-hint">{t("sheetHint")}</p>
       </section>

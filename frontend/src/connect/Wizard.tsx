@@ -1,24 +1,33 @@
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { Alert, App, Button, Form, Select } from "antd";
-import { api, ApiError } from "../api";
+import { api, ApiError, request } from "../api";
+import { useSession, useZone } from "../session";
 import type { Words } from "../types";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { Checks, type Question, useTest } from "./Checks";
 import type { Cure } from "./cures";
-import { columnsFor, faultsOf, itemOf } from "./rows";
+import { LiveValues } from "./LiveValues";
+import { MapStep } from "./MapStep";
+import { columnsFor, emptyRow, faultOfRule, faultsOf, itemOf, rowOfTag } from "./rows";
 import { SaveStep } from "./SaveStep";
 import { addressText, fieldsOf, settingsOf, withDefaults } from "./schema";
 import { SchemaForm } from "./SchemaForm";
-import { faultsByRow, filled, noTags, type TagsDraft, TagsStep } from "./TagsStep";
-import type { BulkOutcome, Connection, Driver, Gateway, Settings } from "./types";
+import { faultsByRow, filled, namingOf, needsAsset, noTags, type TagsDraft } from "./tags-draft";
+import { TagsStep } from "./TagsStep";
+import { TemplatePick } from "./TemplatePick";
+import type { AppliedTemplate, BulkOutcome, Connection, Driver, Gateway, Settings, Template } from "./types";
 import { useLeaving } from "./use-leaving";
+import { dropDraft, keepDraft, readDraft } from "./wizard-draft";
 
-export const STEPS = ["stepProtocol", "stepAddress", "stepTest", "stepTags", "stepSave"] as const;
+export const STEPS = ["stepProtocol", "stepAddress", "stepTest", "stepTags", "stepMap", "stepSave"] as const;
 export type Step = (typeof STEPS)[number];
 const GATEWAY = "main";
 const NO_SCHEMA = {};
+const DRAFT_MS = 500;
+/** Ten thousand rows take a few seconds; a busy server longer. */
+const BULK_MS = 120_000;
 
 function StepLine({ step, reached, go }: { step: Step; reached: number; go: (step: Step) => void }) {
   const t = useWords(connectWords);
@@ -36,7 +45,15 @@ function StepLine({ step, reached, go }: { step: Step; reached: number; go: (ste
   );
 }
 
-function Protocols({ drivers, chosen, fixed, choose }: { drivers: readonly Driver[]; chosen: string; fixed: boolean; choose: (driver: Driver) => void }) {
+interface ProtocolsProps {
+  drivers: readonly Driver[];
+  chosen: string;
+  fixed: boolean;
+  choose: (driver: Driver) => void;
+  onTemplate: (template: Template, applied: AppliedTemplate) => void;
+}
+
+function Protocols({ drivers, chosen, fixed, choose, onTemplate }: ProtocolsProps) {
   const t = useWords(connectWords);
   const say = useSay();
   return (
@@ -54,7 +71,7 @@ function Protocols({ drivers, chosen, fixed, choose }: { drivers: readonly Drive
           </button>
         ))}
       </div>
-      {fixed ? <p className="ms-third">{t("protocolFixed")}</p> : null}
+      {fixed ? <p className="ms-third">{t("protocolFixed")}</p> : <TemplatePick onApply={onTemplate} />}
     </div>
   );
 }
@@ -79,17 +96,20 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const navigate = useNavigate();
   const { message } = App.useApp();
   const [form] = Form.useForm();
+  const { person: user } = useSession();
+  const zone = useZone();
   const [stored, setStored] = useState(connection);
-  const [driverName, setDriverName] = useState(connection?.driver ?? (drivers.length === 1 ? (drivers[0]?.name ?? "") : ""));
-  const [step, setStep] = useState<Step>(start);
-  const [reached, setReached] = useState(connection ? STEPS.length - 1 : STEPS.indexOf(start));
+  const [draft, setDraft] = useState(() => readDraft(user.id, connection?.id ?? null));
+  const [driverName, setDriverName] = useState(draft?.driver ?? connection?.driver ?? (drivers.length === 1 ? (drivers[0]?.name ?? "") : ""));
+  const [step, setStep] = useState<Step>(STEPS.find((each) => each === draft?.step) ?? start);
+  const [reached, setReached] = useState(draft?.reached ?? (connection ? STEPS.length - 1 : STEPS.indexOf(start)));
   const driver = drivers.find(({ name }) => name === driverName);
   const fields = useMemo(() => fieldsOf(driver?.config_schema ?? NO_SCHEMA), [driver]);
-  const [entered, setEntered] = useState<Settings>(() => withDefaults(fields, connection?.settings ?? {}));
-  const [gateway, setGateway] = useState(connection?.gateway ?? GATEWAY);
-  const [name, setName] = useState(connection?.name ?? "");
-  const [enabled, setEnabled] = useState(connection?.enabled ?? true);
-  const [tags, setTags] = useState<TagsDraft>(noTags);
+  const [entered, setEntered] = useState<Settings>(() => withDefaults(fields, draft?.settings ?? connection?.settings ?? {}));
+  const [gateway, setGateway] = useState(draft?.gateway ?? connection?.gateway ?? GATEWAY);
+  const [name, setName] = useState(draft?.name ?? connection?.name ?? "");
+  const [enabled, setEnabled] = useState(draft?.enabled ?? connection?.enabled ?? true);
+  const [tags, setTags] = useState<TagsDraft>(() => draft?.tags ?? noTags());
   const [assetMissing, setAssetMissing] = useState(false);
   const [nameFault, setNameFault] = useState("");
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -99,6 +119,20 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const test = useTest();
   const tested = useRef("");
   const foot = useRef<HTMLButtonElement>(null);
+  const draftOf = connection?.id ?? null;
+  const isSaved = useRef(false);
+  useEffect(() => {
+    if (!changed || isSaved.current) return;
+    const kept = { saved_ms: Date.now(), step, reached, driver: driverName, settings: entered, gateway, name, enabled, tags };
+    const timer = setTimeout(() => !isSaved.current && keepDraft(user.id, draftOf, kept, fields), DRAFT_MS);
+    return () => clearTimeout(timer);
+  }, [changed, step, reached, driverName, entered, gateway, name, enabled, tags, user.id, draftOf, fields]);
+  const discard = () => {
+    dropDraft(user.id, draftOf);
+    setDraft(null);
+    allowLeaving();
+    location.reload();
+  };
 
   const question = useMemo<Question>(
     () => ({ driver: driverName, settings: settingsOf(fields, entered), gateway, ...(stored && { id: stored.id }) }),
@@ -132,6 +166,19 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     setReached((before) => Math.max(before, 1));
     setStep("stepAddress");
   };
+  const begin = (template: Template, applied: AppliedTemplate) => {
+    const of = drivers.find((each) => each.name === applied.driver);
+    const next = withDefaults(fieldsOf(of?.config_schema ?? NO_SCHEMA), applied.settings);
+    setDriverName(applied.driver);
+    setEntered(next);
+    form.resetFields();
+    form.setFieldsValue({ settings: next });
+    setTags({ ...noTags(), rows: applied.tags.length > 0 ? applied.tags.map(rowOfTag) : [emptyRow()] });
+    setName(`${say(template.title)} ${addressText(next)}`.slice(0, 80));
+    setChanged(true);
+    setReached(STEPS.indexOf("stepTest"));
+    setStep("stepTest");
+  };
   const cure = ({ settings }: Cure) => {
     const next = { ...entered, ...settings };
     setEntered(next);
@@ -143,15 +190,21 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const complete = async (of: Step): Promise<boolean> => {
     if (of === "stepProtocol") return driver !== undefined;
     if (of === "stepAddress") return form.validateFields().then(() => true, () => false);
-    if (of !== "stepTags" || filled(tags.rows).length === 0 || !driver) return true;
-    const faults = faultsOf(tags.rows, columnsFor(driver));
+    if (!(of === "stepTags" || of === "stepMap") || filled(tags.rows).length === 0 || !driver) return true;
+    const isMap = of === "stepMap";
+    const faults = faultsOf(tags.rows, columnsFor(driver).filter(({ step: at }) => isMap || at !== "map"), isMap ? namingOf(tags) : undefined);
     if (faults.length > 0) setTags({ ...tags, faults });
-    setAssetMissing(tags.asset === null);
-    return faults.length === 0 && tags.asset !== null;
+    const homeless = isMap && tags.asset === null && needsAsset(tags);
+    setAssetMissing(homeless);
+    return faults.length === 0 && !homeless && (!isMap || faultOfRule(tags.rule) === null);
   };
   const go = async (to: Step) => {
     const target = STEPS.indexOf(to);
-    if (target > STEPS.indexOf(step) && !(await complete(step))) return;
+    for (const between of STEPS.slice(STEPS.indexOf(step), target)) {
+      if (await complete(between)) continue;
+      setStep(between);
+      return;
+    }
     if (to === "stepSave" && name === "" && driver) setName(`${say(driver.title)} ${addressText(entered)}`.slice(0, 80));
     setProblem(null);
     setReached((before) => Math.max(before, target));
@@ -180,9 +233,10 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   };
   const saveTags = async (to: Connection): Promise<BulkOutcome | null> => {
     const rows = filled(tags.rows);
-    if (rows.length === 0 || !driver || !tags.asset) return null;
-    const asset = tags.asset.id;
-    const outcome = await api.post<BulkOutcome>("/tags/bulk", { dry_run: false, items: rows.map((row) => itemOf(row, columnsFor(driver), asset, to.id)) });
+    if (rows.length === 0 || !driver) return null;
+    const columns = columnsFor(driver);
+    const items = rows.map((row) => itemOf(row, columns, namingOf(tags), to.id));
+    const outcome = (await (await request("POST", "/tags/bulk", { body: { dry_run: false, items }, timeoutMs: BULK_MS })).json()) as BulkOutcome;
     const refused = new Set(outcome.refused.map(({ row }) => row));
     setTags({ ...tags, rows: rows.filter((_, index) => refused.has(index)), faults: faultsByRow(rows, outcome) });
     return outcome;
@@ -190,6 +244,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const save = async () => {
     if (!(await complete("stepAddress"))) return setStep("stepAddress");
     if (!(await complete("stepTags"))) return setStep("stepTags");
+    if (!(await complete("stepMap"))) return setStep("stepMap");
     if (name.trim() === "") return setNameFault(t("required"));
     setBusy(true);
     setProblem(null);
@@ -201,10 +256,12 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
       const good = (outcome?.created ?? 0) + (outcome?.updated ?? 0);
       if (outcome && outcome.refused.length > 0) {
         setProblem({ text: t("someRefused", { good, bad: new Set(outcome.refused.map(({ row }) => row)).size }), rest: [] });
-        setStep("stepTags");
+        setStep("stepMap");
         return;
       }
       allowLeaving();
+      isSaved.current = true;
+      dropDraft(user.id, draftOf);
       message.success(outcome ? t("savedWithTags", { name: saved.name, n: good }) : t("saved", { name: saved.name }), 6);
       void navigate(`/connect/${saved.id}`);
     } catch (error) {
@@ -235,9 +292,20 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
             </span>
           ) : null}
         </div>
+        {draft ? (
+          <Alert
+            type="info"
+            title={t("draftContinued", { time: zone.full(draft.saved_ms).slice(0, 16) })}
+            action={
+              <Button size="small" onClick={discard}>
+                {t("discardDraft")}
+              </Button>
+            }
+          />
+        ) : null}
         <StepLine step={step} reached={reached} go={(to) => void go(to)} />
         {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.join("\n") || undefined} className="ms-narrow-column" /> : null}
-        {step === "stepProtocol" ? <Protocols drivers={drivers} chosen={driverName} fixed={stored !== null} choose={chooseDriver} /> : null}
+        {step === "stepProtocol" ? <Protocols drivers={drivers} chosen={driverName} fixed={stored !== null} choose={chooseDriver} onTemplate={begin} /> : null}
         <section className="ms-panel ms-narrow-column" hidden={step !== "stepAddress"}>
           <Form
             form={form}
@@ -271,10 +339,13 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
           </section>
         ) : null}
         {step === "stepTags" && driver ? (
-          <TagsStep driver={driver} question={question} connection={stored?.id ?? null} draft={tags} onChange={mark(setTags)} assetMissing={assetMissing} />
+          <TagsStep driver={driver} question={question} connection={stored?.id ?? null} draft={tags} onChange={mark(setTags)} />
+        ) : null}
+        {step === "stepMap" && driver ? (
+          <MapStep driver={driver} connection={stored?.id ?? null} draft={tags} onChange={mark(setTags)} assetMissing={assetMissing} />
         ) : null}
         {isLast && driver ? (
-          <section className="ms-panel ms-narrow-column" aria-label={t("saveTitle")}>
+          <section className="ms-panel" aria-label={t("saveTitle")}>
             <div className="ms-panel-body">
               {tested.current !== asked ? <Alert type="warning" title={t("untested")} className="ms-gap-bottom" /> : null}
               <SaveStep
@@ -291,6 +362,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
                 onName={mark(setName)}
                 onEnabled={mark(setEnabled)}
               />
+              {filled(tags.rows).length > 0 ? <LiveValues question={question} rows={filled(tags.rows)} columns={columnsFor(driver)} /> : null}
             </div>
           </section>
         ) : null}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { columnsFor, emptyRow, faultsOf, headerOf, itemOf, parsePaste, paste, rowOfNode, ROWS_MAX, withCell } from "./rows";
+import { columnsFor, emptyRow, faultOfRule, faultsOf, filledDown, headerOf, itemOf, parsePaste, paste, placed, rowOfNode, rowOfTag, ROWS_MAX, withCell } from "./rows";
 import type { Driver } from "./types";
 
 const driver: Driver = {
@@ -87,15 +87,58 @@ describe("faultsOf", () => {
   });
 });
 
+const naming = { rule: "{name}", base: "asset", create: false };
+
 describe("itemOf", () => {
   it("sends numbers as numbers and leaves empty cells to the server", () => {
-    const row = { ...emptyRow(), cells: { name: " T1 ", "address.register": "4", "address.table": "", gain: "0.1", unit: "bar" } };
-    expect(itemOf(row, columns, "asset", "connection")).toEqual({ asset: "asset", name: "T1", unit: "bar", gain: 0.1, connection: "connection", address: { register: 4 } });
-    expect(itemOf(row, columns, "asset", null)).not.toHaveProperty("address");
+    const row = { ...emptyRow(), cells: { name: " T1 ", "address.register": "4", "address.table": "", gain: "0.1", unit: "bar", "limits.H": "80" } };
+    const sent = { asset: "asset", name: "T1", unit: "bar", gain: 0.1, limits: { H: 80 }, connection: "connection", address: { register: 4 } };
+    expect(itemOf(row, columns, naming, "connection")).toEqual(sent);
+    expect(itemOf(row, columns, naming, null)).not.toHaveProperty("address");
   });
 
   it("knows that a coil is a yes or no", () => {
-    expect(itemOf({ ...emptyRow(), cells: { name: "run", "address.table": "coil" } }, columns, "a", null).kind).toBe("boolean");
+    expect(itemOf({ ...emptyRow(), cells: { name: "run", "address.table": "coil" } }, columns, naming, null).kind).toBe("boolean");
+  });
+});
+
+describe("the name rule", () => {
+  const rule = { rule: "{line}/{device}/{name}_PV", base: "site", create: true };
+  const row = (cells: Record<string, string>) => ({ ...emptyRow(), cells });
+  it("puts a row below the asset and names it", () => {
+    const pump = row({ name: "T1", line: "Line 2", device: "Pump 3" });
+    expect(placed(pump, rule)).toEqual({ asset: "site/Line 2/Pump 3", name: "T1_PV", missing: null });
+    expect(itemOf(pump, columns, rule, null)).toMatchObject({ asset: "site/Line 2/Pump 3", name: "T1_PV", create_assets: true });
+    expect(itemOf(pump, columns, rule, null)).not.toHaveProperty("line");
+  });
+
+  it("says which cell it misses, and takes the same name on another device", () => {
+    const rows = [row({ name: "T", line: "1", device: "a" }), row({ name: "T", line: "1", device: "b" }), row({ name: "T", line: "1" }), row({ name: "T", line: "1", device: "a" })];
+    expect(faultsOf(rows, columns, rule).map(({ rowKey, field }) => [rows.findIndex(({ key }) => key === rowKey), field])).toEqual([
+      [2, "device"],
+      [3, "name"],
+    ]);
+  });
+
+  it("is itself checked", () => {
+    expect(faultOfRule("{line}/{name}")).toBeNull();
+    expect(faultOfRule("{hall}/{name}")?.en).toContain("{hall}");
+    expect(faultOfRule("{name}/{line}")).not.toBeNull();
+  });
+});
+
+describe("filling down", () => {
+  it("takes a cell to every filled row below it", () => {
+    const rows = ["a", "b", "c"].map((name) => ({ ...emptyRow(), cells: { name, unit: name } }));
+    expect(filledDown([...rows, emptyRow()], 1, "unit").map(({ cells }) => cells.unit)).toEqual(["a", "b", "b", undefined]);
+  });
+});
+
+describe("rowOfTag", () => {
+  it("keeps address, limits and words of a template's tag", () => {
+    const row = rowOfTag({ name: "St", kind: "enumeration", address: { register: 48 }, limits: { H: 7 }, words: { "1": { en: "off", zh: "关" } } });
+    expect(row.cells).toMatchObject({ name: "St", kind: "enumeration", "address.register": "48", "limits.H": "7" });
+    expect(itemOf(row, columns, naming, "c")).toMatchObject({ words: { "1": { en: "off", zh: "关" } }, limits: { H: 7 } });
   });
 });
 

@@ -5,7 +5,7 @@ import { connectWords } from "../words/connect";
 import { fill, type Values } from "../words/format";
 import { shared } from "../words/shared";
 import { type Field, fieldsOf } from "./schema";
-import type { BrowseNode, Driver } from "./types";
+import type { BrowseNode, Driver, TemplateTag } from "./types";
 
 export const ROWS_MAX = 10_000;
 export const ADDRESS = "address.";
@@ -24,11 +24,15 @@ export interface SheetColumn {
   max?: number | undefined;
   /** Shown without asking for all columns. */
   main: boolean;
+  /** What a row reads, or what it means in the plant. */
+  step: "tags" | "map" | "both";
 }
 export interface SheetRow {
   key: number;
   cells: Readonly<Record<string, string>>;
   writable?: boolean;
+  /** Words of an enumeration's values, as a template gives them. */
+  words?: Record<string, Words>;
 }
 export interface RowFault {
   rowKey: number;
@@ -40,9 +44,14 @@ export interface RowFault {
 const MAIN_ADDRESS: Record<string, readonly string[]> = { "modbus-tcp": ["table", "register", "type", "order"], opcua: ["node"] };
 const KINDS = ["float64", "int64", "boolean", "enumeration", "text"];
 
-type ColumnName = "name" | "description" | "kind" | "unit" | "gain" | "offset" | "scan_ms" | "dead_band" | "low" | "high" | "decimals";
-function own(key: ColumnName, kind: SheetColumn["kind"], byDefault: string, width: number, main: boolean): SheetColumn {
-  return { key, title: connectWords[`col_${key}`], kind, choices: key === "kind" ? KINDS : [], required: key === "name", byDefault, width, main };
+export const LIMITS = "limits.";
+type ColumnName = "area" | "line" | "device" | "name" | "description" | "kind" | "unit" | "gain" | "offset" | "scan_ms" | "dead_band" | "low" | "high" | "decimals";
+function own(key: ColumnName, kind: SheetColumn["kind"], byDefault: string, width: number, main: boolean, step: SheetColumn["step"] = "map"): SheetColumn {
+  return { key, title: connectWords[`col_${key}`], kind, choices: key === "kind" ? KINDS : [], required: key === "name", byDefault, width, main, step };
+}
+
+function limit(name: string): SheetColumn {
+  return { key: LIMITS + name, title: { en: name, zh: name }, kind: "number", choices: [], required: false, byDefault: "", width: 72, main: true, step: "map" };
 }
 
 function addressColumn(field: Field, main: boolean): SheetColumn {
@@ -50,7 +59,7 @@ function addressColumn(field: Field, main: boolean): SheetColumn {
   // A number standing in an empty cell would read as an address that is given.
   const byDefault = kind === "choice" && !field.required && typeof field.byDefault === "string" ? field.byDefault : "";
   const width = kind === "choice" ? 124 : kind === "text" ? 240 : 96;
-  return { key: ADDRESS + field.key, title: field.title, kind, choices: field.choices, required: field.required, byDefault, width, min: field.min, max: field.max, main };
+  return { key: ADDRESS + field.key, title: field.title, kind, choices: field.choices, required: field.required, byDefault, width, min: field.min, max: field.max, main, step: "tags" };
 }
 
 /** A title without its remark: `Register` of `Register, from 0`. */
@@ -61,18 +70,22 @@ export function columnsFor({ name, address_schema }: Driver): SheetColumn[] {
   const listed = MAIN_ADDRESS[name];
   const address = fieldsOf(address_schema).map((field) => addressColumn(field, listed?.includes(field.key) ?? true));
   return [
-    own("name", "text", "", 200, true),
+    own("name", "text", "", 180, true, "both"),
     ...address,
-    own("kind", "choice", "float64", 116, !listed || name === "opcua"),
-    own("unit", "text", "1", 84, true),
+    own("kind", "choice", "float64", 116, !listed || name === "opcua", "tags"),
+    own("area", "text", "", 110, false),
+    own("line", "text", "", 110, true),
+    own("device", "text", "", 110, true),
+    own("unit", "text", "1", 84, true, "both"),
     own("gain", "number", "1", 72, true),
     own("offset", "number", "0", 72, true),
-    own("scan_ms", "whole", "1000", 96, true),
     own("dead_band", "number", "0", 84, true),
+    own("scan_ms", "whole", "1000", 96, true),
+    ...["LL", "L", "H", "HH"].map(limit),
     own("low", "number", "", 88, false),
     own("high", "number", "", 88, false),
     own("decimals", "whole", "", 80, false),
-    own("description", "text", "", 220, false),
+    own("description", "text", "", 220, false, "both"),
   ];
 }
 
@@ -87,6 +100,12 @@ export const isBlank = ({ cells }: SheetRow): boolean => Object.values(cells).ev
 
 export function withCell(row: SheetRow, column: string, text: string): SheetRow {
   return { ...row, cells: { ...row.cells, [column]: text } };
+}
+
+/** A cell's text in every row below it, down to the last that is filled. */
+export function filledDown(rows: readonly SheetRow[], at: number, column: string): SheetRow[] {
+  const text = rows[at]?.cells[column] ?? "";
+  return rows.map((row, index) => (index > at && !isBlank(row) ? withCell(row, column, text) : row));
 }
 
 /** A row for a browsed node; a slash would read as another place in the tree. */
@@ -152,7 +171,11 @@ export interface Pasted {
 
 /** Lay pasted cells over the sheet from one cell on, or by the names in their first row; new rows are added below. */
 export function paste(rows: readonly SheetRow[], all: readonly SheetColumn[], shown: readonly SheetColumn[], at: { row: number; column: number }, text: string): Pasted {
-  const table = parsePaste(text);
+  return lay(rows, all, shown, at, parsePaste(text));
+}
+
+/** The same for a table that was read from a file. */
+export function lay(rows: readonly SheetRow[], all: readonly SheetColumn[], shown: readonly SheetColumn[], at: { row: number; column: number }, table: string[][]): Pasted {
   const header = headerOf(table[0] ?? [], all);
   const order = header ?? shown.slice(at.column);
   const body = header ? table.slice(1) : table;
@@ -191,8 +214,41 @@ function faultOfCell(column: SheetColumn, text: string): Words | null {
   return outside ? said("outOfRange", { found, min: column.min ?? "−∞", max: column.max ?? "∞" }) : null;
 }
 
+/** Where tags go and how they are called: `{line}/{device}/{name}` below an asset. */
+export interface Naming {
+  rule: string;
+  /** Path of the asset everything lies below; empty: the rule's paths begin at the top. */
+  base: string;
+  create: boolean;
+}
+export const PLAIN_RULE = "{name}";
+const MARK = /\{([^{}]*)\}/g;
+const MARKS = ["area", "line", "device", "name", "description"];
+
+/** What is wrong with a rule itself, null if nothing. */
+export function faultOfRule(rule: string): Words | null {
+  const unknown = [...rule.matchAll(MARK)].map(([, mark = ""]) => mark).find((mark) => !MARKS.includes(mark));
+  if (unknown !== undefined) return said("ruleUnknown", { found: `{${unknown}}`, known: MARKS.map((mark) => `{${mark}}`).join(", ") });
+  return (rule.split("/").at(-1) ?? "").includes(PLAIN_RULE) ? null : said("ruleEnds");
+}
+
+export interface Placed {
+  asset: string;
+  name: string;
+  /** The first cell the rule needs and does not find. */
+  missing: string | null;
+}
+
+/** Where the rule puts a row, and what it calls it there. */
+export function placed({ cells }: SheetRow, { rule, base }: Naming): Placed {
+  const missing = [...rule.matchAll(MARK)].map(([, mark = ""]) => mark).find((mark) => (cells[mark] ?? "").trim() === "") ?? null;
+  const parts = rule.split("/").map((part) => part.replace(MARK, (_, mark: string) => (cells[mark] ?? "").trim()));
+  const name = parts.pop() ?? "";
+  return { asset: [base, ...parts].filter((part) => part !== "").join("/"), name, missing };
+}
+
 /** What can be seen to be wrong without asking the server. */
-export function faultsOf(rows: readonly SheetRow[], columns: readonly SheetColumn[]): RowFault[] {
+export function faultsOf(rows: readonly SheetRow[], columns: readonly SheetColumn[], naming?: Naming): RowFault[] {
   const faults: RowFault[] = [];
   const names = new Map<string, number>();
   rows.forEach((row, index) => {
@@ -201,14 +257,17 @@ export function faultsOf(rows: readonly SheetRow[], columns: readonly SheetColum
       const text = faultOfCell(column, row.cells[column.key] ?? "");
       if (text) faults.push({ rowKey: row.key, field: column.key, text });
     }
-    const name = (row.cells.name ?? "").trim();
+    const place = naming ? placed(row, naming) : null;
+    if (place?.missing && place.missing !== "name") faults.push({ rowKey: row.key, field: place.missing, text: said("ruleNeeds") });
+    const name = place ? `${place.asset}/${place.name}` : (row.cells.name ?? "").trim();
     const first = names.get(name);
-    if (name !== "" && first !== undefined) faults.push({ rowKey: row.key, field: "name", text: said("sameName", { row: first + 1 }) });
+    if ((row.cells.name ?? "").trim() !== "" && first !== undefined) faults.push({ rowKey: row.key, field: "name", text: said("sameName", { row: first + 1 }) });
     else names.set(name, index);
   });
   return faults;
 }
 
+const PLACES = new Set(["area", "line", "device"]);
 function valueOf(column: SheetColumn, text: string): unknown {
   if (column.kind === "yes-no") return /^(true|yes|1|是)$/i.test(text);
   return (column.kind === "number" || column.kind === "whole") && NUMBER.test(text) ? Number(text) : text;
@@ -224,19 +283,43 @@ function kindFor(cells: SheetRow["cells"]): string | undefined {
 }
 
 /** A row as an import takes it: empty cells are left out, so that the server's defaults hold. */
-export function itemOf(row: SheetRow, columns: readonly SheetColumn[], asset: string, connection: string | null): Record<string, unknown> {
-  const item: Record<string, unknown> = { asset };
+export function itemOf(row: SheetRow, columns: readonly SheetColumn[], naming: Naming, connection: string | null): Record<string, unknown> {
+  const place = placed(row, naming);
+  const item: Record<string, unknown> = { asset: place.asset, ...(naming.create && { create_assets: true }) };
   const address: Record<string, unknown> = {};
+  const limits: Record<string, unknown> = {};
   const implied = kindFor(row.cells);
   if (implied) item.kind = implied;
   for (const column of columns) {
     const text = (row.cells[column.key] ?? "").trim();
-    if (text === "") continue;
+    if (text === "" || PLACES.has(column.key)) continue;
     const value = valueOf(column, text);
     if (column.key.startsWith(ADDRESS)) address[column.key.slice(ADDRESS.length)] = value;
+    else if (column.key.startsWith(LIMITS)) limits[column.key.slice(LIMITS.length)] = value;
     else if (column.key === "description") item.description = { en: text, zh: text };
     else item[column.key] = value;
   }
+  item.name = place.name;
+  if (Object.keys(limits).length > 0) item.limits = limits;
   if (row.writable) item.writable = true;
+  if (row.words) item.words = row.words;
   return connection === null ? item : { ...item, connection, address };
+}
+
+/** The address and kind of a row, to read it before it is stored. */
+export function previewOf(row: SheetRow, columns: readonly SheetColumn[]): { address: Record<string, unknown>; kind: string } {
+  const { address, kind } = itemOf(row, columns, { rule: PLAIN_RULE, base: "", create: false }, "");
+  return { address: address as Record<string, unknown>, kind: typeof kind === "string" ? kind : "float64" };
+}
+
+/** A tag of a template as a row of the sheet. */
+export function rowOfTag(tag: TemplateTag): SheetRow {
+  const cells: Record<string, string> = {};
+  for (const [key, value] of Object.entries(tag)) {
+    if (typeof value === "string" || typeof value === "number") cells[key] = String(value);
+  }
+  for (const [key, value] of Object.entries(tag.address)) cells[ADDRESS + key] = value === null ? "" : String(value);
+  for (const [key, value] of Object.entries(tag.limits ?? {})) cells[LIMITS + key] = String(value);
+  cells.description = tag.description?.en ?? "";
+  return { ...emptyRow(), cells, ...(tag.writable && { writable: true }), ...(tag.words && { words: tag.words }) };
 }

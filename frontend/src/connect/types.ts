@@ -13,6 +13,12 @@ export interface Health {
   errors_per_min: number;
   round_trip_ms: number;
   last_sample_ms: number | null;
+  refused: Refusal[];
+}
+/** What a connection did not take, and how often. */
+export interface Refusal {
+  text: Words;
+  count: number;
 }
 export type Settings = Record<string, unknown>;
 export interface Connection {
@@ -66,4 +72,42 @@ export interface BulkOutcome {
   created: number;
   updated: number;
   refused: Fault[];
+}
+export interface TemplateTag {
+  name: string;
+  address: Record<string, unknown>;
+  kind: SampleKind;
+  description?: Words;
+  limits?: Record<string, number>;
+  words?: Record<string, Words>;
+  writable?: boolean;
+}
+export interface TemplateParameter {
+  key: string;
+  title: Words;
+  kind: "text" | "whole";
+  default: string | number | null;
+}
+export interface Template {
+  name: string;
+  title: Words;
+  description: Words;
+  source: string;
+  driver: string;
+  parameters: TemplateParameter[];
+  tags: number;
+  own: boolean;
+  installed: boolean;
+}
+export interface AppliedTemplate {
+  driver: string;
+  settings: Settings;
+  tags: TemplateTag[];
+}
+/** A value read before anything is stored, as the device gives it. */
+export interface Preview {
+  value: number | string | null;
+  quality: number;
+  time_ms: number | null;
+  text: Words | null;
 }

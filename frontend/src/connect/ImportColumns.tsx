@@ -1,0 +1,115 @@
+import { useId, useState } from "react";
+import { Button, Checkbox, Input, Select } from "antd";
+import { api, ApiError } from "../api";
+import { formatCount } from "../format/number";
+import { useResource } from "../resource";
+import type { Page } from "../types";
+import { useSay, useWords } from "../words";
+import { importWords } from "../words/imports";
+import { AssetSelect, type ChosenAsset } from "./AssetSelect";
+import type { ImportField, ImportOptions, ImportState } from "./import-types";
+import type { Connection } from "./types";
+
+const KEYS = new Set(["name", "asset"]);
+
+/** Which column is what: guessed with a sample value, unsure ones marked; and where the rows go. */
+export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck: (options: ImportOptions) => Promise<void> }) {
+  const t = useWords(importWords);
+  const say = useSay();
+  const id = useId();
+  const { columns, options } = state;
+  const [mapping, setMapping] = useState<Record<string, string>>(() => options.mapping ?? Object.fromEntries(columns.flatMap(({ field }, index) => (field ? [[index, field]] : []))));
+  const [touched, setTouched] = useState<ReadonlySet<number>>(new Set());
+  const [rule, setRule] = useState(options.rule ?? "");
+  const [asset, setAsset] = useState<ChosenAsset | null>(options.base ? { id: options.base, name: options.base, path: options.base } : null);
+  const [connection, setConnection] = useState(options.connection ?? "");
+  const [create, setCreate] = useState(options.create_assets ?? false);
+  const [busy, setBusy] = useState(false);
+  const needed = useResource("import-fields", async (signal) => {
+    const [fields, connections] = await Promise.all([api.get<Page<ImportField>>("/imports/fields", {}, signal), api.get<Page<Connection>>("/connections", { limit: 1000 }, signal)]);
+    return { fields: fields.items, connections: connections.items };
+  });
+  const fields = needed.value?.fields ?? [];
+  const taken = new Set(Object.values(mapping));
+  const choices = (own: string | undefined) => [
+    { value: "", label: t("leftOut") },
+    ...fields.map(({ key, title }) => ({ value: key, label: `${say(title)}${KEYS.has(key) ? ` (${t("keyField")})` : ""}`, disabled: taken.has(key) && key !== own })),
+  ];
+  const choose = (index: number, field: string) => {
+    const rest = Object.entries(mapping).filter(([column]) => column !== String(index));
+    setMapping(Object.fromEntries(field === "" ? rest : [...rest, [index, field]]));
+    setTouched(new Set([...touched, index]));
+  };
+  const check = async () => {
+    setBusy(true);
+    await onCheck({ mapping, rule: rule.trim(), base: asset?.path ?? "", connection, create_assets: create });
+    setBusy(false);
+  };
+  return (
+    <div className="ms-stack">
+      <section className="ms-panel">
+        <h2>{t("whatColumns")}</h2>
+        <div className="ms-scroll">
+          <table className="ms-table">
+            <thead>
+              <tr>
+                <th scope="col">{t("column")}</th>
+                <th scope="col">{t("sample")}</th>
+                <th scope="col">{t("is")}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {columns.map(({ title, sample, sure, field }, index) => {
+                const own = mapping[String(index)];
+                const doubtful = !sure && field !== null && !touched.has(index);
+                return (
+                  <tr key={index}>
+                    <td className="ms-bold">{title}</td>
+                    <td className="ms-code ms-second">{sample}</td>
+                    <td>
+                      <Select className="ms-import-field" size="small" showSearch={{ optionFilterProp: "label" }} aria-label={`${t("is")} ${title}`} value={own ?? ""} options={choices(own)} onChange={(next) => choose(index, next)} />{" "}
+                      {doubtful ? <span className="ms-caution">? {t("unsure")}</span> : null}
+                    </td>
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      </section>
+      <section className="ms-panel">
+        <div className="ms-panel-body ms-map-fields">
+          <div>
+            <label htmlFor={`${id}-rule`}>{t("rule")}</label>
+            <Input id={`${id}-rule`} className="ms-code" value={rule} maxLength={200} onChange={(event) => setRule(event.target.value)} />
+            <p className="ms-third ms-caption">{t("ruleHint")}</p>
+          </div>
+          <div>
+            <span>{t("base")}</span>
+            <AssetSelect value={asset} onChange={setAsset} invalid={false} />
+          </div>
+          <div>
+            <label htmlFor={`${id}-connection`}>{t("connection")}</label>
+            <Select
+              id={`${id}-connection`}
+              className="ms-asset-select"
+              value={connection}
+              onChange={setConnection}
+              options={[{ value: "", label: t("noConnection") }, ...(needed.value?.connections ?? []).map((each) => ({ value: each.id, label: each.name }))]}
+            />
+          </div>
+          <Checkbox checked={create} onChange={(event) => setCreate(event.target.checked)}>
+            {t("createAssets")}
+          </Checkbox>
+        </div>
+      </section>
+      {needed.error ? <p className="ms-fault">{needed.error instanceof ApiError ? say(needed.error.text) : String(needed.error)}</p> : null}
+      <div className="ms-actions">
+        <Button type="primary" loading={busy} disabled={!taken.has("name")} onClick={() => void check()}>
+          {t("check", { n: formatCount(state.rows) })}
+        </Button>
+        <span className="ms-third">{t("writesNothing")}</span>
+      </div>
+    </div>
+  );
+}

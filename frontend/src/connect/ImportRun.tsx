@@ -1,0 +1,191 @@
+import { useEffect, useState } from "react";
+import { Link, useNavigate, useParams } from "react-router";
+import { App, Button } from "antd";
+import { api, download } from "../api";
+import { PageState } from "../components/PageState";
+import { useFailed } from "../failed";
+import { formatCount } from "../format/number";
+import { usePreferences } from "../preferences";
+import { useResource } from "../resource";
+import { useSay, useWords } from "../words";
+import { importWords } from "../words/imports";
+import { ImportCauses } from "./ImportCauses";
+import { ImportColumns } from "./ImportColumns";
+import { type Counts, type ImportOptions, type ImportState, type Stage, WORKING } from "./import-types";
+
+const EVERY_MS = 500;
+const STEPS = ["stepFile", "stepColumns", "stepCheck", "stepLoad", "stepReport"] as const;
+const STEP_OF: Record<Stage, number> = { columns: 1, checking: 2, checked: 2, loading: 3, cancelled: 3, failed: 3, interrupted: 3, loaded: 4, undoing: 4, undone: 4 };
+
+/** An import, asked about twice a second while it is worked on. */
+function useImport(id: string) {
+  const state = useResource(id, (signal) => api.get<ImportState>(`/imports/${id}`, {}, signal), true);
+  const working = state.value !== undefined && WORKING.has(state.value.stage);
+  const { reload, loading } = state;
+  useEffect(() => {
+    if (!working || loading) return;
+    const timer = setTimeout(reload, EVERY_MS);
+    return () => clearTimeout(timer);
+  }, [working, loading, reload]);
+  return state;
+}
+
+function Figures({ counts }: { counts: Counts }) {
+  const t = useWords(importWords);
+  const figures = [
+    ["create", counts.created],
+    ["update", counts.updated],
+    ["unchanged", counts.unchanged],
+    ["refused", counts.refused],
+  ] as const;
+  return (
+    <dl className="ms-health">
+      {figures.map(([key, n]) => (
+        <div key={key}>
+          <dt>{t(key)}</dt>
+          <dd className="ms-num ms-bold">{formatCount(n)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Progress({ state, onCancel }: { state: ImportState; onCancel: () => void }) {
+  const t = useWords(importWords);
+  const { done, total, rows_per_s } = state.progress;
+  return (
+    <section className="ms-panel">
+      <div className="ms-panel-body ms-stack">
+        <progress className="ms-progress" max={Math.max(1, total)} value={done} aria-label={t(`stage_${state.stage}`)} />
+        <p role="status" className="ms-num">
+          {t(`stage_${state.stage}`)}: {t("progress", { done: formatCount(done), total: formatCount(total), rate: formatCount(rows_per_s) })}
+        </p>
+        <p className="ms-third ms-caption">{t("keepsGoing")}</p>
+        <div className="ms-actions">
+          <Button onClick={onCancel}>{t("cancel")}</Button>
+        </div>
+      </div>
+    </section>
+  );
+}
+
+function Refused({ state }: { state: ImportState }) {
+  const t = useWords(importWords);
+  const failed = useFailed();
+  const { language } = usePreferences();
+  if (!state.counts || state.counts.refused === 0) return null;
+  const save = (format: "xlsx" | "csv") => download("GET", `/imports/${state.id}/refused`, { query: { format, language } }, `refused.${format}`).catch(failed);
+  return (
+    <>
+      <Button onClick={() => void save("xlsx")}>{t("downloadRefused", { form: "XLSX" })}</Button>
+      <Button onClick={() => void save("csv")}>{t("downloadRefused", { form: "CSV" })}</Button>
+    </>
+  );
+}
+
+interface StageProps {
+  state: ImportState;
+  act: (path: string, body?: unknown) => Promise<void>;
+  onColumns: () => void;
+}
+
+function Checked({ state, act, onColumns }: StageProps) {
+  const t = useWords(importWords);
+  const counts = state.counts;
+  if (!counts) return null;
+  const good = counts.created + counts.updated + counts.unchanged;
+  return (
+    <>
+      <section className="ms-panel">
+        <Figures counts={counts} />
+      </section>
+      <ImportCauses state={state} onFix={(fixes) => act("fix", { fixes })} />
+      <p className="ms-third">{good === 0 ? t("nothingToLoad") : t("writesNothing")}</p>
+      <div className="ms-actions">
+        <Button type="primary" disabled={good === 0} onClick={() => void act("load")}>
+          {counts.refused === 0 ? t("loadAll", { n: formatCount(good) }) : t("loadSome", { n: formatCount(good), bad: formatCount(counts.refused) })}
+        </Button>
+        <Refused state={state} />
+        <Button onClick={onColumns}>{t("changeColumns")}</Button>
+      </div>
+    </>
+  );
+}
+
+function Report({ state, act }: Omit<StageProps, "onColumns">) {
+  const t = useWords(importWords);
+  const say = useSay();
+  const { modal } = App.useApp();
+  const { report, stage } = state;
+  const undo = () =>
+    void modal.confirm({ title: t("undoSure"), content: t("undoText"), okText: t("undo"), cancelText: t("cancel"), autoFocusButton: "cancel", onOk: () => act("undo") });
+  return (
+    <section className="ms-panel">
+      <div className="ms-panel-body ms-stack">
+        {state.text ? <p className="ms-fault" role="alert">{say(state.text)}</p> : null}
+        {report ? (
+          <p role="status" className="ms-num">
+            {stage === "undone" ? t("undone", { n: formatCount(report.undone), kept: formatCount(report.kept) }) : t("loaded", { ...report })}
+          </p>
+        ) : null}
+        <div className="ms-actions">
+          {stage === "loaded" || stage === "undone" ? null : <Button onClick={() => void act("load")}>{t("goOn")}</Button>}
+          <Refused state={state} />
+          {report && stage !== "undone" ? <Button onClick={undo}>{t("undo")}</Button> : null}
+        </div>
+      </div>
+    </section>
+  );
+}
+
+/** One import from its columns to its report. */
+export function ImportRun() {
+  const { id = "" } = useParams();
+  const t = useWords(importWords);
+  const failed = useFailed();
+  const navigate = useNavigate();
+  const state = useImport(id);
+  const [editing, setEditing] = useState(false);
+  const act = async (path: string, body?: unknown) => {
+    try {
+      const next = await api.post<ImportState>(`/imports/${id}/${path}`, body);
+      setEditing(false);
+      state.set(() => next);
+      state.reload();
+    } catch (error) {
+      failed(error);
+    }
+  };
+  return (
+    <div className="ms-page">
+      <nav className="ms-crumbs">
+        <Link to="/connect/import">{t("importTags")}</Link>
+      </nav>
+      <PageState state={state} rows={6}>
+        {(value) => {
+          const columns = editing || value.stage === "columns";
+          const at = columns ? 1 : STEP_OF[value.stage];
+          return (
+            <>
+              <div className="ms-title">
+                <h1 className="ms-grow">{value.name}</h1>
+                <Button onClick={() => void navigate("/connect/import")}>{t("another")}</Button>
+              </div>
+              <ol className="ms-steps" aria-label={t("steps")}>
+                {STEPS.map((step, index) => (
+                  <li key={step} aria-current={index === at ? "step" : undefined} className={index === at ? "ms-bold" : "ms-third"}>
+                    <span className="ms-step-number">{index + 1}</span> {t(step)}
+                  </li>
+                ))}
+              </ol>
+              {columns ? <ImportColumns state={value} onCheck={(options: ImportOptions) => act("check", options)} /> : null}
+              {!columns && WORKING.has(value.stage) ? <Progress state={value} onCancel={() => void act("cancel")} /> : null}
+              {!columns && value.stage === "checked" ? <Checked state={value} act={act} onColumns={() => setEditing(true)} /> : null}
+              {!columns && at >= 3 && !WORKING.has(value.stage) ? <Report state={value} act={act} /> : null}
+            </>
+          );
+        }}
+      </PageState>
+    </div>
+  );
+}
