@@ -29,7 +29,7 @@ def tell(figure: str, value: float, unit: str, wanted: str = "") -> None:
 
 
 def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
-    """Start the demo and return its process and the seconds until both sources are live and the page answers."""
+    """Start the demo and return its process and the seconds until its sources are live and the page answers."""
     began = time.monotonic()
     command = [sys.executable, "-m", "mainspring", "demo", "--port", str(port), "--folder", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
@@ -45,7 +45,7 @@ def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:
 
 
 async def flowing(folder: Path, bus_port: int) -> None:
-    """Return once a gateway says that both sources are live and send."""
+    """Return once a gateway says that process, chiller and machine tool are live and send."""
     seed = seed_file(folder / "data" / "secrets", "status")
     while not seed.exists():
         await asyncio.sleep(0.05)
@@ -54,7 +54,7 @@ async def flowing(folder: Path, bus_port: int) -> None:
 
     async def on_connections(message: Any) -> None:
         report = GatewayConnections.model_validate_json(message.data)
-        if sum(each.state == "connected" and each.samples_per_s > 0 for each in report.connections) == 2:
+        if sum(each.state == "connected" and each.samples_per_s > 0 for each in report.connections) >= 3:
             live.set()
 
     await bus.nc.subscribe(subjects.CONNECTIONS_ALL, cb=on_connections)

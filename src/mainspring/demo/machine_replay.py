@@ -12,6 +12,8 @@ from mainspring.simulators.mtconnect_agent import MtconnectAgentSimulator, stamp
 from mainspring.simulators.shdr import ShdrSimulator
 
 STEP_S: Final = 1.0
+BUFFER: Final = 4096
+"""Observations the agent keeps: about five minutes."""
 PAUSE_MS: Final = 3000
 """Between two stretches of the recording, and before it begins anew."""
 JUMP_MS: Final = 60_000
@@ -49,7 +51,7 @@ class MachineReplay:
 
     def __init__(self, agent_port: int, adapter_port: int, speed: float) -> None:
         description = (resources.files("mainspring.demo") / "recordings" / "okuma_devices.xml").read_bytes()
-        self.agent = MtconnectAgentSimulator(description, port=agent_port)
+        self.agent = MtconnectAgentSimulator(description, port=agent_port, buffer_size=BUFFER)
         self.adapter = ShdrSimulator(port=adapter_port)
         self._lines = lines()
         self._whole_ms = self._lines[-1].at_ms + PAUSE_MS

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import gzip
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Final
@@ -72,7 +73,8 @@ class ChillerReplay:
 
 async def _for_ever(show: Callable[[int], Awaitable[None]], step_s: float) -> None:
     loop = asyncio.get_running_loop()
-    began = loop.time()
+    # At whole steps of the clock, where the gateway polls too: what comes together is written together.
+    began = loop.time() - time.time() % step_s
     number = 0
     while True:
         await show(number)

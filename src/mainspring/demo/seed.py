@@ -8,6 +8,7 @@ from typing import Any
 
 from mainspring.configuration import DemoSection
 from mainspring.core.definitions import Condition, Words
+from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.demo import machine, plant
 from mainspring.records import alarm_definition, asset, connection, tag
@@ -71,13 +72,15 @@ def _make(author: Author, new: Sequence[Source]) -> None:
             author, ConnectionDraft(name=source.name, driver=source.driver, settings=source.settings, replayed=True)
         )
         for each in source.tags:
+            # States and texts seldom change: repeated less often, they cost next to nothing.
+            silence_ms = 10_000 if each.kind is SampleKind.FLOAT else 60_000
             words = {str(number): _words(text) for number, text in enumerate((each.states or {}).values())}
             tags[each.name] = tag.create(
                 author,
                 TagDraft(
                     name=each.name, asset=assets[each.asset].id, description=_words(each.words), kind=each.kind,
                     unit=each.unit, low=each.low, high=each.high, decimals=each.decimals, words=words or None,
-                    connection=made.id, address=each.address, gain=each.gain, silence_max_ms=10_000,
+                    connection=made.id, address=each.address, gain=each.gain, silence_max_ms=silence_ms,
                 ),
             )  # fmt: skip
     for alarm in (*plant.ALARMS, *machine.ALARMS):
