@@ -1,8 +1,27 @@
-"""A listener with devices, and raw MQTT over a socket, for tests."""
+"""A listener with devices and a reader in the place of a driver, and raw MQTT over a socket, for tests."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+from mainspring.core.definitions import DeviceDefinition
+from mainspring.core.drivers import Host, Traffic
+from mainspring.core.ids import uuid7
+from mainspring.core.text import Text
+from mainspring.drivers.mqtt_hub import Hub, HubSession
+from mainspring.drivers.mqtt_listener import Listener, ListenerSettings
+from mainspring.drivers.mqtt_packets import Message
+from mainspring.drivers.mqtt_session import MqttSettings
+
+SECRET = "ms_0123456789abcdef_a-secret_with_lines"
+PATIENCE_S = 30.0
 
 
 def free_port() -> int:
@@ -10,3 +29,83 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
         return port
+
+
+def device(name: str, **more: Any) -> DeviceDefinition:
+    """Return a device with SECRET that may do everything under its own name."""
+    digest = hashlib.sha256(SECRET.split("_", 2)[2].encode()).hexdigest()
+    fields: dict[str, Any] = {"digest": digest, "publish": (f"{name}/#",), "subscribe": (f"{name}/#",)}
+    return DeviceDefinition(
+        id=more.pop("id", None) or uuid7(), tenant="acme", revision=1, name=name, gateway="g1", **(fields | more)
+    )
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came about"
+        await asyncio.sleep(0.02)
+
+
+class Reader:
+    """Takes messages as a driver does; `keeping` holds the log back while it is clear."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.messages: list[Message] = []
+        self.refused: dict[Text, int] = {}
+        self.keeping = asyncio.Event()
+        self.keeping.set()
+        self.fails: Exception | None = None
+        host = Host("acme", "g1", self._kept)
+        self.session = HubSession(MqttSettings(timeout_ms=2000), host, Traffic(), self._refuse, hub)
+        self.task: asyncio.Task[None] | None = None
+
+    def start(self, *filters: str) -> None:
+        wanted = [(text, 1) for text in filters or ("#",)]
+        self.task = asyncio.create_task(self.session.subscribe(wanted, self.messages.extend))
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self.task
+
+    async def _kept(self) -> None:
+        await self.keeping.wait()
+        if self.fails is not None:
+            raise self.fails
+
+    def _refuse(self, text: Text, count: int = 1) -> None:
+        self.refused[text] = self.refused.get(text, 0) + count
+
+    def told(self, words: str) -> int:
+        """Return how often something was refused by a sentence with these words."""
+        return sum(count for text, count in self.refused.items() if words in text.en)
+
+
+class ListenerSite:
+    """A running listener."""
+
+    def __init__(self, settings: ListenerSettings) -> None:
+        self.hub = Hub()
+        self.listener = Listener(settings, self.hub)
+        self.port = settings.port
+        self.reader = Reader(self.hub)
+
+
+@asynccontextmanager
+async def running_listener(*devices: DeviceDefinition, **settings: Any) -> AsyncIterator[ListenerSite]:
+    """Run a listener on a free port with a reader of everything."""
+    site = ListenerSite(replace(ListenerSettings(port=free_port()), **settings))
+    for each in devices:
+        site.listener.define(each)
+    task = asyncio.create_task(site.listener.run())
+    await eventually(lambda: site.hub.text is None)
+    site.reader.start()
+    try:
+        yield site
+    finally:
+        await site.reader.stop()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

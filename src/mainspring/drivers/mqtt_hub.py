@@ -62,7 +62,10 @@ class Sender(Protocol):
     """Whoever waits for a message to be acknowledged."""
 
     def acknowledge(self, message: Message) -> None:
-        """Tell the sender that its message of QoS 1 or 2 is kept."""
+        """Note that a message of QoS 1 or 2 is kept."""
+
+    def answer(self) -> None:
+        """Send the acknowledgements that were noted."""
 
 
 class Recipient(Protocol):
@@ -141,6 +144,8 @@ class Hub:
         self.seen: dict[str, bytes] = {}
         """The last payload of each topic, within limits, for browsing."""
         self.refused: dict[Text, int] = {}
+        self.answering: list[Sender] = []
+        """Senders with acknowledgements that were noted and not sent: one write for all of a sender's."""
         self.bytes_waiting = 0
         self.roomy = True
         """False while devices must not be read from because too much waits."""
@@ -251,6 +256,12 @@ class Hub:
         outlet.refuse = None
         outlet.away_since = time.monotonic()
 
+    def answer(self) -> None:
+        """Send all acknowledgements that were noted."""
+        answering, self.answering = self.answering, []
+        for sender in answering:
+            sender.answer()
+
     def release(self, messages: Sequence[Message]) -> None:
         """Give back the room of messages that were kept."""
         self.bytes_waiting -= sum(len(message.payload) for message in messages)
@@ -265,6 +276,7 @@ class Hub:
             if receipt is not None:
                 self.refuse(UNREAD)
                 receipt.kept()
+        self.answer()
         self.release(messages)
 
     def _route(self, topic: str) -> Route:
@@ -325,6 +337,7 @@ class HubSession(Session):
         for receipt in receipts:
             if receipt is not None:
                 receipt.kept()
+        self._hub.answer()
         self._hub.release(messages)
 
     async def publish(self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False) -> None:

@@ -135,6 +135,11 @@ class Decoder:
         self._pieces: list[bytes] = []
         self._missing = 0
 
+    @property
+    def begun(self) -> bool:
+        """Tell whether a packet has begun and is not complete."""
+        return bool(self._pieces)
+
     def feed(self, chunk: bytes, out: list[Packet]) -> None:
         """Append the packets that are complete to `out`.
 

@@ -87,7 +87,7 @@ class Peer(asyncio.Protocol):
     """Speaks MQTT with one device."""
 
     __slots__ = (
-        "_allowed", "_decoder", "_filters", "_heard", "_ids", "_keep_alive_s", "_listener", "_number", "_paused",
+        "_allowed", "_answers", "_decoder", "_filters", "_heard", "_keep_alive_s", "_listener", "_number", "_paused",
         "_received", "_sent", "_transport", "_waiting", "_will", "client", "device",
     )  # fmt: skip
 
@@ -101,6 +101,7 @@ class Peer(asyncio.Protocol):
         self._keep_alive_s = 0.0
         self._will: Message | None = None
         self._allowed: set[str] = set()
+        self._answers = bytearray()
         self._filters: set[str] = set()
         self._received: dict[int, bool] = {}
         self._sent: dict[int, asyncio.Future[None]] = {}
@@ -123,6 +124,11 @@ class Peer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came; broken bytes end the connection behind the last good packet."""
         self._heard = time.monotonic()
+        if self.device is None and not self._decoder.begun and data[0] != packets.CONNECT << 4:
+            # Another protocol, most likely: its next bytes are not waited for.
+            self._refuse(_ORDER)
+            self.end()
+            return
         found: list[Packet] = []
         fault = None
         try:
@@ -139,6 +145,8 @@ class Peer(asyncio.Protocol):
                     return
             else:
                 self._answer(packet)
+        if self._listener.hub.answering:
+            self._listener.hub.answer()
         if fault is not None:
             self._refuse(fault.text)
             self.end()
@@ -261,15 +269,23 @@ class Peer(asyncio.Protocol):
             self._pause()
 
     def acknowledge(self, message: Message) -> None:
-        """Tell the device that its message is kept."""
+        """Note that a message is kept."""
         self._waiting -= 1
-        if self._transport.is_closing() or not message.id:
+        if not message.id:
             return
+        if not self._answers:
+            self._listener.hub.answering.append(self)
         if message.qos == 1:
-            self._transport.write(packets.ack(packets.PUBACK, message.id))
+            self._answers += packets.ack(packets.PUBACK, message.id)
         else:
             self._received[message.id] = True
-            self._transport.write(packets.ack(packets.PUBREC, message.id))
+            self._answers += packets.ack(packets.PUBREC, message.id)
+
+    def answer(self) -> None:
+        """Send what was acknowledged, in one write."""
+        if not self._transport.is_closing():
+            self._transport.write(bytes(self._answers))
+        self._answers.clear()
         if self._paused:
             self.resume()
 

@@ -63,9 +63,11 @@ class MqttDevice:
         self._writer.write(_packet(0x10, body + _field(self.client_id) + _field(self.user) + _field(self.password)))
         try:
             answer = await self._reader.readexactly(4)
-        except asyncio.IncompleteReadError as error:
+        except (asyncio.IncompleteReadError, OSError) as error:
+            await self.close()
             raise ConnectionResetError from error
         if answer[0] != _CONNACK or answer[3]:
+            await self.close()
             raise Refused(answer[3])
         self._reading = asyncio.create_task(self._read(self._reader))
 
