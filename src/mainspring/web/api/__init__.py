@@ -19,6 +19,7 @@ ROUTERS: Final = (
     "imports",
     "templates",
     "connections",
+    "mapping",
     "devices",
     "alarm_definitions",
     "users",
