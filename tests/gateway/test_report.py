@@ -181,3 +181,14 @@ def test_a_clock_that_was_set_back_does_not_silence_a_tag() -> None:
     reports.apply(good(Column.FLOAT64, [1], 10**12, [1.0]))
     reported, _ = reports.apply(good(Column.FLOAT64, [1], 10**11, [1.0]))
     assert len(reported) == 1
+
+
+def test_a_late_sample_is_scaled_and_leaves_what_was_last_reported() -> None:
+    reports = Reports([tag(1, OF, gain=2.0, offset=1.0, dead_band=5.0)], Origin.REPLAYED)
+    reports.apply(good(Column.FLOAT64, [1], 90_000, [10.0]))
+    late, foreign = reports.late(good(Column.FLOAT64, [1, 7, 1], 1000, [3.0, 4.0, 3.0]))
+    assert rows(late) == [(1, 1000, 7.0, q.GOOD), (1, 1000, 7.0, q.GOOD)]
+    assert set(late[0].origin) == {Origin.REPLAYED}
+    assert foreign == 1
+    reported, _ = reports.apply(good(Column.FLOAT64, [1], 91_000, [10.1]))
+    assert reported == []
