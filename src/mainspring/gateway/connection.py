@@ -158,7 +158,7 @@ class Connection:
         self._gatherer = gatherer
         self._gate = gate
         self._settings = settings
-        self._host = replace(host, kept=self._all_kept)
+        self._host = replace(host, kept=self._all_kept, late=self._late)
         self._gateway_kept = host.kept
         self._dropped: Text | None = None
         self._changed = asyncio.Event()
@@ -332,6 +332,17 @@ class Connection:
             self._complain(_CLOCK.format(name=self.definition.name, seconds=ahead_ms / 1000))
         self._attempts = 0
         self._take(batch)
+
+    def _late(self, batch: SampleBatch) -> None:
+        """Take samples that a device kept for us: scaled, with their own times, without report by exception."""
+        if not self._gate.open:
+            self._dropped = self._gate.text
+            return
+        _check(batch)
+        believable = (batch.time > 0) & (batch.time <= now_ms() + FUTURE_MAX_MS)
+        scaled, foreign = self._reports.late(batch.take(believable))
+        self.figures.count(len(batch), foreign, now_ms())
+        self._gatherer.put(scaled)
 
     async def _all_kept(self) -> None:
         """Return once all that was delivered is in the log; raises NotConnected if some of it was not taken."""
