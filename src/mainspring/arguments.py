@@ -36,6 +36,10 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--name-zh", default="", help="name in Chinese")
     add.add_argument("--zone", default="UTC", help="IANA time zone, for example Asia/Shanghai")
     tenants.add_parser("list", help="show the companies of this platform")
+    gateway = commands.add_parser("gateway", help="run a gateway on another machine, with one file and one token")
+    gateway.add_argument("file", type=Path, help="its settings file; `--sample` prints one", nargs="?")
+    gateway.add_argument("--sample", action="store_true", help="print a settings file with every setting")
+    gateway.add_argument("--release", default="", help=argparse.SUPPRESS)
     role = commands.add_parser("role", help="run one role alone, for machines with several")
     role.add_argument("name", choices=("historian", "engine", "gateway", "web", "demo"))
     role.add_argument(

@@ -42,6 +42,9 @@ def run(options: argparse.Namespace) -> None:
 
         print(reference(), end="")
         return
+    if options.command == "gateway":
+        run_edge(options)
+        return
     settings = configuration.load(_settings_file(options))
     config_arguments = ["--config", str(options.config)] if options.config else []
     match options.command:
@@ -86,6 +89,33 @@ def run(options: argparse.Namespace) -> None:
             from mainspring.first_start import verify_audit
 
             print(verify_audit(settings))
+
+
+def run_edge(options: argparse.Namespace) -> None:
+    """Run a gateway on another machine: its runner, or what the runner starts."""
+    from mainspring.core.definitions import Release
+    from mainspring.edge.settings import EdgeConfiguration
+
+    if options.sample or options.file is None:
+        print(toml.sample(EdgeConfiguration), end="")
+        return
+    edge = toml.load(EdgeConfiguration, options.file)
+    if options.release:
+        from mainspring.edge.gateway import run_gateway
+
+        run_gateway(edge, Release.model_validate_json(options.release))
+        return
+    from mainspring.core.logs import configure_logs
+    from mainspring.edge.enrolment import enrolled
+    from mainspring.edge.runner import Runner
+    from mainspring.supervisor import hold_folder
+
+    with hold_folder(edge.data_folder):
+        configure_logs(edge.log_level, edge.data_folder / "logs" / "runner.log")
+        own = enrolled(edge)
+        print(f"Mainspring {__version__}  gateway {own.name} of {own.tenant}  (Ctrl C stops it)", flush=True)
+        runner = Runner(edge, ["gateway", str(options.file.resolve())], say=partial(print, flush=True))
+        asyncio.run(runner.run())
 
 
 def _settings_file(options: argparse.Namespace) -> Path | None:

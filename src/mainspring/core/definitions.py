@@ -196,6 +196,22 @@ class DeviceDefinition(Document):
     expires_ms: int | None = None
 
 
+class Software(Document):
+    """A version of the gateway's own program, as a wheel that the platform hands out."""
+
+    version: str = Field(max_length=64)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(ge=1)
+
+
+class Release(Document):
+    """What a gateway elsewhere is to run: settings that go before those of its own file, and its program's version."""
+
+    number: int = Field(default=0, ge=0, description="0: what its own file and installation say")
+    settings: dict[str, Any] = Field(default_factory=dict)
+    software: Software | None = Field(default=None, description="none: the installed version")
+
+
 class GatewayDefinition(Document):
     """A gateway as the bus needs it: the account it belongs to and the key that lets it in."""
 
@@ -206,6 +222,7 @@ class GatewayDefinition(Document):
     local: bool = Field(default=False, description="it runs beside the platform, kept running by the supervisor")
     public_key: str = Field(default="", max_length=64, description="empty: it has not enrolled yet")
     enabled: bool = Field(default=True, description="false: its key was revoked")
+    release: Release | None = Field(default=None, description="what it is to run; none: nothing was released to it")
 
 
 class Since(Document):

@@ -64,6 +64,18 @@ class ConnectionHealth(BaseModel):
     refused: tuple[Refusal, ...] = ()
 
 
+class ReleaseReport(BaseModel):
+    """What a gateway on another machine runs, tries, and had to undo with the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    active: int
+    trying: int | None = None
+    undone: int = 0
+    text: dict[str, str] | None = None
+
+
 class GatewayConnections(BaseModel):
     """All connections of one gateway."""
 
@@ -72,3 +84,4 @@ class GatewayConnections(BaseModel):
     gateway: str
     time_ms: int
     connections: tuple[ConnectionHealth, ...]
+    release: ReleaseReport | None = Field(default=None, description="of a gateway on another machine")

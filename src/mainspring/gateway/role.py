@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import psutil
 import structlog
@@ -15,9 +15,10 @@ from nats.errors import Error as NatsError
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
+from mainspring.core.definitions import Definition, GatewayDefinition
 from mainspring.core.drivers import DriverEntry, Host, registered
 from mainspring.core.errors import MainspringError
-from mainspring.core.health import ConnectionHealth, GatewayConnections, Health, Refusal
+from mainspring.core.health import ConnectionHealth, GatewayConnections, Health, Refusal, ReleaseReport
 from mainspring.gateway.answers import Answers
 from mainspring.gateway.batches import Gate, Gatherer, Writer
 from mainspring.gateway.blobs import Blobs
@@ -39,11 +40,24 @@ REPORT_S: Final = 1.0
 Connect = Callable[[], Awaitable[Bus]]
 
 
+class Kept(Protocol):
+    """Whoever keeps a gateway on another machine running: it is told what the platform wants, and how things are."""
+
+    def want(self, definition: GatewayDefinition) -> None:
+        """Take the gateway's own definition."""
+
+    def note(self, *, on_bus: bool, connected: int, connections: int) -> ReleaseReport:
+        """Take how the gateway does, once a second; return what it runs."""
+
+
 class Gateway:
     """All parts of one gateway."""
 
-    def __init__(self, settings: GatewaySettings, drivers: Mapping[str, DriverEntry]) -> None:
+    def __init__(
+        self, settings: GatewaySettings, drivers: Mapping[str, DriverEntry], keeper: Kept | None = None
+    ) -> None:
         self.settings = settings
+        self.keeper = keeper
         self.log = SegmentLog(
             settings.folder,
             segment_bytes=settings.segment_bytes,
@@ -112,10 +126,22 @@ class Gateway:
             },
         )
 
-    def connections(self, elapsed_s: float) -> GatewayConnections:
+    def connections(self, elapsed_s: float, *, on_bus: bool) -> GatewayConnections:
         """Return the report of all connections."""
         reports = tuple(_connection_health(connection, elapsed_s) for connection in self.fleet.connections)
-        return GatewayConnections(gateway=self.settings.name, time_ms=now_ms(), connections=reports)
+        release = None
+        if self.keeper is not None:
+            connected = sum(report.state == "connected" for report in reports)
+            release = self.keeper.note(on_bus=on_bus, connected=connected, connections=len(reports))
+        return GatewayConnections(gateway=self.settings.name, time_ms=now_ms(), connections=reports, release=release)
+
+    def changed(self, key: str, definition: Definition | None) -> None:
+        """Take a definition of the tenant."""
+        if isinstance(definition, GatewayDefinition):
+            if self.keeper is not None and definition.name == self.settings.name:
+                self.keeper.want(definition)
+        else:
+            self.fleet.changed(key, definition)
 
     def close(self) -> None:
         """Close the files."""
@@ -128,13 +154,14 @@ async def run(
     settings: GatewaySettings,
     stop: asyncio.Event,
     drivers: Mapping[str, DriverEntry] | None = None,
+    keeper: Kept | None = None,
 ) -> None:
     """Run a gateway until `stop` is set.
 
     `bus` may be a callable that connects, which is then called until it succeeds while readings already go to disk.
     Raises Conflict if the folder belongs to a running gateway.
     """
-    gateway = Gateway(settings, registered() if drivers is None else drivers)
+    gateway = Gateway(settings, registered() if drivers is None else drivers, keeper)
     gateway.fleet.load()
     parts = [
         asyncio.create_task(gateway.writer.run(), name="writer"),
@@ -215,7 +242,7 @@ async def _serve(gateway: Gateway, bus: Bus) -> None:
 async def _watch(gateway: Gateway, bus: Bus) -> None:
     while True:
         try:
-            await bus.watch_tenant(gateway.fleet.changed, gateway.settings.tenant)
+            await bus.watch_tenant(gateway.changed, gateway.settings.tenant)
         except (MainspringError, NatsError, TimeoutError) as error:
             log.warning("gateway.definitions_wait", reason=str(error) or type(error).__name__)
             await asyncio.sleep(BUS_RETRY_S)
@@ -231,7 +258,7 @@ async def _report(gateway: Gateway, bus: Bus) -> None:
         await asyncio.sleep(REPORT_S)
         now = time.monotonic()
         health = gateway.health(now - before)
-        connections = gateway.connections(now - before)
+        connections = gateway.connections(now - before, on_bus=bus.connected)
         before = now
         if bus.connected:
             with suppress(NatsError):

@@ -16,7 +16,7 @@ import nkeys
 from django.db import models, transaction
 from pydantic import Field
 
-from mainspring.core.definitions import GatewayDefinition
+from mainspring.core.definitions import GatewayDefinition, Release
 from mainspring.core.errors import Conflict, LimitExceeded, NotAllowed
 from mainspring.core.text import Text
 from mainspring.records import changes, credential, outbox
@@ -94,7 +94,7 @@ class Gateway(Record):
         """Return the name."""
         return self.name
 
-    def definition(self, revision: int) -> GatewayDefinition:
+    def definition(self, revision: int, release: Release | None = None) -> GatewayDefinition:
         """Return what is published."""
         return GatewayDefinition(
             id=self.id,
@@ -104,6 +104,7 @@ class Gateway(Record):
             local=self.local,
             public_key=self.credential.public if self.state is GatewayState.ENROLLED else "",
             enabled=self.state is not GatewayState.REVOKED,
+            release=release,
         )
 
 

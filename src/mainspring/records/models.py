@@ -11,6 +11,7 @@ from mainspring.records.credential import Credential
 from mainspring.records.daily_count import DailyCount
 from mainspring.records.device import Device
 from mainspring.records.gateway import Gateway
+from mainspring.records.gateway_release import GatewayRelease, Software
 from mainspring.records.reservation import Reservation
 from mainspring.records.subscription import Notice, Subscription
 from mainspring.records.tag import Tag
@@ -30,8 +31,10 @@ __all__ = [
     "DailyCount",
     "Device",
     "Gateway",
+    "GatewayRelease",
     "Notice",
     "Reservation",
+    "Software",
     "Subscription",
     "Tag",
     "Tenant",

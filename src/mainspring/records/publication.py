@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from mainspring.core import definitions
 from mainspring.core.definitions import PAGE, AlarmPage, Definition, TagPage, TenantDefinition
 from mainspring.core.errors import MainspringError
-from mainspring.records import device, gateway
+from mainspring.records import device, gateway, gateway_release
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.connection import Connection
 from mainspring.records.counter import REVISIONS, take
@@ -220,8 +220,11 @@ def _devices(tenant: Tenant, revision: int, only: list[UUID] | None = None) -> d
 
 
 def _gateways(tenant: Tenant, revision: int, only: list[str] | None = None) -> dict[str, Definition]:
-    rows = gateway.published(tenant, only)
-    return {definitions.gateway_key(tenant.key, row.name): row.definition(revision) for row in rows}
+    rows = list(gateway.published(tenant, only))
+    releases = gateway_release.current(rows)
+    return {
+        definitions.gateway_key(tenant.key, row.name): row.definition(revision, releases.get(row.id)) for row in rows
+    }
 
 
 def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, TagPage]:

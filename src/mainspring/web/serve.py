@@ -41,6 +41,7 @@ async def run(
     configure(settings)
     # Imported after `configure`: models and the API exist only once Django is set up.
     from mainspring.records.publication import Publication
+    from mainspring.web import rollouts
     from mainspring.web.asgi import application
     from mainspring.web.listen import Listener
     from mainspring.web.live import hub
@@ -62,6 +63,7 @@ async def run(
         asyncio.create_task(hub.run(bus), name="live"),
         asyncio.create_task(Publication(bus).run(), name="publish"),
         asyncio.create_task(Notifier(bus).run(), name="notify"),
+        asyncio.create_task(rollouts.run(runtime), name="rollouts"),
         asyncio.create_task(_report(bus, instance), name="report"),
         asyncio.create_task(server.serve(), name="serve"),
     ]

@@ -42,6 +42,7 @@ ROUTERS: Final = (
     "health",
     "metrics",
     "subscriptions",
+    "gateway_releases",
     "overview",
 )
 """Modules of this package that hold a `router`; every path is written in full beside its function."""

@@ -13,6 +13,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from mainspring.bus.credentials import user_name
+from mainspring.core.health import ReleaseReport
 from mainspring.records import gateway as records
 from mainspring.records.connection import GATEWAY_DEFAULT, Connection
 from mainspring.records.gateway import GatewayDraft, GatewayState
@@ -36,6 +37,7 @@ class GatewayOut(Schema):
     state: GatewayState | None
     token_expires_ms: int | None
     alive: bool
+    release: ReleaseReport | None = Field(description="what one on another machine runs, as it says")
     degraded: Label | None = Field(description="why it does not do all of its work")
     version: int | None
 
@@ -110,6 +112,11 @@ def _announced(gateway: records.Gateway, token: str) -> dict[str, Any]:
     return {"id": gateway.id, "name": gateway.name, "token": token, "token_expires_ms": expires}
 
 
+def _release(tenant: str, name: str) -> ReleaseReport | None:
+    report = runtime.gateways.get((tenant, name))
+    return None if report is None else report.release
+
+
 def _listed(tenant: Tenant) -> list[dict[str, Any]]:
     now_ms = time.time_ns() // 1_000_000
     known = {row.name: row.document() for row in records.published(tenant)}
@@ -127,6 +134,7 @@ def _listed(tenant: Tenant) -> list[dict[str, Any]]:
             "name": name,
             "tenant": tenant.key,
             "alive": name in alive,
+            "release": _release(tenant.key, name) if name in alive else None,
             "degraded": report.text if name in alive and (report := runtime.gateway_health(tenant.key, name)) else None,
         }
         for name in sorted(known.keys() | named | alive | {GATEWAY_DEFAULT})

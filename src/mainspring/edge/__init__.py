@@ -1,0 +1,1 @@
+"""A gateway on another machine: one file, one token, and everything else from the platform."""
