@@ -51,7 +51,7 @@ function own(key: ColumnName, kind: SheetColumn["kind"], byDefault: string, widt
 }
 
 function limit(name: string): SheetColumn {
-  return { key: LIMITS + name, title: { en: name, zh: name }, kind: "number", choices: [], required: false, byDefault: "", width: 72, main: true, step: "map" };
+  return { key: LIMITS + name, title: { en: name, zh: name }, kind: "number", choices: [], required: false, byDefault: "", width: 60, main: true, step: "map" };
 }
 
 function addressColumn(field: Field, main: boolean): SheetColumn {
@@ -70,17 +70,17 @@ export function columnsFor({ name, address_schema }: Driver): SheetColumn[] {
   const listed = MAIN_ADDRESS[name];
   const address = fieldsOf(address_schema).map((field) => addressColumn(field, listed?.includes(field.key) ?? true));
   return [
-    own("name", "text", "", 180, true, "both"),
+    own("name", "text", "", 150, true, "both"),
     ...address,
     own("kind", "choice", "float64", 116, !listed || name === "opcua", "tags"),
-    own("area", "text", "", 110, false),
-    own("line", "text", "", 110, true),
-    own("device", "text", "", 110, true),
+    own("area", "text", "", 100, false),
+    own("line", "text", "", 100, true),
+    own("device", "text", "", 100, true),
     own("unit", "text", "1", 84, true, "both"),
-    own("gain", "number", "1", 72, true),
-    own("offset", "number", "0", 72, true),
+    own("gain", "number", "1", 64, true),
+    own("offset", "number", "0", 64, true),
     own("dead_band", "number", "0", 84, true),
-    own("scan_ms", "whole", "1000", 96, true),
+    own("scan_ms", "whole", "1000", 92, true),
     ...["LL", "L", "H", "HH"].map(limit),
     own("low", "number", "", 88, false),
     own("high", "number", "", 88, false),

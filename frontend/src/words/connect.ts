@@ -246,5 +246,6 @@ export const connectWords = {
   kind_boolean: { en: "yes or no", zh: "布尔" },
   kind_enumeration: { en: "enumeration", zh: "枚举" },
   kind_text: { en: "text", zh: "文本" },
+  kind_array: { en: "array", zh: "数组" },
   kind_blob: { en: "file", zh: "文件" },
 } as const satisfies Messages;

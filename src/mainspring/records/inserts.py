@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from django.db import connection, models
 
 
@@ -42,7 +42,7 @@ def _adapter(column: Any) -> Callable[[Any], Any] | None:
     while isinstance(target, models.ForeignKey):
         target = target.target_field
     if isinstance(target, models.JSONField):
-        return lambda value: None if value is None else json.dumps(value, default=str)
+        return lambda value: None if value is None else orjson.dumps(value, default=str).decode()
     if isinstance(target, models.UUIDField):
         return lambda value: getattr(value, "hex", value)
     return None

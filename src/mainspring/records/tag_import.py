@@ -80,9 +80,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Planned:
-    """One row that is right: its tag, the document it changes (None: a new tag) and its limits."""
+    """One row that is right: its tag (None: new, in a dry run), the document it changes and its limits."""
 
-    tag: Tag
+    tag: Tag | None
     before: dict[str, Any] | None
     limits: dict[str, float]
 
@@ -142,9 +142,10 @@ class Importer:
         return outcome
 
     def _sum_up(self, planned: list[_Planned], outcome: Outcome) -> None:
-        limited = written_limits(self.author, [(each.tag, each.limits) for each in planned], dry_run=True)
+        known = [(each.tag, each.limits) for each in planned if each.tag is not None and each.before is not None]
+        limited = written_limits(self.author, known, dry_run=True)
         for each in planned:
-            if each.before is None:
+            if each.tag is None or each.before is None:
                 outcome.created += 1
             elif each.tag.document() != each.before or each.tag.id in limited:
                 outcome.updated += 1
@@ -192,6 +193,8 @@ class Importer:
             raise _RowFault("name", _TAKEN, path=path)
         checked = check_limits(limits, draft.kind)
         self._row_of_path[path] = number
+        if tag is None and self.dry_run:
+            return _Planned(None, None, checked)
         target = tag or Tag(tenant=self.author.tenant)
         target.take_draft(draft, asset)
         return _Planned(target, before, checked)
@@ -225,26 +228,23 @@ class Importer:
         return self._tags.get(f"{asset.path}/{given.get('name')}") if asset else None
 
     def _store(self, planned: list[_Planned], outcome: Outcome) -> None:
-        self._store_assets(planned)
-        fresh = [each.tag for each in planned if each.before is None]
-        changed = [
-            (each.tag, each.before)
-            for each in planned
-            if each.before is not None and each.tag.document() != each.before
-        ]
+        tags = [(each.tag, each.before, each.limits) for each in planned if each.tag is not None]
+        self._store_assets([tag for tag, _, _ in tags])
+        fresh = [tag for tag, before, _ in tags if before is None]
+        changed = [(tag, before) for tag, before, _ in tags if before is not None and tag.document() != before]
         _store(self.author, fresh, changed)
-        limited = written_limits(self.author, [(each.tag, each.limits) for each in planned])
+        limited = written_limits(self.author, [(tag, limits) for tag, _, limits in tags])
         outcome.made = [tag.id for tag in fresh]
         outcome.before = [(before, tag.version) for tag, before in changed]
         touched = [*fresh, *(tag for tag, _ in changed)]
         outbox.mark_tags(self.author.tenant.key, [tag.ordinal for tag in touched])
         outbox.mark_alarms(self.author.tenant.key, limited.values())
 
-    def _store_assets(self, planned: Sequence[_Planned]) -> None:
+    def _store_assets(self, tags: Sequence[Tag]) -> None:
         """Store the assets that rows made, those of refused rows apart."""
         used: set[UUID] = set()
-        for each in planned:
-            asset: Asset | None = each.tag.asset
+        for tag in tags:
+            asset: Asset | None = tag.asset
             while asset is not None and asset.id not in used:
                 used.add(asset.id)
                 asset = asset.parent

@@ -1,0 +1,183 @@
+"""Importing tags on a whole platform: 100,000 rows, 37 of them bad, and 10,000 rows until they are live from Modbus."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.platform_under_test import Platform, platform
+
+MANY: Final = 100_000
+BAD: Final = 37
+LIVE: Final = 10_000
+GOOD: Final = 192
+POLL_S: Final = 0.1
+LIMIT_S: Final = 180
+
+
+def device(ready: Connection) -> None:
+    """Be a Modbus device whose registers count up, until the other end closes."""
+    import asyncio
+
+    from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
+
+    async def run() -> None:
+        simulator = ModbusTcpSimulator(units=(1,))
+        await simulator.start()
+        ready.send(simulator.port)
+        for register in range(LIVE):
+            simulator.set("holding", register, "uint16", "ABCD", register % 60_000 + 1)
+        await asyncio.to_thread(ready.poll, None)
+        await simulator.stop()
+
+    asyncio.run(run())
+
+
+def send(running: Platform, name: str, content: bytes) -> dict[str, Any]:
+    """Upload a file."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{running.web_port}/api/v1/imports?name={name}", content, method="POST"
+    )
+    request.add_header("Authorization", f"Bearer {running.token}")
+    request.add_header("Content-Type", "application/octet-stream")
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    return found
+
+
+def finished(running: Platform, id: str) -> dict[str, Any]:
+    """Wait until an import is no longer worked on."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        state: dict[str, Any] = running.ask(f"/imports/{id}")
+        if state["stage"] not in {"checking", "loading", "undoing"}:
+            return state
+        time.sleep(POLL_S)
+    sys.exit("the import did not end")
+
+
+def sheet(rows: int, bad: int, connection: str, name: str = "TI") -> bytes:
+    """Write a workbook of tags, some of them wrong in different ways."""
+    from mainspring.records.sheets import xlsx_file
+
+    wrong = {number * (rows // bad) + 5: number for number in range(bad)} if bad else {}
+    lines = [["Name", "Asset", "Connection", "Register", "Type", "Unit", "Gain", "Scan (ms)"]]
+    for number in range(rows):
+        line = [f"{name}-{number:06}", "u", connection, str(number % 60_000), "uint16", "Cel", "0.1", "1000"]
+        if number in wrong:
+            place = wrong[number] % 3
+            line[(5, 3, 6)[place]] = ("degC", "abc", "1,5")[place]
+        lines.append(line)
+    return xlsx_file(lines)
+
+
+class Waiting:
+    """How long other requests take meanwhile."""
+
+    def __init__(self, running: Platform) -> None:
+        self.took_ms: list[float] = []
+        self._running = running
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+        self._thread.start()
+
+    def _ask(self) -> None:
+        while not self._stop.wait(0.05):
+            began = time.monotonic()
+            self._running.ask("/tags?limit=50")
+            self.took_ms.append((time.monotonic() - began) * 1000)
+
+    def end(self) -> float:
+        """Stop asking; returns the 99th percentile."""
+        self._stop.set()
+        self._thread.join()
+        return sorted(self.took_ms)[int(len(self.took_ms) * 0.99)]
+
+
+def many(running: Platform, connection: str) -> None:
+    """Check and load 100,000 rows, 37 of them bad, while someone looks at tags."""
+    content = sheet(MANY, BAD, connection, "PI")
+    began = time.monotonic()
+    state = send(running, "many.xlsx", content)
+    told("upload and columns of 100,000 rows", time.monotonic() - began, "s")
+    mapping = {str(place): column["field"] for place, column in enumerate(state["columns"])}
+    waiting = Waiting(running)
+    began = time.monotonic()
+    running.ask(f"/imports/{state['id']}/check", {"mapping": mapping})
+    checked = finished(running, state["id"])
+    check_s = time.monotonic() - began
+    assert checked["counts"] == {"created": MANY - BAD, "updated": 0, "unchanged": 0, "refused": BAD}, checked
+    began = time.monotonic()
+    running.ask(f"/imports/{state['id']}/load", {})
+    loaded = finished(running, state["id"])
+    load_s = time.monotonic() - began
+    assert loaded["report"]["created"] == MANY - BAD, loaded
+    told("100,000 rows checked, 37 refused", check_s, "s")
+    told("99,963 rows loaded", load_s, "s", "check and load below 30")
+    told("other requests meanwhile, p99", waiting.end(), "ms", "below 500")
+
+
+def live(running: Platform, connection: str) -> None:
+    """Load 10,000 rows and wait until every tag has a good value from the device."""
+    state = send(running, "live.xlsx", sheet(LIVE, 0, connection))
+    mapping = {str(place): column["field"] for place, column in enumerate(state["columns"])}
+    running.ask(f"/imports/{state['id']}/check", {"mapping": mapping})
+    finished(running, state["id"])
+    began = time.monotonic()
+    running.ask(f"/imports/{state['id']}/load", {})
+    finished(running, state["id"])
+    told("10,000 rows loaded", time.monotonic() - began, "s")
+    ordinals: list[int] = []
+    while len(ordinals) < LIVE:
+        page = running.ask(f"/tags?connection={connection}&limit=1000&offset={len(ordinals)}")
+        ordinals += [tag["tag"] for tag in page["items"]]
+    left = ordinals
+    deadline = time.monotonic() + LIMIT_S
+    while left and time.monotonic() < deadline:
+        asked = left[:1000]
+        current = running.ask(f"/current?tags={','.join(map(str, asked))}")
+        good = {tag for tag, quality in zip(current["tags"], current["qualities"], strict=True) if quality >= GOOD}
+        left = [tag for tag in left if tag not in good]
+        if not good:
+            time.sleep(POLL_S)
+    assert not left, f"{len(left)} tags have no value"
+    told("10,000 rows from Load to the last live value", time.monotonic() - began, "s", "below 10")
+
+
+def told(figure: str, value: float, unit: str, wanted: str = "") -> None:
+    """Print a figure as one line of JSON."""
+    print(json.dumps({"figure": figure, "value": round(value, 2), "unit": unit, "wanted": wanted}), flush=True)
+
+
+def main() -> None:
+    """Run both on one platform."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=device, args=(theirs,))
+    process.start()
+    try:
+        port = ours.recv()
+        with tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as running:
+            made = [
+                running.ask("/connections", {"name": name, "driver": "modbus-tcp", "enabled": enabled,
+                                             "settings": {"host": "127.0.0.1", "port": port}})["id"]
+                for name, enabled in (("PLC 1", True), ("PLC 2", False))
+            ]  # fmt: skip
+            live(running, made[0])
+            many(running, made[1])
+    finally:
+        ours.close()
+        process.join(10)
+        if process.is_alive():
+            process.kill()
+
+
+if __name__ == "__main__":
+    main()
