@@ -14,6 +14,8 @@ export class ApiError extends Error {
   readonly requestId: string;
   /** The record as the server has it now, with a conflict (409). */
   readonly current: unknown;
+  /** What a refusal says of each of several things. */
+  readonly items: unknown;
 
   constructor(status: number, body: Partial<ErrorBody>) {
     const text = body.text ?? unreadable(status);
@@ -24,6 +26,7 @@ export class ApiError extends Error {
     this.fields = body.fields ?? {};
     this.requestId = body.request_id ?? "";
     this.current = body.current;
+    this.items = body.items;
   }
 }
 
@@ -33,6 +36,7 @@ interface ErrorBody {
   fields: Record<string, Words>;
   request_id: string;
   current: unknown;
+  items: unknown;
 }
 
 function unreadable(status: number): Words {
@@ -56,6 +60,8 @@ export interface Options {
   signal?: AbortSignal;
   headers?: Record<string, string>;
   timeoutMs?: number;
+  /** Not repeated by itself after signing in again: what acts on equipment is asked for by a person each time. */
+  once?: boolean;
 }
 
 /** Called on 401; resolves once the person has signed in again, so that the request can be repeated. */
@@ -106,7 +112,7 @@ async function errorOf(response: Response): Promise<ApiError> {
 /** Send a request and return the answer itself: for downloads and Arrow streams. Raises ApiError. */
 export async function request(method: string, path: string, options: Options = {}): Promise<Response> {
   let response = await send(method, path, options);
-  if (response.status === 401 && !path.startsWith("/session") && signInAgain) {
+  if (response.status === 401 && !path.startsWith("/session") && signInAgain && !options.once) {
     await signInAgain();
     response = await send(method, path, options);
   }

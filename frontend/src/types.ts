@@ -65,13 +65,22 @@ export interface AssetDetail extends Asset {
 
 export const CONDITIONS = ["HH", "H", "L", "LL", "stale"] as const;
 export type Condition = (typeof CONDITIONS)[number];
-export type SampleKind = "float64" | "int64" | "boolean" | "enumeration" | "text" | "blob";
+export type SampleKind = "float64" | "int64" | "boolean" | "enumeration" | "text" | "blob" | "array";
 export interface TagLimit {
   id: string;
   condition: Condition;
   limit: number;
   priority: Priority;
   name: Words;
+}
+/** What writing to a tag requires beyond the right to command. */
+export interface WritePolicy {
+  role: Role;
+  reason: boolean;
+  password: boolean;
+  second_person: boolean;
+  hold: boolean;
+  interlock: { tag: string; holds: "equals" | "differs" | "above" | "below"; value: number } | null;
 }
 export interface Tag {
   id: string;
@@ -95,6 +104,7 @@ export interface Tag {
   silence_max_ms: number;
   stale_ms: number;
   writable: boolean;
+  write_policy: WritePolicy | null;
   enabled: boolean;
   words: Record<string, Words> | null;
   version: number;
@@ -226,8 +236,11 @@ export const ACTIONS = [
   "sign-in-failed",
   "sign-out",
   "acknowledge",
+  "select",
   "command",
   "export",
+  "enter",
+  "correct",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 export interface AuditEntry {

@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { Suspense, lazy, useRef } from "react";
 import { Popover } from "antd";
 import { type Cell, live, useLiveWriter, useSecond } from "../live";
 import { usePreferences } from "../preferences";
@@ -6,7 +6,9 @@ import { ageText } from "../format/time";
 import { useZone } from "../session";
 import { useSay, useWords } from "../words";
 import { qualityWords } from "../words/quality";
-import { type ValueFormat, type ValueText, valueText } from "./value-text";
+import { type ValueFormat, type ValueText, blobOf, valueText } from "./value-text";
+
+const BlobView = lazy(() => import("../enter/BlobView"));
 
 const ORIGINS = ["machine", "manual", "calculated", "imported", "simulated", "replayed"] as const;
 
@@ -27,7 +29,8 @@ function Reason({ cell }: { cell: Cell }) {
   if (!cell.known) return <span>{t("noValueYet")}</span>;
   const origin = ORIGINS[cell.origin] ?? "machine";
   return (
-    <dl className="ms-facts">
+    <>
+      <dl className="ms-facts">
       <dt>{t("quality")}</dt>
       <dd>
         {say(qualityWords(cell.quality))}
@@ -40,6 +43,14 @@ function Reason({ cell }: { cell: Cell }) {
         {zone.full(cell.time)} {zone.offsetText(cell.time)}
       </dd>
     </dl>
+      {blobOf(cell.value) ? (
+        <Suspense fallback={null}>
+          <div className="ms-value-blob">
+            <BlobView value={cell.value} />
+          </div>
+        </Suspense>
+      ) : null}
+    </>
   );
 }
 

@@ -1,21 +1,21 @@
 import { useEffect, useMemo, useState } from "react";
 import { type Column, Grid } from "../components/Grid";
-import { plainValue } from "../components/value-text";
+import { formatOf, plainValue } from "../components/value-text";
+import { signsOfMarks } from "../enter/samples";
 import { usePreferences } from "../preferences";
 import { useZone } from "../session";
 import type { Tag } from "../types";
 import { useWords } from "../words";
 import { trendWords } from "../words/trend";
 import type { Picture } from "./picture";
-import { formatOf } from "./Readout";
 
 interface Row {
   at_ms: number;
-  cells: Map<number, { text: string; bad: number }>;
+  cells: Map<number, { text: string; bad: number; signs: string }>;
 }
 
 /** The buckets of the chart as rows, newest first. */
-export function AsTable({ tags, picture, round }: { tags: readonly Tag[]; picture: Picture; round: number }) {
+export function AsTable({ tags, picture, round, onSamples }: { tags: readonly Tag[]; picture: Picture; round: number; onSamples: (tag: Tag) => void }) {
   const t = useWords(trendWords);
   const zone = useZone();
   const { language } = usePreferences();
@@ -32,7 +32,7 @@ export function AsTable({ tags, picture, round }: { tags: readonly Tag[]; pictur
         const value = (pace.discrete ? series.last[index] : series.mean[index]) ?? null;
         const bad = series.bad[index] ?? 0;
         const text = value === null ? "✕" : plainValue(value, formatOf(tag), language);
-        row.cells.set(tag.tag, { text, bad });
+        row.cells.set(tag.tag, { text, bad, signs: signsOfMarks(series.marks?.[index] ?? 0) });
       });
     }
     return [...found.values()].sort((left, right) => right.at_ms - left.at_ms);
@@ -48,12 +48,21 @@ export function AsTable({ tags, picture, round }: { tags: readonly Tag[]; pictur
     },
     ...tags.map((tag) => ({
       key: String(tag.tag),
-      title: `${tag.name} ${tag.unit_sign}`,
+      title: (
+        <button type="button" className="ms-plain ms-trend-head" title={t("samplesOf", { name: tag.name })} onClick={() => onSamples(tag)}>
+          {tag.name} {tag.unit_sign}
+        </button>
+      ),
       width: "minmax(110px, 1fr)",
       end: true,
       cell: (row: Row) => {
         const cell = row.cells.get(tag.tag);
-        return <span className={cell?.bad ? "ms-num ms-trend-bad" : "ms-num"}>{cell?.text ?? "-"}</span>;
+        return (
+          <span className={cell?.bad ? "ms-num ms-trend-bad" : "ms-num"}>
+            {cell?.signs ? <span className="ms-third">{cell.signs} </span> : null}
+            {cell?.text ?? "-"}
+          </span>
+        );
       },
     })),
   ];

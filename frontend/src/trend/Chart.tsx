@@ -11,6 +11,7 @@ import type { Cursors, Picture } from "./picture";
 import { TIME_AXIS_HEIGHT, edges } from "./plot";
 import type { Zoom } from "./range";
 import { STRIP_HEIGHT, Strip } from "./Strip";
+import { TEXT_LANE_HEIGHT, TextLanes } from "./TextLanes";
 
 const LANE_MIN = 76;
 const STATE_WEIGHT = 0.5;
@@ -18,6 +19,8 @@ const STATE_WEIGHT = 0.5;
 export interface ChartProps {
   lanes: readonly Lane[];
   tags: ReadonlyMap<number, Tag>;
+  /** Tags that have no line. */
+  texts: readonly Tag[];
   slots: ReadonlyMap<number, number>;
   hidden: ReadonlySet<number>;
   picture: Picture;
@@ -77,7 +80,7 @@ export function Chart(props: ChartProps) {
       clamp: (span, factor, around_ms) => target.current.clamp(span, factor, around_ms),
     });
   }, [picture, edge, inner]);
-  const room = heights(lanes, props.height - ALARM_LANE_HEIGHT - STRIP_HEIGHT - lanes.length - 2);
+  const room = heights(lanes, props.height - ALARM_LANE_HEIGHT - STRIP_HEIGHT - props.texts.length * TEXT_LANE_HEIGHT - lanes.length - 2);
   const [strip] = lanes.flatMap((lane) => lane.tags).filter((tag) => !hidden.has(tag));
   return (
     <div className="ms-trend-chart">
@@ -100,6 +103,7 @@ export function Chart(props: ChartProps) {
         <div ref={selection} className="ms-trend-selection" hidden />
         <CursorLayer picture={picture} cursors={cursors} left={edge.left} width={inner} onPlace={props.onPlace} />
       </div>
+      <TextLanes tags={props.texts} picture={picture} left={edge.left} width={inner} />
       <AlarmLane bars={props.bars} failed={props.alarmsFailed} picture={picture} left={edge.left} width={inner} onHidden={props.onAlarmsHidden} />
       {strip === undefined ? null : (
         <Strip tag={strip} picture={picture} round={props.round} left={edge.left} width={inner} onMove={props.onStrip} />

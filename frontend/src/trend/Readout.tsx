@@ -1,22 +1,19 @@
 import { useEffect, useRef } from "react";
 import { Button } from "antd";
 import { QualityValue } from "../components/QualityValue";
-import { type ValueFormat, plainValue } from "../components/value-text";
+import { formatOf, plainValue } from "../components/value-text";
 import { formatNumber, widthOf } from "../format/number";
 import { usePhone } from "../media";
 import { usePreferences } from "../preferences";
 import type { Tag } from "../types";
 import { useSay, useWords } from "../words";
 import { trendWords } from "../words/trend";
-import { type Cell, valueAt } from "./columns";
+import { signsOfMarks } from "../enter/samples";
+import { type Cell, marksAt, valueAt } from "./columns";
 import { COLOURS, type Lane, drawable } from "./lanes";
 import type { Cursors, Picture } from "./picture";
 
 const NONE = "-";
-
-export function formatOf(tag: Tag): ValueFormat {
-  return { unit: tag.unit_sign, decimals: tag.decimals, words: tag.words };
-}
 
 /** A share in words that is never rounded to nothing. */
 export function shareText(bad: number, good: number): string {
@@ -46,6 +43,7 @@ interface RowProps {
   cursors: Cursors;
   onToggle: (tag: number) => void;
   onDrop: (tag: number) => void;
+  onSamples: (tag: Tag) => void;
 }
 
 const FIGURES = ["at", "diff", "min", "max", "mean", "bad"] as const;
@@ -55,16 +53,21 @@ type Figure = (typeof FIGURES)[number];
 export function figures(tag: Tag, picture: Picture, cursors: Cursors, language: "en" | "zh"): Record<Figure, string> {
   const none = { at: NONE, diff: NONE, min: NONE, max: NONE, mean: NONE, bad: NONE };
   const series = picture.seriesOf(tag.tag);
-  if (!series) return none;
+  const pointed = cursors.a ?? cursors.hover;
+  if (!series) {
+    const said = pointed === null ? null : picture.textAt(tag.tag, pointed);
+    return said === null ? none : { ...none, at: plainValue(said, formatOf(tag), language) };
+  }
   const pace = picture.paceOf(tag.tag);
   const text = (cell: Cell) => (cell === null ? NONE : plainValue(cell, formatOf(tag), language));
   const read = (at_ms: number | null) => (at_ms === null ? null : valueAt(series, picture.bucket_ms, at_ms, pace));
-  const a = read(cursors.a ?? cursors.hover);
+  const a = read(pointed);
+  const signs = a === null || pointed === null ? "" : signsOfMarks(marksAt(series, picture.bucket_ms, pointed));
   const b = read(cursors.b ?? (cursors.a === null ? null : cursors.hover));
   const sum = picture.summaryOf(tag.tag);
   const diff = a === null || b === null || pace.discrete ? null : b - a;
   return {
-    at: text(a),
+    at: signs ? `${signs} ${text(a)}` : text(a),
     diff: diff === null ? NONE : `${diff > 0 ? "+" : ""}${formatNumber(diff, tag.decimals)}`,
     min: text(sum?.min ?? null),
     max: text(sum?.max ?? null),
@@ -118,9 +121,14 @@ function Row(props: RowProps) {
   const t = useWords(trendWords);
   const put = useFigures(tag, picture, cursors);
   const drop = (
-    <Button size="small" type="text" aria-label={t("dropTag", { name: tag.name })} onClick={() => onDrop(tag.tag)}>
-      ✕
-    </Button>
+    <span className="ms-row ms-trend-row-actions">
+      <Button size="small" type="text" aria-label={t("samplesOf", { name: tag.name })} title={t("samplesOf", { name: tag.name })} onClick={() => props.onSamples(tag)}>
+        ≡
+      </Button>
+      <Button size="small" type="text" aria-label={t("dropTag", { name: tag.name })} onClick={() => onDrop(tag.tag)}>
+        ✕
+      </Button>
+    </span>
   );
   return (
     <tr data-hidden={hidden}>
@@ -152,6 +160,9 @@ function PhoneRow(props: RowProps) {
           <NameCell {...props} />
         </span>
         <QualityValue tag={tag.tag} format={formatOf(tag)} width={5} />
+        <Button type="text" aria-label={t("samplesOf", { name: tag.name })} onClick={() => props.onSamples(tag)}>
+          ≡
+        </Button>
         <Button type="text" aria-label={t("dropTag", { name: tag.name })} onClick={() => onDrop(tag.tag)}>
           ✕
         </Button>
@@ -178,6 +189,7 @@ export interface ReadoutProps {
   pinned: boolean;
   onToggle: (tag: number) => void;
   onDrop: (tag: number) => void;
+  onSamples: (tag: Tag) => void;
 }
 
 /** The numbers beside the chart: now, at the cursor, between both cursors, and over the whole span. */

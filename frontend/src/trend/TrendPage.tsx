@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { Suspense, lazy, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Button } from "antd";
 import { ApiError, api } from "../api";
 import { Banner, Empty, Failure, Loading, StaleBanner } from "../components/PageState";
@@ -15,7 +15,7 @@ import { AsTable } from "./AsTable";
 import { Chart } from "./Chart";
 import { ExportDialog } from "./ExportDialog";
 import { Foot } from "./Foot";
-import { LANES_MAX, LINES_MAX, colourSlots, lanesOf } from "./lanes";
+import { LANES_MAX, LINES_MAX, colourSlots, drawable, lanesOf } from "./lanes";
 import { Cursors, Picture } from "./picture";
 import { type Range, type Zoom, panned, resolve, zoomed } from "./range";
 import { Readout } from "./Readout";
@@ -27,6 +27,8 @@ import { useTrendKeys } from "./useTrendKeys";
 import { DEFAULT_RANGE, keepSlots, keptSlots, useView } from "./view";
 import { spanText } from "./zone";
 import "./trend.css";
+
+const SamplesDrawer = lazy(() => import("../enter/SamplesDrawer"));
 
 const COMMIT_MIN_MS = 10;
 
@@ -88,6 +90,8 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
   const [draft, setDraft] = useState<Zoom | null>(null);
   const [alarmsHidden, setAlarmsHidden] = useState(0);
   const [exporting, setExporting] = useState(false);
+  const [listed, setListed] = useState<Tag | null>(null);
+  const texts = useMemo(() => tags.filter(({ kind, tag }) => !drawable(kind) && !view.hidden.has(tag)), [tags, view.hidden]);
   const [chart, size] = useSize<HTMLDivElement>();
   const resolved = resolve(view.range, live.now(), zone);
   const isLive = resolved.live && draft === null;
@@ -177,6 +181,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
         pinned={view.a !== null}
         onToggle={toggle}
         onDrop={drop}
+        onSamples={setListed}
       />
       <AddTags shown={view.tags} onAdd={onAdd} />
       <Foot alarmsHidden={view.table ? 0 : alarmsHidden} picture={picture} tags={tags} hidden={view.hidden} reading={reading} compare_ms={view.compare_ms} language={language} zone={zone} />
@@ -217,11 +222,12 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
         <div className="ms-panel ms-trend-main" data-loading={reading.loading}>
           <div ref={chart} className={view.table ? "ms-trend-hold ms-trend-hold-table" : "ms-trend-hold"}>
             {view.table ? (
-              <AsTable tags={tags} picture={picture} round={reading.round} />
+              <AsTable tags={tags} picture={picture} round={reading.round} onSamples={setListed} />
             ) : size.width > 0 ? (
               <Chart
                 lanes={lanes}
                 tags={byNumber}
+                texts={texts}
                 slots={slots}
                 hidden={view.hidden}
                 picture={picture}
@@ -252,6 +258,11 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
         </div>
         {readout}
       </div>
+      {listed ? (
+        <Suspense fallback={null}>
+          <SamplesDrawer tag={listed} span={picture.span} onClose={() => setListed(null)} />
+        </Suspense>
+      ) : null}
       {exporting ? (
         <ExportDialog tags={numbers} span={picture.span} bucket_ms={picture.bucket_ms} onClose={() => setExporting(false)} />
       ) : null}

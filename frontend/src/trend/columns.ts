@@ -13,6 +13,8 @@ export interface TrendSeries {
   mean: Cell[];
   good: number[];
   bad: number[];
+  /** What is in each bucket: a bit for each origin from bit 0 on, corrected and late from bit 8 on. */
+  marks?: number[];
 }
 
 export interface TrendAnswer {
@@ -143,13 +145,14 @@ export function scaleRange(found: [number, number] | null, limits: readonly numb
 }
 
 /** Take in one live value; the newest bucket grows or a new one begins. Older values are left to history. */
-export function appendLive(series: TrendSeries, bucket_ms: number, time_ms: number, value: number, quality: number): boolean {
+export function appendLive(series: TrendSeries, bucket_ms: number, time_ms: number, value: number, quality: number, origin = 0): boolean {
   const newest = series.time.length - 1;
   const last = series.time[newest];
   const start = last === undefined ? Math.floor(time_ms / bucket_ms) * bucket_ms : last + Math.floor((time_ms - last) / bucket_ms) * bucket_ms;
   if (last !== undefined && start < last) return false;
   const good = isGood(quality) && Number.isFinite(value);
   if (last === start) {
+    if (series.marks) series.marks[newest] = (series.marks[newest] ?? 0) | (1 << origin);
     if (good) {
       const count = series.good[newest] ?? 0;
       const [min, max, mean] = [series.min[newest] ?? value, series.max[newest] ?? value, series.mean[newest] ?? value];
@@ -166,6 +169,7 @@ export function appendLive(series: TrendSeries, bucket_ms: number, time_ms: numb
   for (const column of [series.first, series.min, series.max, series.last, series.mean]) column.push(cell);
   series.good.push(good ? 1 : 0);
   series.bad.push(good ? 0 : 1);
+  series.marks?.push(1 << origin);
   return true;
 }
 
@@ -175,8 +179,8 @@ export function dropBefore(series: TrendSeries, start_ms: number): void {
   // One bucket before the edge stays, so that the line enters the picture from outside.
   while (count + 1 < series.time.length && (series.time[count + 1] ?? Infinity) < start_ms) count += 1;
   if (count === 0) return;
-  const { time, first, min, max, last, mean, good, bad } = series;
-  for (const column of [time, first, min, max, last, mean, good, bad]) column.splice(0, count);
+  const { time, first, min, max, last, mean, good, bad, marks = [] } = series;
+  for (const column of [time, first, min, max, last, mean, good, bad, marks]) column.splice(0, count);
 }
 
 /** Index of the last element that is not after `at`, or -1. */
@@ -196,6 +200,13 @@ export function valueAt(series: TrendSeries, bucket_ms: number, at_ms: number, p
   const start = series.time[index];
   if (start === undefined || at_ms - start > gapAfter(pace, bucket_ms)) return null;
   return (pace.discrete ? series.last[index] : at_ms - start < bucket_ms ? series.mean[index] : series.last[index]) ?? null;
+}
+
+/** What is in the bucket at an instant, 0 where there is none. */
+export function marksAt(series: TrendSeries, bucket_ms: number, at_ms: number): number {
+  const index = before(series.time, at_ms);
+  const start = series.time[index];
+  return start === undefined || at_ms - start >= bucket_ms ? 0 : (series.marks?.[index] ?? 0);
 }
 
 export interface Summary {

@@ -29,9 +29,9 @@ export interface Lane {
   discrete: boolean;
 }
 
-/** Text has no line. */
+/** Texts, files and arrays have no line. */
 export function drawable(kind: string): boolean {
-  return kind !== "text" && kind !== "blob";
+  return kind !== "text" && kind !== "blob" && kind !== "array";
 }
 
 /** Drawn as steps: between two samples nothing is known to be in between. */

@@ -2,7 +2,9 @@
 import type { Cell as LiveCell } from "../live";
 import type { Tag } from "../types";
 import { type Line, type Pace, type Summary, type TrendAnswer, type TrendSeries, appendLive, dropBefore, lineOf, summary } from "./columns";
+import type { Sample } from "../enter/samples";
 import { discrete } from "./lanes";
+import { type TextSpan, spansOf, textAt } from "./texts";
 import type { Zoom } from "./range";
 
 /** How a tag's samples follow each other. */
@@ -20,6 +22,7 @@ const copy = (series: TrendSeries): TrendSeries => ({
   mean: [...series.mean],
   good: [...series.good],
   bad: [...series.bad],
+  marks: [...(series.marks ?? [])],
 });
 
 export class Picture {
@@ -30,6 +33,7 @@ export class Picture {
   loaded = false;
   private readonly series = new Map<number, TrendSeries>();
   private readonly compared = new Map<number, Line>();
+  private readonly texts = new Map<number, readonly TextSpan[]>();
   private readonly lines = new Map<number, Line>();
   private readonly summaries = new Map<number, { key: string; summary: Summary }>();
   private changes = 0;
@@ -86,14 +90,23 @@ export class Picture {
     if (!this.loaded || !cell.known || cell.stale || typeof cell.value === "string") return false;
     if (!series) {
       if (cell.time < this.span.start_ms) return false;
-      this.series.set(tag, { tag, time: [], first: [], min: [], max: [], last: [], mean: [], good: [], bad: [] });
+      this.series.set(tag, { tag, time: [], first: [], min: [], max: [], last: [], mean: [], good: [], bad: [], marks: [] });
       return this.append(tag, cell);
     }
-    if (!appendLive(series, this.bucket_ms, cell.time, cell.value ?? NaN, cell.quality)) return false;
+    if (!appendLive(series, this.bucket_ms, cell.time, cell.value ?? NaN, cell.quality, cell.origin)) return false;
     this.changes += 1;
     dropBefore(series, this.span.start_ms);
     this.lines.delete(tag);
     return true;
+  }
+
+  /** Keep what was said, for the figures at the pointer. */
+  takeTexts(tag: number, samples: readonly Sample[]): void {
+    this.texts.set(tag, spansOf(samples, true, this.span.end_ms));
+  }
+
+  textAt(tag: number, at_ms: number): string | null {
+    return textAt(this.texts.get(tag) ?? [], at_ms);
   }
 
   seriesOf(tag: number): TrendSeries | undefined {

@@ -54,6 +54,9 @@ export const adminWords = {
   "sign-in-failed": { en: "sign-in failed", zh: "登录失败" },
   "sign-out": { en: "signed out", zh: "退出" },
   acknowledgeAction: { en: "acknowledged", zh: "确认报警" },
+  select: { en: "select for writing", zh: "选择写入" },
   command: { en: "command", zh: "命令" },
   exportAction: { en: "exported", zh: "导出" },
+  enter: { en: "entered a value", zh: "录入数值" },
+  correct: { en: "corrected a sample", zh: "修正采样值" },
 } as const satisfies Messages;

@@ -53,7 +53,8 @@ export const plantWords = {
   boolean: { en: "yes or no", zh: "布尔" },
   enumeration: { en: "enumeration", zh: "枚举" },
   text: { en: "text", zh: "文本" },
-  blob: { en: "file", zh: "文件" },
+  blob: { en: "file or waveform", zh: "文件或波形" },
+  array: { en: "array", zh: "数组" },
   unitCode: { en: "Unit (UCUM)", zh: "单位（UCUM）" },
   rangeLow: { en: "Range from", zh: "量程下限" },
   rangeHigh: { en: "Range to", zh: "量程上限" },
@@ -91,4 +92,8 @@ export const plantWords = {
   leaveSure: { en: "Leave without saving?", zh: "不保存而离开？" },
   leave: { en: "Leave", zh: "离开" },
   conflictField: { en: "{field} is now: {value}", zh: "{field} 现为：{value}" },
+  samples: { en: "Samples", zh: "采样值" },
+  samplesOf: { en: "Samples of {name}", zh: "{name} 的采样值" },
+  enterFile: { en: "Enter from file", zh: "从文件录入" },
+  stateWords: { en: "Words of the values", zh: "取值文字" },
 } as const satisfies Messages;

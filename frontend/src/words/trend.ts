@@ -113,4 +113,5 @@ export const trendWords = {
   },
   csv: { en: "CSV (spreadsheet)", zh: "CSV（电子表格）" },
   parquet: { en: "Parquet (analysis)", zh: "Parquet（分析）" },
+  samplesOf: { en: "Samples of {name}", zh: "{name} 的采样值" },
 } as const satisfies Messages;
