@@ -11,6 +11,8 @@ import { useSession } from "../session";
 import type { Alarm, Asset, AssetDetail } from "../types";
 import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
+import { CommandHistory } from "../write/CommandHistory";
+import { writeWords } from "../words/write";
 import { AssetDrawer } from "./AssetDrawer";
 import { TagTable } from "./TagTable";
 
@@ -121,6 +123,7 @@ interface AssetViewProps {
 /** One asset: where it stands, its worst alarm, its tags with live values. */
 export function AssetView({ asset, onChanged, onTagsChanged }: AssetViewProps) {
   const t = useWords(plantWords);
+  const tWrite = useWords(writeWords);
   const say = useSay();
   const navigate = useNavigate();
   const { may } = useSession();
@@ -152,10 +155,12 @@ export function AssetView({ asset, onChanged, onTagsChanged }: AssetViewProps) {
           { key: "tags", label: t("tagsHere", { n: asset.tag_count }) },
           { key: "alarms", label: t("alarmsHere", { n: alarms.length }) },
           { key: "below", label: t("childrenHere", { n: asset.child_count }) },
+          { key: "commands", label: tWrite("commands") },
         ]}
       />
       {tab === "alarms" ? <AlarmsHere alarms={alarms} /> : null}
       {tab === "below" ? <Below asset={asset} /> : null}
+      {tab === "commands" ? <CommandHistory asset={asset.id} /> : null}
       {tab === "tags" ? <TagTable asset={asset} onChanged={onTagsChanged} onTrend={(tags) => void navigate(`/trend?tags=${tags.join(",")}`)} /> : null}
     </div>
   );
