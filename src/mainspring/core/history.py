@@ -39,6 +39,7 @@ def correction_schema(column: Column) -> pa.Schema:
     )  # fmt: skip
 
 
+Word = Annotated[str, Field(pattern=r"^[a-z-]{1,30}$")]
 Ordinal = Annotated[int, Field(ge=0, lt=2**32)]
 Function = Literal["min", "max", "mean", "first", "last", "count", "time_weighted"]
 
@@ -115,6 +116,9 @@ class EventQuery(BaseModel):
     end_ms: int = Field(ge=0, lt=2**52)
     tags: tuple[Ordinal, ...] = Field(default=(), max_length=TAGS_MAX)
     alarm: str = Field(default="", max_length=36)
+    transitions: tuple[Word, ...] = Field(default=(), max_length=20)
+    priorities: tuple[Word, ...] = Field(default=(), max_length=20)
+    by: str = Field(default="", max_length=36)
     limit: int = Field(default=1000, ge=1, le=100_000)
 
 

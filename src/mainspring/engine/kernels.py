@@ -221,6 +221,23 @@ def _judge_rate(
     return _judge(alarms, flags, row, beyond, time, own.rate, cause, events, count)
 
 
+@njit(cache=True, boundscheck=True)
+def _express(
+    tags: Any, alarms: Any, flags: Any, row: int, own: Any, program: Any, stack: Any, events: Any, count: int
+) -> int:
+    """Judge one expression by the newest values of its tags."""
+    decided, newest = evaluate(tags, alarms[row].tenant, program, own, stack)
+    if newest < 0:
+        return count
+    tag = tags[newest]
+    if own.held and flags[row] & PENDING:
+        count = _end_delay(alarms, flags, row, tag.time, np.nan, events, count)
+    own.held = decided >= 0
+    if decided >= 0:
+        count = _judge(alarms, flags, row, decided == 1, tag.time, np.nan, tag.cause, events, count)
+    return count
+
+
 @njit(
     _two(
         _tags, _alarms, types.uint8[::1], _rows, types.int64, _events, _extra, _special, _program, types.float64[::1]
@@ -237,18 +254,33 @@ def express(
     for index in range(start, len(rows)):
         if count + CHANGES_MAX > len(events):
             return index, count
-        row = rows[index]
-        own = special[extra[row]]
-        decided, newest = evaluate(tags, alarms[row].tenant, program, own, stack)
-        if newest < 0:
-            continue
-        tag = tags[newest]
-        if own.held and flags[row] & PENDING:
-            count = _end_delay(alarms, flags, row, tag.time, np.nan, events, count)
-        own.held = decided >= 0
-        if decided >= 0:
-            count = _judge(alarms, flags, row, decided == 1, tag.time, np.nan, tag.cause, events, count)
+        count = _express(tags, alarms, flags, rows[index], special[extra[rows[index]]], program, stack, events, count)
     return len(rows), count
+
+
+@njit(
+    _two(
+        _tags, _alarms, types.uint8[::1], types.int64, _special, _program, types.float64[::1], types.uint32[::1],
+        _rows, types.float64[::1], types.uint8[::1], types.int64, _events,
+    ),
+    cache=True,
+    boundscheck=True,
+)  # fmt: skip
+def replay(
+    tags: Any, alarms: Any, flags: Any, row: int, special: Any, program: Any, stack: Any, ordinals: Any, times: Any,
+    numbers: Any, qualities: Any, start: int, events: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Judge one expression at every moment of a history; return the sample to go on from and the number of events."""
+    count = 0
+    for place in range(start, len(ordinals)):
+        if count + CHANGES_MAX > len(events):
+            return place, count
+        tag = tags[ordinals[place]]
+        tag.number, tag.time, tag.arrival = numbers[place], times[place], times[place]
+        tag.quality, tag.cause, tag.known = qualities[place], place, 1
+        if place + 1 == len(times) or times[place + 1] != times[place]:
+            count = _express(tags, alarms, flags, row, special[0], program, stack, events, count)
+    return len(ordinals), count
 
 
 @njit(

@@ -112,6 +112,27 @@ class PlantState:
             events, refused = self.alarms.acknowledge(request, number, now_ms)
         return events, {str(identity): text for identity, text in refused.items()}
 
+    def replay(
+        self,
+        ordinals: npt.NDArray[np.uint32],
+        times: npt.NDArray[np.int64],
+        numbers: npt.NDArray[np.float64],
+        qualities: npt.NDArray[np.uint8],
+    ) -> list[Records]:
+        """Judge the one expression there is at every moment of a history, sorted by time; every tag is defined."""
+        alarms, specials = self.alarms, self.alarms.specials
+        (row,) = specials.expressions.tolist()
+        own = specials.special[alarms.extra[row] : alarms.extra[row] + 1]
+        found: list[Records] = []
+        start = 0
+        while start < len(ordinals):
+            start, count = kernels.replay(
+                self.values.tags, alarms.rows, alarms.flags, row, own, specials.program, specials.stack, ordinals,
+                times, numbers, qualities, start, self._room,
+            )  # fmt: skip
+            found.append(self._room[:count].copy())
+        return found
+
     def prime(self) -> None:
         """Note which expressions can be decided by the values a snapshot brought back; no time passes for them."""
         self._pass_time(self.alarms.specials.expressions, 0)

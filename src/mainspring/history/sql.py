@@ -188,6 +188,9 @@ def events(tenant: int, query: EventQuery) -> str:
     """Alarm transitions, newest first."""
     tags = f" and tag in ({', '.join(map(str, query.tags))})" if query.tags else ""
     alarm = f" and alarm = {text(query.alarm)}" if query.alarm else ""
+    alarm += f" and `by` = {text(query.by)}" if query.by else ""
+    for name, words in (("transition", query.transitions), ("priority", query.priorities)):
+        alarm += f" and {name} in ({', '.join(map(text, words))})" if words else ""
     return (
         "select id, alarm, tag, condition::String as condition, priority::String as priority, "
         "transition::String as transition, state::String as state, time, raised, value, `limit`, `by`, comment "

@@ -7,22 +7,26 @@ from typing import Any
 from uuid import UUID
 
 from mainspring.core.alarms import ActiveAlarm, AlarmEvent
+from mainspring.core.definitions import Condition
 from mainspring.core.units import SIGNS
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.tag import Tag
+from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
 
 NAMES_AT_ONCE = 900
+PEOPLE_MAX = 1000
 
 
 def of_active(tenant: str, alarms: Sequence[ActiveAlarm]) -> list[dict[str, Any]]:
     """Return the rows of the alarm list, in the order given; alarms whose definition has gone are left out."""
     known = names(tenant, {alarm.alarm for alarm in alarms})
-    people = people_of({alarm.acknowledged_by for alarm in alarms})
+    people = people_of({person for alarm in alarms for person in (alarm.acknowledged_by, alarm.by)})
     return [
         alarm.model_dump(mode="json")
         | known[alarm.alarm]
         | {"acknowledged_by": people.get(alarm.acknowledged_by, alarm.acknowledged_by)}
+        | {"by": people.get(alarm.by, alarm.by)}
         for alarm in alarms
         if alarm.alarm in known
     ]
@@ -41,7 +45,8 @@ def of_events(tenant: str, events: Sequence[AlarmEvent]) -> list[dict[str, Any]]
         if known is None:
             continue
         word = f"{known['tag_name']} {changed.condition}"
-        row |= {"name": {"en": word, "zh": word}, "consequence": None, "response": None} | known
+        gone = {"name": {"en": word, "zh": word}, "consequence": None, "response": None, "per": "", "expression": ""}
+        row |= gone | known
         row["by"] = people.get(changed.by, changed.by)
         row["acknowledged_by"] = row["by"] if changed.transition == "acknowledged" else ""
         rows.append(row)
@@ -60,6 +65,8 @@ def names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
                 "name": definition.name,
                 "consequence": definition.consequence,
                 "response": definition.response,
+                "per": definition.per if definition.condition == Condition.RATE else "",
+                "expression": definition.expression,
             }
     return found
 
@@ -91,3 +98,10 @@ def people_of(pseudonyms: Iterable[str]) -> dict[str, str]:
             continue
     people = User.objects.filter(pseudonym__in=wanted) if wanted else ()
     return {str(person.pseudonym): person.display_name or person.username for person in people}
+
+
+def pseudonyms_of(tenant: Tenant, name: str) -> set[str]:
+    """Return the pseudonyms of people whose name or user name contains some text."""
+    people = User.objects.filter(tenant=tenant)
+    found = people.filter(display_name__icontains=name) | people.filter(username__icontains=name)
+    return {str(person.pseudonym) for person in found[:PEOPLE_MAX]}

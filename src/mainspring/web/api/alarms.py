@@ -1,34 +1,27 @@
-"""The alarm list, acknowledgement, and the history of alarms."""
+"""The alarm list and acknowledgement."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import time
-from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
-import pyarrow as pa
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse
-from ninja import Query as Param
+from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import BaseModel, Field
 
 from mainspring.core import subjects
-from mainspring.core.alarms import Acknowledge, ActiveAlarm, AlarmEvent, AlarmState
+from mainspring.core.alarms import Acknowledge, ActiveAlarm, AlarmState, ListAlarms, View
 from mainspring.core.definitions import Priority
-from mainspring.core.history import TAGS_MAX, EventQuery
 from mainspring.records.asset import Asset
 from mainspring.records.asset import find as find_asset
 from mainspring.records.audit import Action, Author, Deed, append
 from mainspring.records.rights import Right
 from mainspring.records.search_words import fragments, searchable
 from mainspring.web import alarm_rows
-from mainspring.web.api.forms import ordinals_of
-from mainspring.web.exports import clock_of, neutral
 from mainspring.web.lasting import in_thread, to_the_end
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
@@ -38,9 +31,6 @@ router = Router(tags=["alarms"])
 LIST_MAX: Final = 5000
 ACKNOWLEDGE_MAX: Final = 1000
 UNACKNOWLEDGED: Final = frozenset({AlarmState.ACTIVE_UNACKNOWLEDGED, AlarmState.CLEARED_UNACKNOWLEDGED})
-DAY_MS: Final = 86_400_000
-JSON_EVENTS_MAX: Final = 10_000
-CSV_EVENTS_MAX: Final = 100_000
 
 
 class AcknowledgeDraft(Schema):
@@ -56,9 +46,10 @@ class ActiveAlarms(BaseModel):
     alarms: list[ActiveAlarm]
 
 
-async def active(tenant: str) -> list[ActiveAlarm]:
-    """Ask the engine for the alarms that are not normal."""
-    answer = await runtime.require_bus().ask(subjects.alarms(tenant, "list"), b"{}")
+async def active(tenant: str, view: View = View.ACTIVE) -> list[ActiveAlarm]:
+    """Ask the engine for the alarms that are not normal, or for those that nobody is told of."""
+    question = ListAlarms(view=view).model_dump_json().encode()
+    answer = await runtime.require_bus().ask(subjects.alarms(tenant, "list"), question)
     return ActiveAlarms.model_validate_json(answer).alarms
 
 
@@ -70,10 +61,14 @@ async def list_alarms(
     asset: UUID | None = None,
     offset: int = 0,
     limit: int = 500,
+    view: View = View.ACTIVE,
 ) -> dict[str, Any]:
-    """List what is not normal: unacknowledged first, then by priority, newest first. It has no time window."""
+    """List what is not normal: unacknowledged first, then by priority, newest first. It has no time window.
+
+    `view` shows those shelved or out of service instead.
+    """
     actor = actor_of(request)
-    alarms = await active(actor.tenant.key)
+    alarms = await active(actor.tenant.key, view)
     below = (await sync_to_async(find_asset)(actor.tenant, asset)).path if asset else None
     rows = await sync_to_async(alarm_rows.of_active)(actor.tenant.key, alarms)
     counts = {str(each): {"unacknowledged": 0, "total": 0} for each in Priority}
@@ -107,92 +102,23 @@ async def acknowledge(request: HttpRequest, draft: AcknowledgeDraft) -> dict[str
 
     async def acknowledged() -> dict[str, Any]:
         answer = json.loads(await runtime.require_bus().ask(subject, payload))
-        await in_thread(_record, actor.author, answer["acknowledged"], draft.comment)
+        changes: dict[str, list[Any]] = {"comment": [None, draft.comment]} if draft.comment else {}
+        await in_thread(record, actor.author, Action.ACKNOWLEDGE, answer["acknowledged"], changes)
         return {"acknowledged": answer["acknowledged"], "refused": answer["refused"]}
 
     return await to_the_end(acknowledged())
 
 
-def _record(author: Author, alarms: Sequence[str], comment: str) -> None:
-    changes: dict[str, list[Any]] = {"comment": [None, comment]} if comment else {}
+def record(author: Author, action: Action, alarms: Sequence[str], changes: dict[str, list[Any]]) -> None:
+    """Write to the audit what was done with alarms."""
     names = alarm_rows.names(author.tenant.key, map(UUID, alarms))
     append(
         author,
         [
-            Deed(
-                Action.ACKNOWLEDGE, "alarm-definition", alarm, names.get(UUID(alarm), {}).get("path", ""), changes
-            )
+            Deed(action, "alarm-definition", alarm, names.get(UUID(alarm), {}).get("path", ""), changes)
             for alarm in alarms
         ],
-    )  # fmt: skip
-
-
-Moment = Annotated[int, Param(ge=0, lt=2**52)]
-
-
-@router.get("/alarms/history", auth=Needs(Right.VIEW))
-async def history(
-    request: HttpRequest,
-    start_ms: Moment | None = None,
-    end_ms: Moment | None = None,
-    tag: str = "",
-    alarm: UUID | None = None,
-    limit: int = 1000,
-    format: Literal["json", "csv"] = "json",
-    language: Literal["en", "zh"] = "en",
-) -> Any:
-    """List transitions, newest first; without a range those of the last day. `tag` takes ordinals with commas."""
-    actor = actor_of(request)
-    if format == "csv":
-        actor.require(Right.EXPORT)
-    end = end_ms if end_ms is not None else time.time_ns() // 1_000_000 + 60_000
-    start = start_ms if start_ms is not None else max(end - DAY_MS, 0)
-    query = EventQuery(
-        start_ms=start, end_ms=end,
-        tags=tuple(ordinals_of(tag, "tag", TAGS_MAX)), alarm=str(alarm or ""),
-        limit=min(max(limit, 1), JSON_EVENTS_MAX if format == "json" else CSV_EVENTS_MAX),
-    )  # fmt: skip
-    subject = subjects.history(actor.tenant.key, "events")
-    answer = await runtime.require_bus().ask(subject, query.model_dump_json().encode(), timeout_s=30)
-
-    def shown() -> Any:
-        rows = alarm_rows.of_events(actor.tenant.key, _events(pa.ipc.open_stream(answer).read_all()))
-        if format == "json":
-            return {"items": rows}
-        clock = clock_of(actor.tenant.zone)
-        append(actor.author, [Deed(Action.EXPORT, "alarm-history", "", f"{clock(start)} - {clock(end)}")])
-        return _csv(rows, language, clock)
-
-    return await sync_to_async(shown)()
-
-
-def _events(table: pa.Table) -> list[AlarmEvent]:
-    names = {"time": "time_ms", "raised": "raised_ms"}
-    return [
-        AlarmEvent.model_validate({names.get(key, key): value for key, value in row.items() if key != "tenant"})
-        for row in table.to_pylist()
-    ]
-
-
-_HEADINGS: Final = {
-    "en": ("time", "alarm", "path", "condition", "priority", "transition", "value", "limit", "unit", "by", "comment"),
-    "zh": ("时间", "报警", "路径", "条件", "优先级", "变化", "值", "限值", "单位", "操作人", "备注"),
-}
-
-
-def _csv(rows: Sequence[dict[str, Any]], language: Literal["en", "zh"], clock: Callable[[int], str]) -> HttpResponse:
-    text = io.StringIO()
-    out = csv.writer(text, lineterminator="\r\n")
-    out.writerow(_HEADINGS[language])
-    for row in rows:
-        name = row["name"].get(language) or row["name"]["en"]
-        cells = [clock(row["time_ms"]), name, row["path"], row["condition"], row["priority"], row["transition"]]
-        cells += [row["value"], row["limit"], row["unit"], row["by"], row["comment"]]
-        out.writerow([neutral(cell) for cell in cells])
-    # The mark lets spreadsheets read the Chinese words.
-    answer = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="alarms.csv"'
-    return answer
+    )
 
 
 def worst_by_asset(rows: Sequence[dict[str, Any]], assets: Sequence[Asset]) -> dict[UUID, dict[str, int]]:

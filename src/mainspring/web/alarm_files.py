@@ -1,0 +1,87 @@
+"""Transitions of alarms as files: CSV, XLSX and Parquet; no cell is taken for a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+import pyarrow as pa
+
+from mainspring.core.alarms import Transition
+from mainspring.core.definitions import Condition, Priority
+from mainspring.records.sheets import xlsx_file
+from mainspring.web.exports import clock_of, neutral
+
+Language = Literal["en", "zh"]
+Row = dict[str, Any]
+
+_HEADINGS: Final = {
+    "en": ("time", "alarm", "path", "condition", "priority", "transition", "value", "limit", "unit", "by", "comment"),
+    "zh": ("时间", "报警", "路径", "条件", "优先级", "变化", "值", "限值", "单位", "操作人", "备注"),
+}
+_NUMBERS: Final = frozenset({"value", "limit"})
+_WORDS: Final[dict[str, str]] = {
+    Transition.RAISED: "触发", Transition.CLEARED: "恢复", Transition.ACKNOWLEDGED: "确认", Transition.REMOVED: "移除",
+    Transition.SHELVED: "搁置", Transition.UNSHELVED: "取消搁置", Transition.TAKEN_OUT: "停用",
+    Transition.RETURNED: "恢复使用", Transition.COMMENTED: "备注", Priority.CRITICAL: "紧急", Priority.HIGH: "高",
+    Priority.MEDIUM: "中", Priority.LOW: "低", Priority.DIAGNOSTIC: "诊断", Condition.HH: "高高", Condition.H: "高",
+    Condition.L: "低", Condition.LL: "低低", Condition.STALE: "过期", Condition.RATE: "变化率", Condition.STATE: "状态",
+    Condition.CHANGE: "状态变化", Condition.EXPRESSION: "表达式",
+}  # fmt: skip
+
+
+def _cells(row: Row, language: Language, clock: Callable[[int], str]) -> list[Any]:
+    """Return the cells of one transition, in the order of the headings."""
+    name = row["name"].get(language) or row["name"]["en"]
+    words = [row["condition"], row["priority"], row["transition"]]
+    if language == "zh":
+        words = [_WORDS.get(word, word) for word in words]
+    return [clock(row["time_ms"]), name, row["path"], *words, row["value"], row["limit"], row["unit"], row["by"],
+            row["comment"]]  # fmt: skip
+
+
+def _csv(rows: Sequence[Row], language: Language, zone: str) -> bytes:
+    text, clock = io.StringIO(), clock_of(zone)
+    out = csv.writer(text, lineterminator="\r\n")
+    out.writerow(_HEADINGS[language])
+    for row in rows:
+        out.writerow([neutral(cell) for cell in _cells(row, language, clock)])
+    # The mark lets spreadsheets read the Chinese words.
+    return ("\ufeff" + text.getvalue()).encode()
+
+
+def _xlsx(rows: Sequence[Row], language: Language, zone: str) -> bytes:
+    clock = clock_of(zone)
+    cells = ([_told(neutral(cell)) for cell in _cells(row, language, clock)] for row in rows)
+    return xlsx_file([_HEADINGS[language], *cells])
+
+
+def _told(cell: Any) -> str:
+    return "" if cell is None else repr(cell) if isinstance(cell, float) else str(cell)
+
+
+def _parquet(rows: Sequence[Row], language: Language, zone: str) -> bytes:
+    import pyarrow.parquet
+
+    columns: dict[str, Any] = {
+        "time": pa.array([row["time_ms"] for row in rows], pa.timestamp("ms", tz="UTC")),
+        "raised": pa.array([row["raised_ms"] for row in rows], pa.timestamp("ms", tz="UTC")),
+        "alarm": pa.array([row["name"].get(language) or row["name"]["en"] for row in rows], pa.string()),
+    }
+    for name in _HEADINGS["en"][2:]:
+        kind = pa.float64() if name in _NUMBERS else pa.string()
+        columns[name] = pa.array([row[name] for row in rows], kind)
+    table = pa.table(columns).replace_schema_metadata({"zone": zone})
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+FILES: Final[dict[str, tuple[str, Callable[[Sequence[Row], Language, str], bytes]]]] = {
+    "csv": ("text/csv; charset=utf-8", _csv),
+    "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", _xlsx),
+    "parquet": ("application/vnd.apache.parquet", _parquet),
+}
+"""Content type and writer of each format."""
