@@ -85,7 +85,7 @@ def test_a_real_alarm_is_raised_acknowledged_and_cleared(person: Person) -> None
 
 def test_a_device_cut_off_is_bad_in_words_and_comes_back(demo: Platform, person: Person) -> None:
     tags = [tag["tag"] for tag in person.get("/tags", connection=person.connection("Chiller 6")["id"])["items"]]
-    assert len(tags) == 10
+    assert len(tags) == 15
     eventually(lambda: all(map(is_live, person.current(*tags).values())), LIVE_S, "chiller live")
     demo.role("demo").send_signal(signal.SIGUSR1)
     began = time.monotonic()

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 
 from mainspring.configuration import DemoSection
-from mainspring.demo import plant
+from mainspring.demo import chiller_controls, plant
 from mainspring.demo.machine_replay import STEP_S as MACHINE_STEP_S
 from mainspring.demo.machine_replay import MachineReplay
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
@@ -61,6 +61,7 @@ class ChillerReplay:
     def __init__(self, port: int) -> None:
         self._rows = recording("chiller")
         self.simulator = ModbusTcpSimulator(port=port, units=(plant.CHILLER_UNIT,))
+        chiller_controls.put(self.simulator)
 
     async def show(self, number: int) -> None:
         """Show one recorded sample, counted round and round."""

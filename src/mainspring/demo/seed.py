@@ -10,7 +10,7 @@ from mainspring.configuration import DemoSection
 from mainspring.core.definitions import Condition, Words
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
-from mainspring.demo import machine, plant
+from mainspring.demo import chiller_controls, machine, plant
 from mainspring.records import alarm_definition, asset, connection, tag
 from mainspring.records.alarm_definition import AlarmDraft
 from mainspring.records.asset import Asset, AssetDraft, AssetKind
@@ -18,6 +18,7 @@ from mainspring.records.audit import Author
 from mainspring.records.connection import Connection, ConnectionDraft
 from mainspring.records.tag import TagDraft
 from mainspring.records.tenant import Tenant
+from mainspring.records.write_policy import WritePolicy
 
 PROCESS_NAME = "Tennessee Eastman"
 CHILLER_NAME = "Chiller 6"
@@ -43,7 +44,7 @@ def sources(demo: DemoSection) -> tuple[Source, ...]:
     adapter = {"host": "127.0.0.1", "port": demo.shdr_port}
     return (
         Source(PROCESS_NAME, "opcua", process, plant.PROCESS_TAGS),
-        Source(CHILLER_NAME, "modbus-tcp", chiller, plant.CHILLER_TAGS),
+        Source(CHILLER_NAME, "modbus-tcp", chiller, (*plant.CHILLER_TAGS, *chiller_controls.TAGS)),
         Source(MACHINE_NAME, "mtconnect", agent, machine.AGENT_TAGS),
         Source(ADAPTER_NAME, "shdr", adapter, machine.ADAPTER_TAGS),
     )
@@ -81,6 +82,7 @@ def _make(author: Author, new: Sequence[Source]) -> None:
                     name=each.name, asset=assets[each.asset].id, description=_words(each.words), kind=each.kind,
                     unit=each.unit, low=each.low, high=each.high, decimals=each.decimals, words=words or None,
                     connection=made.id, address=each.address, gain=each.gain, silence_max_ms=silence_ms,
+                    writable=each in chiller_controls.TAGS, write_policy=_policy(each.name, tags),
                 ),
             )  # fmt: skip
     for alarm in (*plant.ALARMS, *machine.ALARMS):
@@ -95,6 +97,16 @@ def _make(author: Author, new: Sequence[Source]) -> None:
                 name=_words(alarm.name), consequence=_words(alarm.consequence), response=_words(alarm.response),
             ),
         )  # fmt: skip
+
+
+def _policy(name: str, tags: dict[str, tag.Tag]) -> WritePolicy | None:
+    declared = chiller_controls.POLICIES.get(name)
+    if declared is None:
+        return None
+    interlock = declared.get("interlock")
+    return WritePolicy.model_validate(
+        declared if interlock is None else declared | {"interlock": interlock | {"tag": tags[interlock["tag"]].id}}
+    )
 
 
 def _assets(author: Author, wanted: set[str]) -> dict[str, Asset]:
