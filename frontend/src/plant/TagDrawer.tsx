@@ -4,15 +4,17 @@ import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { PageState } from "../components/PageState";
+import { WordsField } from "../enter/WordsField";
 import { useFailed } from "../failed";
 import { formatNumber } from "../format/number";
 import { useResource } from "../resource";
 import type { AlarmDefinition, AssetDetail, Page, SampleKind, Tag } from "../types";
 import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
+import { NO_POLICY, PolicyFields, policyOf } from "../write/PolicyFields";
 import { LimitDrawer } from "./LimitDrawer";
 
-const KINDS: readonly SampleKind[] = ["float64", "int64", "boolean", "enumeration", "text"];
+const KINDS: readonly SampleKind[] = ["float64", "int64", "boolean", "enumeration", "text", "array", "blob"];
 const NEW_TAG = { kind: "float64", unit: "1", scan_ms: 1000, gain: 1, offset: 0, dead_band: 0, silence_max_ms: 60_000, stale_ms: 0, enabled: true, writable: false };
 
 interface TagDrawerProps {
@@ -32,11 +34,11 @@ export function TagDrawer({ open, tag, asset, onClose, onChanged }: TagDrawerPro
   useEffect(() => {
     if (!open) return;
     form.resetFields();
-    form.setFieldsValue(tag ?? NEW_TAG);
+    form.setFieldsValue(tag ? { ...tag, write_policy: tag.write_policy ?? NO_POLICY } : { ...NEW_TAG, write_policy: NO_POLICY });
   }, [open, tag, form]);
   const save = async (values: Record<string, unknown>, seen: Seen) => {
-    if (tag) await api.patch(`/tags/${tag.id}`, { ...values, version: tag.version, ...seen });
-    else await api.post("/tags", { ...values, asset: asset.id });
+    if (tag) await api.patch(`/tags/${tag.id}`, { ...policyOf(values), version: tag.version, ...seen });
+    else await api.post("/tags", { ...policyOf(values), asset: asset.id });
     message.success(t("saved"));
     onChanged();
   };
@@ -120,12 +122,22 @@ function Fields() {
           <InputNumber className="ms-full" min={0} precision={0} />
         </Form.Item>
       </div>
+      <Form.Item noStyle dependencies={["kind"]}>
+        {({ getFieldValue }) =>
+          getFieldValue("kind") === "enumeration" || getFieldValue("kind") === "boolean" ? (
+            <Form.Item name="words" label={t("stateWords")}>
+              <WordsField />
+            </Form.Item>
+          ) : null
+        }
+      </Form.Item>
       <Form.Item name="enabled" valuePropName="checked" noStyle>
         <Checkbox>{t("enabled")}</Checkbox>
       </Form.Item>
       <Form.Item name="writable" valuePropName="checked" noStyle>
         <Checkbox>{t("writable")}</Checkbox>
       </Form.Item>
+      <PolicyFields />
     </>
   );
 }

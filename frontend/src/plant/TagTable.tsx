@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useCallback, useEffect, useMemo, useState } from "react";
+import { type KeyboardEvent, Suspense, lazy, useCallback, useEffect, useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 import { Button, Checkbox, Input } from "antd";
 import { alarmStore, byUrgency, useAlarmList } from "../alarms/store";
@@ -8,6 +8,7 @@ import { type Column, Grid } from "../components/Grid";
 import { Empty, NoneMatch, PageState } from "../components/PageState";
 import { LiveAge, QualityValue } from "../components/QualityValue";
 import { RangeBar } from "../components/RangeBar";
+import { formatOf } from "../components/value-text";
 import { widthOf } from "../format/number";
 import { useLiveSet } from "../live";
 import { useResource } from "../resource";
@@ -16,13 +17,18 @@ import { isTyping, lettersAreKeys } from "../shell/keys";
 import type { Alarm, AssetDetail, Page, Tag } from "../types";
 import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
+import { useWritingOff } from "../write/ready";
+import { WriteButton } from "../write/WriteButton";
+import { WriteDrawer } from "../write/WriteDrawer";
+import { writeWords } from "../words/write";
 import { TagDrawer } from "./TagDrawer";
+
+const SamplesDrawer = lazy(() => import("../enter/SamplesDrawer"));
+const FileEntry = lazy(() => import("../enter/FileEntry"));
 
 const PAGE = 1000;
 const KEY_VALUES = 6;
 const TYPING_MS = 200;
-
-export const formatOf = (tag: Tag) => ({ unit: tag.unit_sign, decimals: tag.decimals, words: tag.words });
 
 /** The worst alarm of each tag. */
 function worstOf(alarms: readonly Alarm[]): ReadonlyMap<number, Alarm> {
@@ -87,10 +93,12 @@ interface ColumnTools {
   selected: ReadonlySet<string>;
   toggle: (tag: Tag) => void;
   edit: ((tag: Tag) => void) | null;
+  write: ((tags: Tag[]) => void) | null;
+  list: (tag: Tag) => void;
   valueWidth: number;
 }
 
-function columnsOf({ t, say, worst, selected, toggle, edit, valueWidth }: ColumnTools): Column<Tag>[] {
+function columnsOf({ t, say, worst, selected, toggle, edit, write, list, valueWidth }: ColumnTools): Column<Tag>[] {
   return [
     {
       key: "select",
@@ -113,6 +121,19 @@ function columnsOf({ t, say, worst, selected, toggle, edit, valueWidth }: Column
     { key: "range", title: t("inRange"), width: "minmax(120px, 1.2fr)", cell: (tag) => <RangeBar tag={tag} /> },
     { key: "age", title: t("age"), width: "130px", end: true, cell: ({ tag }) => <LiveAge tag={tag} /> },
     {
+      key: "samples",
+      title: "",
+      width: "84px",
+      cell: (tag) => (
+        <Button size="small" type="text" aria-label={t("samplesOf", { name: tag.name })} onClick={() => list(tag)}>
+          {t("samples")}
+        </Button>
+      ),
+    },
+    ...(write
+      ? [{ key: "write", title: "", width: "76px", cell: (tag: Tag) => (tag.writable ? <WriteButton tag={tag} onWrite={write} /> : null) }]
+      : []),
+    {
       key: "edit",
       title: "",
       width: edit ? "76px" : "0px",
@@ -126,7 +147,15 @@ function columnsOf({ t, say, worst, selected, toggle, edit, valueWidth }: Column
   ];
 }
 
-function PhoneRow({ tag, alarm }: { tag: Tag; alarm: Alarm | undefined }) {
+interface PhoneRowProps {
+  tag: Tag;
+  alarm: Alarm | undefined;
+  write: ((tags: Tag[]) => void) | null;
+  list: (tag: Tag) => void;
+}
+
+function PhoneRow({ tag, alarm, write, list }: PhoneRowProps) {
+  const t = useWords(plantWords);
   const say = useSay();
   return (
     <>
@@ -140,6 +169,10 @@ function PhoneRow({ tag, alarm }: { tag: Tag; alarm: Alarm | undefined }) {
           <QualityValue tag={tag.tag} format={formatOf(tag)} width={0} />
         </span>
         <LiveAge tag={tag.tag} />
+        <Button size="small" type="text" aria-label={t("samplesOf", { name: tag.name })} onClick={() => list(tag)}>
+          {t("samples")}
+        </Button>
+        {write && tag.writable ? <WriteButton tag={tag} onWrite={write} /> : null}
       </span>
     </>
   );
@@ -182,13 +215,20 @@ export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; on
   const { selected, toggle } = useSelection();
   const [visible, setVisible] = useState<readonly Tag[]>([]);
   const [editing, setEditing] = useState<Tag | "new" | null>(null);
+  const [listed, setListed] = useState<Tag | null>(null);
+  const [filing, setFiling] = useState(false);
   const tags = useResource(`${asset.id} ${below} ${search}`, (signal) => readTags(asset.id, below, search, signal));
   useLiveSet(visible.map(({ tag }) => tag));
-  const edit = may("engineer") ? setEditing : null;
   const items = tags.value?.items ?? [];
+  const edit = may("engineer") ? setEditing : null;
+  const tWrite = useWords(writeWords);
+  const off = useWritingOff();
+  const [writing, setWriting] = useState<readonly Tag[]>([]);
+  const write = may("operator") && items.some(({ writable }) => writable) ? setWriting : null;
   const chosen = items.filter(({ id }) => selected.has(id)).map(({ tag }) => tag);
+  const writable = items.filter((tag) => selected.has(tag.id) && tag.writable);
   const valueWidth = Math.min(14, Math.max(8, ...items.slice(0, 500).map((tag) => widthOf(tag.low, tag.high, tag.decimals))));
-  const columns = columnsOf({ t, say, worst, selected, toggle, edit, valueWidth });
+  const columns = columnsOf({ t, say, worst, selected, toggle, edit, write, list: setListed, valueWidth });
   const pressed = (event: KeyboardEvent) => {
     if (isTyping(event.target) || event.ctrlKey || event.metaKey || !lettersAreKeys()) return;
     if (event.key === "t" && chosen.length > 0) onTrend(chosen);
@@ -208,6 +248,12 @@ export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; on
             <span className="ms-num">{t("trendSelected", { n: chosen.length })}</span>
           </Button>
         ) : null}
+        {write && writable.length > 0 ? (
+          <Button disabled={off !== null} title={off ? tWrite(off) : undefined} onClick={() => setWriting(writable)}>
+            {tWrite("writeSelected", { n: writable.length })}
+          </Button>
+        ) : null}
+        {may("operator") ? <Button onClick={() => setFiling(true)}>{t("enterFile")}</Button> : null}
         {edit ? <Button onClick={() => setEditing("new")}>{t("addTag")}</Button> : null}
       </div>
       <PageState state={tags} rows={8}>
@@ -223,7 +269,7 @@ export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; on
               onSelect={toggle}
               onOpen={(tag) => onTrend([tag.tag])}
               onVisible={setVisible}
-              phone={(tag) => <PhoneRow tag={tag} alarm={worst.get(tag.tag)} />}
+              phone={(tag) => <PhoneRow tag={tag} alarm={worst.get(tag.tag)} write={write} list={setListed} />}
               empty={
                 search !== "" ? (
                   <NoneMatch total={asset.tag_count} onClear={() => setText("")} />
@@ -235,6 +281,11 @@ export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; on
           </div>
         )}
       </PageState>
+      {writing.length > 0 ? <WriteDrawer tags={writing} onClose={() => setWriting([])} /> : null}
+      <Suspense fallback={null}>
+        {listed ? <SamplesDrawer tag={listed} onClose={() => setListed(null)} /> : null}
+        {filing ? <FileEntry open onClose={() => setFiling(false)} /> : null}
+      </Suspense>
       <TagDrawer
         open={editing !== null}
         tag={editing === "new" ? null : editing}
