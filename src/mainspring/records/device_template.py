@@ -158,7 +158,7 @@ def _values(template: DeviceTemplate, given: Mapping[str, Any]) -> dict[str, Any
     faults: dict[str, Text] = {}
     for parameter in template.parameters:
         value = given.get(parameter.key, parameter.default)
-        if value is None or value == "":
+        if value is None or (value == "" and parameter.default != ""):
             faults[f"parameters.{parameter.key}"] = _NEEDED
         elif parameter.kind == "whole" and not str(value).isdecimal():
             faults[f"parameters.{parameter.key}"] = _NUMBER
