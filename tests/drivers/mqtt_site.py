@@ -34,10 +34,11 @@ def free_port() -> int:
 def device(name: str, **more: Any) -> DeviceDefinition:
     """Return a device with SECRET that may do everything under its own name."""
     digest = hashlib.sha256(SECRET.split("_", 2)[2].encode()).hexdigest()
-    fields: dict[str, Any] = {"digest": digest, "publish": (f"{name}/#",), "subscribe": (f"{name}/#",)}
-    return DeviceDefinition(
-        id=more.pop("id", None) or uuid7(), tenant="acme", revision=1, name=name, gateway="g1", **(fields | more)
-    )
+    fields: dict[str, Any] = {
+        "id": uuid7(), "tenant": "acme", "revision": 1, "gateway": "g1", "digest": digest,
+        "publish": (f"{name}/#",), "subscribe": (f"{name}/#",),
+    }  # fmt: skip
+    return DeviceDefinition(name=name, **(fields | more))
 
 
 async def eventually(condition: Callable[[], object]) -> None:

@@ -24,9 +24,8 @@ def messages(draw: st.DrawFn) -> Message:
 
 @st.composite
 def wills(draw: st.DrawFn) -> Message | None:
-    return draw(
-        st.none() | st.builds(Message, topics, st.binary(max_size=40), qos, st.booleans())
-    )
+    parts = draw(st.none() | st.tuples(topics, st.binary(max_size=40), qos, st.booleans()))
+    return None if parts is None else Message(*parts)
 
 
 def decoded(stream: bytes, cuts: list[int], packet_bytes_max: int = 1_000_000) -> list[Packet]:

@@ -98,7 +98,7 @@ class MqttConfig(MqttSettings):
 class MqttAddress(Settings):
     """A value of a topic's messages, and how to command it."""
 
-    topic: str = setting(..., "Topic", "主题", max_length=1024)
+    topic: str = setting(..., "Topic", "主题", min_length=1, max_length=1024)
     path: str = setting(
         "",
         "Path of the value, or its name in a list (empty: the whole message)",
