@@ -22,6 +22,7 @@ export interface Site {
   several: boolean;
   now_ms: number;
   languages: Language[];
+  shelf_hours_max: number;
 }
 
 export const ROLES = ["viewer", "operator", "engineer", "administrator"] as const;
@@ -63,7 +64,7 @@ export interface AssetDetail extends Asset {
   description: Words | null;
 }
 
-export const CONDITIONS = ["HH", "H", "L", "LL", "stale"] as const;
+export const CONDITIONS = ["HH", "H", "L", "LL", "stale", "rate", "state", "change", "expression"] as const;
 export type Condition = (typeof CONDITIONS)[number];
 export type SampleKind = "float64" | "int64" | "boolean" | "enumeration" | "text" | "blob" | "array";
 export interface TagLimit {
@@ -111,8 +112,25 @@ export interface Tag {
   alarms: TagLimit[];
 }
 
-export type AlarmState = "active-unacknowledged" | "active-acknowledged" | "cleared-unacknowledged" | "normal";
-export type AlarmTransition = "raised" | "cleared" | "acknowledged" | "removed";
+export type AlarmState =
+  | "active-unacknowledged"
+  | "active-acknowledged"
+  | "cleared-unacknowledged"
+  | "normal"
+  | "shelved"
+  | "out-of-service";
+export const TRANSITIONS = [
+  "raised",
+  "cleared",
+  "acknowledged",
+  "removed",
+  "shelved",
+  "unshelved",
+  "out-of-service",
+  "in-service",
+  "commented",
+] as const;
+export type AlarmTransition = (typeof TRANSITIONS)[number];
 export interface Alarm {
   alarm: string;
   tag: number;
@@ -135,6 +153,14 @@ export interface Alarm {
   name: Words;
   consequence: Words | null;
   response: Words | null;
+  /** Of a rate of change: second, minute or hour. */
+  per?: string;
+  expression?: string;
+  /** Of an alarm that is shelved or out of service: whether its condition holds, who silenced it, when and until when. */
+  active?: boolean;
+  by?: string;
+  since_ms?: number | null;
+  until_ms?: number | null;
 }
 export type AlarmCounts = Record<Priority, { unacknowledged: number; total: number }>;
 export interface AlarmPage extends Page<Alarm> {
@@ -155,6 +181,7 @@ export interface AlarmEvent {
   by: string;
   comment: string;
   name: Words;
+  per?: string;
   tag_name: string;
   path: string;
   unit: string;
@@ -167,6 +194,11 @@ export interface AlarmDefinition {
   condition: Condition;
   limit: number;
   dead_band: number;
+  per: "second" | "minute" | "hour";
+  window_ms: number;
+  direction: "both" | "rising" | "falling";
+  states: number[];
+  expression: string;
   on_delay_ms: number;
   off_delay_ms: number;
   priority: Priority;

@@ -67,6 +67,8 @@ export const shared = {
   "active-acknowledged": { en: "acknowledged", zh: "已确认" },
   "cleared-unacknowledged": { en: "cleared, unacknowledged", zh: "已恢复，未确认" },
   normal: { en: "cleared", zh: "已恢复" },
+  shelved: { en: "shelved", zh: "已搁置" },
+  "out-of-service": { en: "out of service", zh: "已停用" },
   acknowledge: { en: "Acknowledge", zh: "确认" },
 
   running: { en: "running", zh: "运行" },
