@@ -1,0 +1,135 @@
+"""Files people send: read as text, refused in one sentence, never unpacked beyond a limit, never evaluated."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError
+from mainspring.records import sheets
+from mainspring.records.sheets import csv_lines, read_sheet, xlsx_file
+
+ROWS = [["Name", "单位", "Gain"], ["TI-1", "°C", "0.1"], ["", "", ""], ["=1+1", "<&>", '"q"']]
+
+
+def parts_of(sheet: str, **more: bytes) -> bytes:
+    """Make a workbook around the XML of its one sheet."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(xlsx_file([["a"]]))) as made,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in made.namelist():
+            new.writestr(name, sheet if name.endswith("sheet1.xml") else made.read(name))
+        for name, body in more.items():
+            new.writestr(name, body)
+    return out.getvalue()
+
+
+def cells(inner: str) -> str:
+    head = '<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">'
+    return f"{head}<sheetData>{inner}</sheetData></worksheet>"
+
+
+def test_a_workbook_of_ours_reads_as_it_was_written() -> None:
+    sheet = read_sheet(xlsx_file(ROWS), "a.xlsx")
+    assert sheet.head == ROWS[0]
+    assert sheet.rows == [ROWS[1], ROWS[3]]
+    assert sheet.numbers == [2, 4]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_text_in_the_encodings_and_delimiters_of_spreadsheets(encoding: str, delimiter: str) -> None:
+    text = "\n".join(delimiter.join(row) for row in (("位号", "单位"), ("温度一", "Cel")))
+    sheet = read_sheet(text.encode(encoding), "a.csv")
+    assert (sheet.head, sheet.rows) == (["位号", "单位"], [["温度一", "Cel"]])
+
+
+def test_numbers_read_as_people_see_them_and_formulas_as_their_stored_value() -> None:
+    row = (
+        '<row r="1"><c r="A1"><v>1</v></c><c r="B1"><v>2</v></c><c r="C1"><v>3</v></c></row>'
+        '<row r="2"><c r="A2"><v>40001</v></c><c r="B2"><v>0.1</v></c><c r="C2"><f>1+1</f><v>7</v></c></row>'
+    )
+    assert read_sheet(parts_of(cells(row)), "a.xlsx").rows == [["40001", "0.1", "7"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0", "not a sheet"),
+        (b"PK\x03\x04 and nothing", "damaged"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "password"),
+        (b"", "no rows"),
+        (b"\n\n,,\n", "no rows"),
+        (bytes(range(1, 32)), "not a sheet"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence(content: bytes, says: str) -> None:
+    with pytest.raises(DecodeError, match=says) as caught:
+        read_sheet(content, "photo.xlsx")
+    assert "photo.xlsx" in caught.value.text.zh
+
+
+def test_a_zip_that_is_no_workbook_is_refused() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as made:
+        made.writestr("letter.txt", "hello")
+    with pytest.raises(DecodeError, match="not a sheet"):
+        read_sheet(out.getvalue(), "a.zip")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "UNPACKED_BYTES_MAX", 4 * 2**20)
+    bomb = parts_of(cells(" " * (8 * 2**20)))
+    assert len(bomb) < 2**16
+    with pytest.raises(LimitExceeded, match="unpacks to more"):
+        read_sheet(bomb, "bomb.xlsx")
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "UNPACKED_BYTES_MAX", 4 * 2**20)
+    bomb = bytearray(parts_of(cells(" " * (8 * 2**20))))
+    size = (8 * 2**20 + len(cells(""))).to_bytes(4, "little")
+    while (place := bomb.find(size)) >= 0:
+        bomb[place : place + 4] = (100).to_bytes(4, "little")
+    with pytest.raises(LimitExceeded, match="unpacks to more"):
+        read_sheet(bytes(bomb), "bomb.xlsx")
+
+
+@pytest.mark.parametrize(("place", "says"), [("A1048576", "rows"), ("XFD1", "columns")])
+def test_one_cell_far_out_does_not_lay_out_the_whole_rectangle(place: str, says: str) -> None:
+    far = cells(f'<row r="1"><c r="A1"><v>1</v></c></row><row><c r="{place}"><v>1</v></c></row>')
+    with pytest.raises(LimitExceeded, match=says):
+        read_sheet(parts_of(far), "far.xlsx")
+
+
+def test_too_many_rows_and_columns_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "ROWS_MAX", 3)
+    assert len(read_sheet(b"a\n1\n2\n3\n", "a.csv").rows) == 3
+    with pytest.raises(LimitExceeded, match="3 rows"):
+        read_sheet(b"a\n1\n2\n3\n4\n", "a.csv")
+    with pytest.raises(LimitExceeded, match="200 columns"):
+        read_sheet(",".join(["x"] * 201).encode(), "a.csv")
+
+
+def test_what_is_written_is_never_a_formula() -> None:
+    rows = [["=cmd()", "+1+1", "-2", "@x", "\t=1", "plain"]]
+    written = b"".join(csv_lines(rows)).decode("utf-8-sig")
+    assert written == "'=cmd(),'+1+1,-2,'@x,'\t=1,plain\r\n"
+    with zipfile.ZipFile(io.BytesIO(xlsx_file(rows))) as made:
+        body = made.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in body
+    assert body.count('t="inlineStr"') == 6
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
+    try:
+        read_sheet(content, "a")
+    except MainspringError as error:
+        assert error.text.zh
