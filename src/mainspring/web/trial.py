@@ -15,7 +15,7 @@ from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.definitions import AlarmDefinition, AlarmPage, Condition, TagDefinition, TagPage
 from mainspring.core.history import AggregateQuery, RawQuery
-from mainspring.core.kinds import Column, Origin
+from mainspring.core.kinds import Column, Origin, SampleKind
 from mainspring.core.samples import build
 from mainspring.web.columns import numbers
 from mainspring.web.configure import current
@@ -150,7 +150,7 @@ def _plant(definition: AlarmDefinition, tags: Sequence[TagDefinition]) -> PlantS
     places = {tag.ordinal: place for place, tag in enumerate(tags)}
     state = PlantState(tags_max=1000)
     moved = tuple(
-        tag.model_copy(update={"ordinal": place, "kind": "float64"}) for place, tag in enumerate(tags)
+        tag.model_copy(update={"ordinal": place, "kind": SampleKind.FLOAT}) for place, tag in enumerate(tags)
     )  # fmt: skip
     state.define(f"{_TENANT}.tags.0", TagPage(revision=1, tenant=_TENANT, page=0, tags=moved), 0)
     inputs = tuple(each.model_copy(update={"tag": places[each.tag]}) for each in definition.inputs)

@@ -1,4 +1,4 @@
-"""Alarm definitions: limits and staleness of tags."""
+"""Alarm definitions: limits, staleness, rates and states of tags, expressions over several."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ else:
     AlarmPatch = patch_of(AlarmDraft)
 
 
+class ExpressionTag(Schema):
+    """A tag an expression names."""
+
+    name: str
+    tag_id: UUID
+    tag: int
+    path: str
+
+
 class AlarmDefinitionOut(AlarmDraft):
     """An alarm definition; `tag` is the ordinal, `tag_id` the id of its tag."""
 
@@ -30,6 +39,7 @@ class AlarmDefinitionOut(AlarmDraft):
     tag: int
     name: Label  # type: ignore[assignment]
     version: int
+    inputs: list[ExpressionTag]
 
 
 class AlarmDefinitionList(Schema):
@@ -48,7 +58,7 @@ class AlarmListing(Listing):
 @router.get("/alarm-definitions", auth=Needs(Right.VIEW), response=AlarmDefinitionList)
 def alarm_definitions(request: HttpRequest, listing: Query[AlarmListing]) -> dict[str, Any]:
     """List alarm definitions, all or those of one tag."""
-    rows = AlarmDefinition.objects.of(actor_of(request).tenant).select_related("tag")
+    rows = AlarmDefinition.objects.of(actor_of(request).tenant).select_related("tag").prefetch_related("inputs__tag")
     if listing.tag is not None:
         rows = rows.filter(tag=listing.tag)
     if listing.search.strip():
