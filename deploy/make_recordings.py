@@ -116,8 +116,20 @@ def okuma(folder: Path) -> None:
     (OUT / "okuma_devices.xml").write_bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True) + b"\n")
 
 
+def machine_temperature(folder: Path) -> None:
+    """Cut the machine temperature: most of a day of normal operation, its catastrophic failure, and its return."""
+    with gzip.open(folder / "machine_temperature_system_failure.csv.gz", "rt", encoding="utf-8") as file:
+        rows = [
+            [row["timestamp"], format(float(row["value"]), ".4g")]
+            for row in csv.DictReader(file)
+            if "2014-02-06 18:00" <= row["timestamp"] < "2014-02-09 20:00"
+        ]
+    write("machine_temperature", ["recorded", "temperature"], rows)
+
+
 if __name__ == "__main__":
     originals = Path(sys.argv[1])
     tennessee_eastman(originals / "tennessee_eastman")
     chiller(originals / "assetopsbench")
     okuma(originals / "mtconnect_okuma")
+    machine_temperature(originals / "nab_subset" / "realKnownCause")

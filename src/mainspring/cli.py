@@ -134,9 +134,9 @@ def _demo_configuration(
     file = folder / "mainspring.toml"
     web = options.port or settings.web.port
     # With another port everything moves along, so that two demos can run beside each other.
-    bus, opcua, modbus, agent, adapter = (web + 1, web + 2, web + 3, web + 4, web + 5) if options.port else (
+    bus, opcua, modbus, agent, adapter, mqtt = range(web + 1, web + 7) if options.port else (
         settings.bus.port, settings.demo.opcua_port, settings.demo.modbus_port, settings.demo.mtconnect_port,
-        settings.demo.shdr_port,
+        settings.demo.shdr_port, settings.demo.mqtt_port,
     )  # fmt: skip
     file.write_text(
         f"""# Written by `mainspring demo` at every start.
@@ -154,12 +154,16 @@ port = {bus}
 [web]
 port = {web}
 
+[gateways.main]
+mqtt_port = {mqtt}
+
 [demo]
 enabled = true
 opcua_port = {opcua}
 modbus_port = {modbus}
 mtconnect_port = {agent}
 shdr_port = {adapter}
+mqtt_port = {mqtt}
 speed = {options.speed}
 """,
         encoding="utf-8",

@@ -160,6 +160,12 @@ class DemoSection(Section):
     shdr_port: int = Field(
         default=48462, ge=1, le=65535, description="loopback port of the simulated machine tool's adapter"
     )
+    mqtt_port: int = Field(
+        default=48463,
+        ge=1,
+        le=65535,
+        description="loopback port where the simulated edge node finds the gateway's listener",
+    )
     speed: float = Field(default=1.0, gt=0, le=20, description="how many times faster recordings are replayed")
 
 

@@ -71,7 +71,7 @@ def prepare(configuration: Configuration) -> dict[str, Any]:
     if demo:
         from mainspring.demo.seed import seed
 
-        seed(plant.tenant, configuration.demo)
+        seed(plant.tenant, configuration.demo, configuration.secrets_folder)
     return {"username": ADMINISTRATOR, "password": password} if password else {}
 
 

@@ -110,7 +110,7 @@ async def demo(configuration: Configuration, _instance: str, stop: asyncio.Event
     """Run the demo plant's simulators."""
     from mainspring.demo.replay import run
 
-    await run(configuration.demo, stop)
+    await run(configuration.demo, configuration.secrets_folder, stop)
 
 
 ROLES: Final[dict[str, Run]] = {

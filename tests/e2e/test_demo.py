@@ -28,7 +28,7 @@ def is_live(shown: dict[str, Any]) -> bool:
 
 
 def test_both_recordings_are_live_and_kept(person: Person) -> None:
-    names = ("XMEAS_9", "XMEAS_7", "supply_temperature", "power")
+    names = ("XMEAS_9", "XMEAS_7", "supply_temperature", "power", "TI_701")
     tags = [person.tag(name)["tag"] for name in names]
 
     def all_live() -> bool:

@@ -1,4 +1,4 @@
-"""The demo plant's devices: an OPC UA server, a Modbus chiller and a machine tool that replay recordings for ever."""
+"""The demo plant's devices: a process, a chiller, a machine tool and an edge node that replay recordings for ever."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Final
 
 import structlog
 
 from mainspring.configuration import DemoSection
 from mainspring.demo import chiller_controls, plant
+from mainspring.demo.edge_replay import STEP_S as EDGE_STEP_S
+from mainspring.demo.edge_replay import EdgeReplay
 from mainspring.demo.machine_replay import STEP_S as MACHINE_STEP_S
 from mainspring.demo.machine_replay import MachineReplay
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
@@ -83,7 +86,7 @@ async def _for_ever(show: Callable[[int], Awaitable[None]], step_s: float) -> No
         await asyncio.sleep(max(began + number * step_s - loop.time(), 0))
 
 
-async def run(section: DemoSection, stop: asyncio.Event) -> None:
+async def run(section: DemoSection, secrets_folder: Path, stop: asyncio.Event) -> None:
     """Replay the recordings until `stop` is set.
 
     For a person who wants to see a device fail, SIGUSR1 cuts the chiller off and SIGUSR2 brings it back.
@@ -91,6 +94,8 @@ async def run(section: DemoSection, stop: asyncio.Event) -> None:
     speed = section.speed
     process, chiller = ProcessReplay(section.opcua_port), ChillerReplay(section.modbus_port)
     machine = MachineReplay(section.mtconnect_port, section.shdr_port, speed)
+    edge = EdgeReplay(section.mqtt_port, secrets_folder)
+    await edge.simulator.start()
     await chiller.simulator.start()
     await machine.start()
     await process.simulator.start()
@@ -101,6 +106,7 @@ async def run(section: DemoSection, stop: asyncio.Event) -> None:
         asyncio.create_task(_for_ever(process.show, PROCESS_STEP_S / speed)),
         asyncio.create_task(_for_ever(chiller.show, CHILLER_STEP_S / speed)),
         asyncio.create_task(_for_ever(machine.show, MACHINE_STEP_S / speed)),
+        asyncio.create_task(_for_ever(edge.show, EDGE_STEP_S / speed)),
     ]
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -113,6 +119,7 @@ async def run(section: DemoSection, stop: asyncio.Event) -> None:
         await process.simulator.stop()
         await chiller.simulator.stop()
         await machine.stop()
+        await edge.simulator.stop()
 
 
 _tasks: set[asyncio.Task[None]] = set()

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mainspring.configuration import DemoSection
 from mainspring.core.definitions import Condition, Words
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
-from mainspring.demo import chiller_controls, machine, plant
-from mainspring.records import alarm_definition, asset, connection, tag
+from mainspring.demo import chiller_controls, edge, laboratory, machine, plant
+from mainspring.records import alarm_definition, asset, connection, device, tag
 from mainspring.records.alarm_definition import AlarmDraft
 from mainspring.records.asset import Asset, AssetDraft, AssetKind
 from mainspring.records.audit import Author
 from mainspring.records.connection import Connection, ConnectionDraft
+from mainspring.records.device import Device, DeviceDraft
 from mainspring.records.tag import TagDraft
 from mainspring.records.tenant import Tenant
 from mainspring.records.write_policy import WritePolicy
@@ -24,6 +27,7 @@ PROCESS_NAME = "Tennessee Eastman"
 CHILLER_NAME = "Chiller 6"
 MACHINE_NAME = "OKUMA MULTUS"
 ADAPTER_NAME = "OKUMA MULTUS (SHDR)"
+EDGE_NAME = "Edge node (Sparkplug)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,14 @@ def sources(demo: DemoSection) -> tuple[Source, ...]:
         Source(CHILLER_NAME, "modbus-tcp", chiller, (*plant.CHILLER_TAGS, *chiller_controls.TAGS)),
         Source(MACHINE_NAME, "mtconnect", agent, machine.AGENT_TAGS),
         Source(ADAPTER_NAME, "shdr", adapter, machine.ADAPTER_TAGS),
+        Source(EDGE_NAME, "sparkplug", edge.SETTINGS, edge.TAGS),
     )
 
 
-def seed(tenant_key: str, demo: DemoSection) -> None:
-    """Make assets, connections, tags and alarm definitions where they are missing, and correct the ports."""
+def seed(tenant_key: str, demo: DemoSection, secrets_folder: Path) -> None:
+    """Make assets, connections, tags, alarm definitions and the edge node's credential where they are missing."""
     author = Author(Tenant.objects.get(key=tenant_key))
+    _ensure_credential(author, secrets_folder)
     known = {made.name: made for made in Connection.objects.of(author.tenant)}
     new = []
     for source in sources(demo):
@@ -63,6 +69,24 @@ def seed(tenant_key: str, demo: DemoSection) -> None:
             connection.modify(author, made.id, {"settings": source.settings}, None)
     if new:
         _make(author, new)
+    _ensure_laboratory(author)
+
+
+def _ensure_credential(author: Author, secrets_folder: Path) -> None:
+    """Give the edge node a credential if it has none, or a new password if its file is lost."""
+    file = edge.password_file(secrets_folder)
+    known = Device.objects.of(author.tenant).filter(name=edge.USER).first()
+    if known is not None and file.exists():
+        return
+    if known is None:
+        draft = DeviceDraft(name=edge.USER, publish=edge.PUBLISH, subscribe=edge.SUBSCRIBE)
+        _, password = device.issue(author, [draft])[0]
+    else:
+        _, password = device.rotate(author, known.id)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.unlink(missing_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(password)
 
 
 def _make(author: Author, new: Sequence[Source]) -> None:
@@ -85,7 +109,7 @@ def _make(author: Author, new: Sequence[Source]) -> None:
                     writable=each in chiller_controls.TAGS, write_policy=_policy(each.name, tags),
                 ),
             )  # fmt: skip
-    for alarm in (*plant.ALARMS, *machine.ALARMS):
+    for alarm in (*plant.ALARMS, *machine.ALARMS, *edge.ALARMS):
         if alarm.tag not in tags:
             continue
         stale = alarm.condition is Condition.STALE
@@ -97,6 +121,20 @@ def _make(author: Author, new: Sequence[Source]) -> None:
                 name=_words(alarm.name), consequence=_words(alarm.consequence), response=_words(alarm.response),
             ),
         )  # fmt: skip
+
+
+def _ensure_laboratory(author: Author) -> None:
+    """Make the tags that people enter by hand, unless they are there."""
+    names = [each.name for each in laboratory.TAGS]
+    known = set(tag.Tag.objects.of(author.tenant).filter(name__in=names).values_list("name", flat=True))
+    missing = [each for each in laboratory.TAGS if each.name not in known]
+    assets = _assets(author, {each.asset for each in missing}) if missing else {}
+    for each in missing:
+        draft = TagDraft(
+            name=each.name, asset=assets[each.asset].id, description=_words(each.words), unit=each.unit,
+            low=each.low, high=each.high, decimals=each.decimals,
+        )  # fmt: skip
+        tag.create(author, draft)
 
 
 def _policy(name: str, tags: dict[str, tag.Tag]) -> WritePolicy | None:
@@ -112,7 +150,7 @@ def _policy(name: str, tags: dict[str, tag.Tag]) -> WritePolicy | None:
 def _assets(author: Author, wanted: set[str]) -> dict[str, Asset]:
     """Return the wanted assets by path; they and those above them are made where they are missing."""
     made = {each.path: each for each in Asset.objects.of(author.tenant)}
-    for each in (*plant.ASSETS, *machine.ASSETS):
+    for each in (*plant.ASSETS, *machine.ASSETS, *edge.ASSETS):
         needed = any(path == each.path or path.startswith(f"{each.path}/") for path in wanted)
         if each.path in made or not needed:
             continue

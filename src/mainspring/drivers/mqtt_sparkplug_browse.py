@@ -13,7 +13,7 @@ from typing import Any, Final
 from mainspring.core.drivers import Node
 from mainspring.core.kinds import SampleKind
 from mainspring.core.units import SIGNS
-from mainspring.drivers.mqtt_sparkplug_host import Application
+from mainspring.drivers.mqtt_sparkplug_host import BIRTH_SEQUENCE, Application
 from mainspring.drivers.mqtt_sparkplug_nodes import EdgeNode, Key, Known, kind_name, sample_kind
 from mainspring.drivers.mqtt_sparkplug_payload import Content
 
@@ -81,6 +81,8 @@ def _metric(id: str, part: str, place: tuple[str, str, str], metric: Known, open
 
 
 def _writable(metric: Known) -> bool:
+    if metric.name == BIRTH_SEQUENCE:
+        return False
     return not metric.read_only and sample_kind(metric.kind) not in {SampleKind.BLOB, SampleKind.ARRAY}
 
 
