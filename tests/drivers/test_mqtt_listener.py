@@ -17,6 +17,7 @@ from tests.drivers.mqtt_site import SECRET, ListenerSite, Reader, device, eventu
 from mainspring.core.errors import NotConnected, Rejected
 from mainspring.core.text import Text
 from mainspring.drivers import mqtt_packets as packets
+from mainspring.drivers.mqtt_hub import AWAY_MAX_S
 from mainspring.drivers.mqtt_listener import ListenerSettings
 from mainspring.drivers.mqtt_packets import Message
 from mainspring.simulators.mqtt_device import MqttDevice, Refused
@@ -171,6 +172,40 @@ async def test_topics_that_nobody_reads_are_acknowledged_and_counted(site: Liste
     await asyncio.wait_for(press.publish("press/a", {"v": 1}), 30)
     assert other.told("no connection reads") == 1
     assert not other.messages
+    await other.stop()
+    await press.close()
+
+
+async def test_a_driver_that_fails_on_a_message_does_not_stop_the_rest(site: ListenerSite) -> None:
+    await site.reader.stop()
+    taken: list[Message] = []
+
+    def take(messages: list[Message]) -> None:
+        if any(message.payload == b"poison" for message in messages):
+            raise ZeroDivisionError
+        taken.extend(messages)
+
+    reading = asyncio.create_task(site.reader.session.subscribe([("#", 1)], take))
+    press = await simulated(site)
+    for payload in (b"poison", b"1"):
+        await asyncio.wait_for(press.publish("press/a", payload), 30)
+    assert [message.payload for message in taken] == [b"1"]
+    assert site.reader.told("failed inside") == 1
+    reading.cancel()
+    await press.close()
+
+
+async def test_what_waits_for_a_connection_that_never_returns_is_let_go(site: ListenerSite) -> None:
+    await site.reader.stop()
+    press = await simulated(site)
+    sending = asyncio.create_task(press.publish("press/a", 1))
+    (outlet,) = site.hub._outlets
+    await eventually(lambda: outlet.messages)
+    other = Reader(site.hub)
+    other.start("oven/#")
+    outlet.away_since -= AWAY_MAX_S
+    await asyncio.wait_for(sending, 30)
+    assert other.told("no connection reads") == 1
     await other.stop()
     await press.close()
 

@@ -300,8 +300,7 @@ class BrokerSession(Session):
             if self._paused:
                 self._paused = False
                 wire.transport.resume_reading()
-            self.traffic.requests += len(messages)
-            take(messages)
+            self.hand_over(messages, take)
             numbers = [message.id for message in messages if message.qos]
             if numbers:
                 await self.host.kept()

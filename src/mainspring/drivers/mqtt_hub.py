@@ -320,9 +320,8 @@ class HubSession(Session):
         outlet.stirred.clear()
         kept = False
         try:
-            self.traffic.requests += len(messages)
             self.traffic.bytes_in += sum(len(message.payload) for message in messages)
-            take(messages)
+            self.hand_over(messages, take)
             if any(receipts):
                 await self.host.kept()
             kept = True

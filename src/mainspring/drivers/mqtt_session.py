@@ -11,10 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from mainspring.core.drivers import Host, Settings, Traffic, setting
-from mainspring.core.errors import Rejected
+from mainspring.core.errors import MainspringError, Rejected
 from mainspring.core.text import Text
 from mainspring.drivers.mqtt_packets import Message
+
+log = structlog.get_logger(__name__)
 
 PART: Final = "mqtt"
 """Name of the built-in listener among the gateway's shared parts."""
@@ -53,6 +57,12 @@ class MqttSettings(Settings):
     packet_bytes_max: int = setting(1024 * 1024, "Largest packet", "最大报文", unit="B", ge=1024, le=64 * 1024 * 1024)
 
 
+_BROKEN: Final = Text(
+    "The driver failed inside while it read messages; they were dropped. The gateway's log has the details.",
+    "驱动在处理消息时内部出错，这些消息已丢弃。详见网关日志。",
+)
+
+
 class Session(ABC):
     """One session with a broker or the listener; the constructor does no I/O.
 
@@ -77,6 +87,17 @@ class Session(ABC):
         `filters` are topic filters with the QoS wanted, 0 or 1; one that is refused raises Rejected. What `take` was
         given is acknowledged once the gateway has kept what `take` delivered; without that it comes again.
         """
+
+    def hand_over(self, messages: list[Message], take: Take) -> None:
+        """Give messages to the driver; a fault of its own costs these messages, for they would fail again for ever."""
+        self.traffic.requests += len(messages)
+        try:
+            take(messages)
+        except MainspringError:
+            raise
+        except Exception:
+            log.exception("mqtt.take_failed", messages=len(messages))
+            self.refuse(_BROKEN, len(messages))
 
     @abstractmethod
     async def publish(self, topic: str, payload: bytes, qos: int = 0, *, retain: bool = False) -> None:
