@@ -66,11 +66,13 @@ def address(register: int, kind: str = "uint16") -> dict[str, Any]:
 class Wired:
     """A device's connection on a platform, with the tags made on it."""
 
-    def __init__(self, person: Person, device: Device, name: str) -> None:
+    def __init__(self, person: Person, device: Device, name: str, gateway: str = "main") -> None:
         self.person = person
         self.device = device
         settings = {"host": "127.0.0.1", "port": device.simulator.port, "unit": 1}
-        self.connection = person.post("/connections", {"name": name, "driver": "modbus-tcp", "settings": settings})
+        self.connection = person.post(
+            "/connections", {"name": name, "driver": "modbus-tcp", "gateway": gateway, "settings": settings}
+        )
         # A place of its own: another platform may have no assets yet.
         self.asset = person.post(
             "/assets", {"parent": None, "kind": "enterprise", "slug": name, "name": {"en": name, "zh": name}}

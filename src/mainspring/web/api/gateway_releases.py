@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import FileResponse, HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema, Status
 
 from mainspring.core.errors import LimitExceeded, NotFound
@@ -81,14 +81,14 @@ def upload_software(request: HttpRequest) -> Status[dict[str, Any]]:
 
 
 @router.get("/gateways/software/{sha256}", auth=GatewayKey())
-def download_software(request: HttpRequest, sha256: str) -> FileResponse:
+def download_software(request: HttpRequest, sha256: str) -> HttpResponse:
     """Give a gateway the wheel it is to run; the request is signed with the gateway's own key."""
     gateway: Gateway = request.auth  # type: ignore[attr-defined]
     known = Software.objects.of(gateway.tenant).filter(sha256=sha256).first()
     file = None if known is None else records.wheel_file(current().data_folder, gateway.tenant, known.sha256)
     if file is None or not file.exists():
         raise NotFound(_ABSENT)
-    return FileResponse(file.open("rb"), content_type="application/zip")
+    return HttpResponse(file.read_bytes(), content_type="application/zip")
 
 
 @router.post("/gateways/releases", auth=Needs(Right.ADMINISTER), response={201: list[ReleaseOut]})
