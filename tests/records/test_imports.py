@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from tests.records.plant import asset, author, modbus, tag, tenant
 
-from mainspring.core.errors import Conflict, DecodeError, NotFound
+from mainspring.core.errors import Conflict, NotFound
 from mainspring.records import imports as module
 from mainspring.records import tag as tags
 from mainspring.records.alarm_definition import AlarmDefinition
@@ -20,8 +20,9 @@ from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.faults import Invalid
 from mainspring.records.import_files import WORKING, ImportStore
 from mainspring.records.imports import Imports
-from mainspring.records.sheets import read_sheet, xlsx_file
+from mainspring.records.sheets import NotASheet, read_sheet, xlsx_file
 from mainspring.records.tag import Tag
+from mainspring.records.tag_import import Importer
 from mainspring.records.tenant import Tenant
 
 HEAD = ["Tag", "Asset", "PLC", "Register", "Type", "Unitz", "Scale", "Scan (ms)", "H", "HH", "Remark"]
@@ -72,7 +73,7 @@ def test_columns_are_guessed_and_unsure_ones_marked(imports: Imports, plant: Ten
         "Remark": (None, False),
     }  # fmt: skip
     assert state["columns"][0]["sample"] == "TI-1"
-    with pytest.raises(DecodeError):
+    with pytest.raises(NotASheet):
         imports.add(author(plant), "photo.png", b"\x89PNG\0")
 
 
@@ -201,17 +202,17 @@ def test_a_cancelled_load_stops_between_pieces_and_goes_on(
 ) -> None:
     monkeypatch.setattr(module, "PIECE", 5)
     state = checked(imports, plant, [row(f"T{n}") for n in range(20)])
-    taken = module.Importer.take
+    taken = Importer.take
 
     def cancelling(self: Any, rows: Any, numbers: Any) -> Any:
         imports.cancel(author(plant), UUID(state["id"]))
         return taken(self, rows, numbers)
 
-    monkeypatch.setattr(module.Importer, "take", cancelling)
+    monkeypatch.setattr(Importer, "take", cancelling)
     imports.load(author(plant), UUID(state["id"]))
     state = done(imports, plant, state["id"])
     assert (state["stage"], Tag.objects.count()) == ("cancelled", 5)
-    monkeypatch.setattr(module.Importer, "take", taken)
+    monkeypatch.setattr(Importer, "take", taken)
     imports.load(author(plant), UUID(state["id"]))
     state = done(imports, plant, state["id"])
     assert (state["stage"], Tag.objects.count()) == ("loaded", 20)

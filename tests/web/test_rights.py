@@ -16,7 +16,7 @@ from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 from mainspring.web.api import api
 
-PUBLIC: Final = {("get", "/site"), ("get", "/session"), ("post", "/session")}
+PUBLIC: Final = {("get", "/site"), ("get", "/session"), ("post", "/session"), ("post", "/gateways/enrolment")}
 ENGINEER: Final = {
     *((method, path) for path in ("/assets/{id}", "/tags/{id}", "/connections/{id}", "/alarm-definitions/{id}")
       for method in ("patch", "delete")),
@@ -24,10 +24,17 @@ ENGINEER: Final = {
     ("post", "/tags/bulk"),
     ("post", "/connections/test"),
     ("post", "/connections/browse"),
+    ("post", "/connections/preview"),
+    ("post", "/connections/try-mapping"),
+    ("post", "/templates"),
+    ("post", "/templates/from-connection"),
+    ("post", "/templates/{name}/apply"),
+    ("delete", "/templates/{name}"),
 }  # fmt: skip
-DEVICES: Final = "/devices"
+DEVICES: Final = ("/devices", "/imports")
 OPERATOR: Final = {("post", "/alarms/acknowledge"), ("post", "/commands")}
-ADMINISTRATOR: Final = ("/users", "/audit")
+ADMINISTRATOR: Final = ("/users", "/audit", "/tenants")
+GATEWAYS: Final = {("post", "/gateways"), ("post", "/gateways/{id}/token"), ("delete", "/gateways/{id}")}
 SOME_ID: Final = "0190a000-0000-7000-8000-000000000000"
 
 
@@ -38,7 +45,7 @@ def endpoints() -> list[tuple[str, str]]:
 
 def least(method: str, path: str) -> Role:
     """The role each endpoint is meant for; whatever is not named here is for everyone signed in."""
-    if path.startswith(ADMINISTRATOR):
+    if path.startswith(ADMINISTRATOR) or (method, path) in GATEWAYS:
         return Role.ADMINISTRATOR
     if (method, path) in ENGINEER or path.startswith(DEVICES):
         return Role.ENGINEER

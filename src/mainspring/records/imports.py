@@ -89,7 +89,7 @@ class Imports:
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="import")
 
     def add(self, author: Author, name: str, content: bytes) -> dict[str, Any]:
-        """Take a file and guess its columns; raises DecodeError for one that is no sheet, in one sentence."""
+        """Take a file and guess its columns; raises NotASheet, in one sentence, for one that is none."""
         sheet = read_sheet(content, name)
         id = uuid7()
         folder = self.store.make(author.tenant.key, id, content)

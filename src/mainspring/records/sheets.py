@@ -17,8 +17,8 @@ from datetime import date
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from mainspring.core.errors import DecodeError, LimitExceeded
 from mainspring.core.text import Text
+from mainspring.records.faults import Invalid
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 UNPACKED_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -56,6 +56,14 @@ _TOO_LARGE: Final = Text(
 )
 
 
+class NotASheet(Invalid):
+    """A file cannot be taken, in one sentence: what it is, or which limit it passes."""
+
+    def __init__(self, form: Text, **values: Any) -> None:
+        text = form.format(**values)
+        super().__init__({"file": text}, text)
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """Rows of text, the first being the head; `numbers` are the rows' numbers in the file, counted from 1."""
@@ -66,11 +74,11 @@ class Sheet:
 
 
 def read_sheet(content: bytes, name: str) -> Sheet:
-    """Read a file into rows of text; raises DecodeError or LimitExceeded in one sentence."""
+    """Read a file into rows of text; raises NotASheet in one sentence."""
     if content.startswith(b"PK\x03\x04"):
         found = _xlsx(content, name)
     elif content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise DecodeError(_OLD, name=name)
+        raise NotASheet(_OLD, name=name)
     else:
         found = _text(content, name)
     head: list[str] | None = None
@@ -78,18 +86,18 @@ def read_sheet(content: bytes, name: str) -> Sheet:
     numbers: list[int] = []
     for number, cells in enumerate(found, 1):
         if len(cells) > COLUMNS_MAX and any(cells[COLUMNS_MAX:]):
-            raise LimitExceeded(_TOO_MANY_COLUMNS, name=name, limit=COLUMNS_MAX)
+            raise NotASheet(_TOO_MANY_COLUMNS, name=name, limit=COLUMNS_MAX)
         if not any(cells):
             continue
         if head is None:
             head = cells[:COLUMNS_MAX]
             continue
         if len(rows) >= ROWS_MAX:
-            raise LimitExceeded(_TOO_MANY_ROWS, name=name, limit=ROWS_MAX)
+            raise NotASheet(_TOO_MANY_ROWS, name=name, limit=ROWS_MAX)
         rows.append(cells[:COLUMNS_MAX])
         numbers.append(number)
     if head is None:
-        raise DecodeError(_EMPTY, name=name)
+        raise NotASheet(_EMPTY, name=name)
     return Sheet(head, rows, numbers)
 
 
@@ -107,7 +115,7 @@ def _xlsx(content: bytes, name: str) -> Iterator[list[str]]:
                 yield from ([_cell(value) for value in row] for row in sheet.iter_rows())
                 return
     except python_calamine.CalamineError as error:
-        raise DecodeError(_DAMAGED, name=name, reason=type(error).__name__) from error
+        raise NotASheet(_DAMAGED, name=name, reason=type(error).__name__) from error
 
 
 def _refuse_bomb(content: bytes, name: str) -> None:
@@ -115,9 +123,9 @@ def _refuse_bomb(content: bytes, name: str) -> None:
     try:
         parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
     except zipfile.BadZipFile as error:
-        raise DecodeError(_DAMAGED, name=name, reason=str(error)) from error
+        raise NotASheet(_DAMAGED, name=name, reason=str(error)) from error
     if _WORKBOOK not in {part.filename for part in parts}:
-        raise DecodeError(_NOT_A_SHEET, name=name)
+        raise NotASheet(_NOT_A_SHEET, name=name)
     left = UNPACKED_BYTES_MAX
     for part in parts:
         is_sheet = part.filename.startswith("xl/worksheets/")
@@ -125,7 +133,7 @@ def _refuse_bomb(content: bytes, name: str) -> None:
         for chunk in _unpacked(content, part, name):
             left -= len(chunk)
             if left < 0 or len(parts) > PARTS_MAX:
-                raise LimitExceeded(_TOO_LARGE, name=name, limit=UNPACKED_BYTES_MAX // 2**20)
+                raise NotASheet(_TOO_LARGE, name=name, limit=UNPACKED_BYTES_MAX // 2**20)
             if is_sheet:
                 _refuse_wide(tail + chunk, name)
                 tail = chunk[-32:]
@@ -134,14 +142,14 @@ def _refuse_bomb(content: bytes, name: str) -> None:
 def _unpacked(content: bytes, part: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
     header = content[part.header_offset : part.header_offset + 30]
     if len(header) < 30:
-        raise DecodeError(_DAMAGED, name=name, reason="header")
+        raise NotASheet(_DAMAGED, name=name, reason="header")
     start = part.header_offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
     packed = memoryview(content)[start : start + part.compress_size]
     if part.compress_type == zipfile.ZIP_STORED:
         yield bytes(packed)
         return
     if part.compress_type != zipfile.ZIP_DEFLATED:
-        raise DecodeError(_DAMAGED, name=name, reason="compression")
+        raise NotASheet(_DAMAGED, name=name, reason="compression")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         chunk = inflater.decompress(packed, _CHUNK)
@@ -149,7 +157,7 @@ def _unpacked(content: bytes, part: zipfile.ZipInfo, name: str) -> Iterator[byte
             yield chunk
             chunk = inflater.decompress(inflater.unconsumed_tail, _CHUNK)
     except zlib.error as error:
-        raise DecodeError(_DAMAGED, name=name, reason="compression") from error
+        raise NotASheet(_DAMAGED, name=name, reason="compression") from error
 
 
 def _refuse_wide(part: bytes, name: str) -> None:
@@ -158,10 +166,10 @@ def _refuse_wide(part: bytes, name: str) -> None:
     if not cells:
         return
     if max(int(row) for _, row in cells) > ROWS_MAX + 1:
-        raise LimitExceeded(_TOO_MANY_ROWS, name=name, limit=ROWS_MAX)
+        raise NotASheet(_TOO_MANY_ROWS, name=name, limit=ROWS_MAX)
     columns = {letters for letters, _ in cells}
     if max(_column_number(letters) for letters in columns) > COLUMNS_MAX:
-        raise LimitExceeded(_TOO_MANY_COLUMNS, name=name, limit=COLUMNS_MAX)
+        raise NotASheet(_TOO_MANY_COLUMNS, name=name, limit=COLUMNS_MAX)
 
 
 def _column_number(letters: bytes) -> int:
@@ -189,7 +197,7 @@ def _text(content: bytes, name: str) -> Iterator[list[str]]:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             yield [cell.strip()[:CELL_MAX] for cell in row]
     except csv.Error as error:
-        raise DecodeError(_DAMAGED, name=name, reason=str(error)) from error
+        raise NotASheet(_DAMAGED, name=name, reason=str(error)) from error
 
 
 def _decoded(content: bytes, name: str) -> str:
@@ -197,7 +205,7 @@ def _decoded(content: bytes, name: str) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings = ["utf-16"]
     elif b"\0" in content[:4096]:
-        raise DecodeError(_NOT_A_SHEET, name=name)
+        raise NotASheet(_NOT_A_SHEET, name=name)
     else:
         encodings = ["utf-8-sig", "gb18030"]
     for encoding in encodings:
@@ -207,7 +215,7 @@ def _decoded(content: bytes, name: str) -> str:
             continue
         if not _LETTERS.search(text[:4096]):
             return text
-    raise DecodeError(_NOT_A_SHEET, name=name)
+    raise NotASheet(_NOT_A_SHEET, name=name)
 
 
 def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
