@@ -23,6 +23,7 @@ SCENARIOS = (
     ("engine", "The engine's arrays and compiled loops alone", 300),
     ("gateway", "The gateway's path alone: report by exception, segment log, publishing", 300),
     ("modbus", "Modbus TCP, next to pymodbus in the same run", 300),
+    ("mqtt", "MQTT devices on the gateway's listener, QoS 1, synced before it is acknowledged: 5,000 connections", 200),
     ("opcua_subscribe", "OPC UA subscriptions", 300),
     ("live_feed", "The live feed: 100 pages of 1,000 tags", 180),
 )

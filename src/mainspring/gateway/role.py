@@ -102,7 +102,8 @@ class Gateway:
 
     def health(self, elapsed_s: float) -> Health:
         """Return the role's own report."""
-        text = self.gate.text or self.publisher.text or self.blobs.text
+        listening = None if self.listener is None else self.listener.hub.text
+        text = self.gate.text or self.publisher.text or self.blobs.text or listening
         rows, self._rows_before = self.gatherer.rows_total - self._rows_before, self.gatherer.rows_total
         now = now_ms()
         return Health(
