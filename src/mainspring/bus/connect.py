@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -86,6 +87,7 @@ class Bus:
                 max(deadline - asyncio.get_running_loop().time(), 1.0),
             )
         except (NatsError, OSError, TimeoutError) as error:
+            await bus.nc.close()
             raise NotConnected(_NO_BUS, url=url, reason=str(error) or type(error).__name__) from error
         return bus
 
@@ -213,4 +215,6 @@ async def _wait_for_port(url: str, deadline: float) -> None:
             await asyncio.sleep(0.05)
         else:
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
             return

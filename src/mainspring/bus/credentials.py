@@ -12,11 +12,17 @@ from typing import Final
 
 import nkeys
 
+from mainspring.bus.connect import inbox_prefix
 from mainspring.core import subjects
 from mainspring.core.definitions import BUCKET
 
 KV: Final = f"KV_{BUCKET}"
 _ANSWERS: Final = ("$JS.API.INFO",)
+_ANOTHER_ACCOUNT: Final = "_R_.>"
+"""Where answers to another account go: names the server draws, which end with the answer."""
+_INBOXES: Final = (*(f"{inbox_prefix(name)}.>" for name in ("web", "historian", "engine", "admin")), _ANOTHER_ACCOUNT)
+"""Where platform roles answer each other. The server also lets anyone answer what it was asked, but forgets at a
+reload what was under way, and an answer would be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
                     )
                 ),
                 subjects.definitions(tenant),
+                _ANOTHER_ACCOUNT,
                 subjects.connections(tenant, instance),
                 subjects.blob(tenant, instance),
                 subjects.health("gateway", instance, tenant),
@@ -83,7 +90,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
         streams = tuple(right for stream in subjects.STREAMS for right in _reading(stream))
         purge = tuple(f"$JS.API.STREAM.PURGE.{stream}" for stream in subjects.STREAMS)
         return Rights(
-            (*definitions_all, *streams, *purge, "ms.position.*", subjects.health(role, "*")),
+            (*definitions_all, *streams, *purge, *_INBOXES, "ms.position.*", subjects.health(role, "*")),
             ("ms.*.history.*", "ms.*.blob.*"),
         )
     if role == "engine":
@@ -92,6 +99,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
                 *definitions_all,
                 *_reading(subjects.LIVE),
                 *_reading(subjects.ALARM),
+                *_INBOXES,
                 subjects.ALARM_ALL,
                 subjects.health(role, "*"),
             ),
@@ -106,6 +114,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
                 *_reading(subjects.ALARM),
                 f"$KV.{BUCKET}.>",
                 *asks,
+                *_INBOXES,
                 *by_hand,
                 subjects.health(role, "*"),
             ),
