@@ -11,11 +11,14 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.bus.conftest import running_bus
 from tests.drivers.mosquitto import Authority, fingerprint
 from tests.drivers.mqtt_gateway_process import define, settings
 from tests.drivers.mqtt_site import SECRET, device, eventually, free_port
+from tests.gateway import site
 
 from mainspring.core import quality as q
+from mainspring.core.commands import CommandItem
 from mainspring.core.definitions import ConnectionDefinition, DeviceDefinition, TagDefinition, device_key
 from mainspring.core.drivers import Host, registered
 from mainspring.core.ids import uuid7
@@ -240,3 +243,49 @@ async def test_certificates_instead_of_secrets(tmp_path: Path) -> None:
         assert await answer(authority, "press", "d1") == 4
         assert await answer(authority, "guest", "d0") == 4
         assert await answer(stranger, "press", "d0") is None
+
+
+async def test_from_the_registry_over_the_bus_to_the_device_and_back(tmp_path: Path) -> None:
+    port, known = free_port(), device("d0")
+    (written,) = tags(1)
+    address = written.address | {"command_topic": "d0/set"}
+    written = written.model_copy(update={"address": address, "writable": True, "low": 0, "high": 100})
+    async with running_bus(tmp_path) as bus, site.running_gateway(bus, tmp_path / "g", None, mqtt_port=port) as plant:
+        await plant.define(CONNECTION, [written])
+        await plant.admin.put_definition(device_key("acme", known.id), known)
+        press, held = MqttDevice(port, "d0", SECRET), {"n": 1}
+        reporting: list[asyncio.Future[None]] = []
+
+        def obey(_topic: str, content: dict[str, int]) -> None:
+            held["n"] = content["value"]
+            reporting.append(asyncio.ensure_future(press.publish("d0/n", held)))
+
+        press.on_command = obey
+        await plant.until(lambda: plant.connections is not None and plant.connections.connections != (), 30)
+        await _let_in(press)
+        await press.publish("d0/n", held)
+        await plant.until(lambda: plant.latest.get(0) == (1, q.GOOD), 30)
+        refused = await plant.command(CONNECTION, CommandItem(tag=0, value=7))
+        assert refused.items[0].outcome == "refused"
+        assert refused.items[0].text is not None
+        assert "No device is subscribed" in refused.items[0].text["en"]
+        await press.subscribe("d0/set")
+        done = await plant.command(CONNECTION, CommandItem(tag=0, value=8))
+        assert (done.items[0].outcome, done.items[0].read_back) == ("done", 8)
+        await asyncio.gather(*reporting)
+        nodes = (await plant.ask("browse", {"driver": "mqtt", "settings": CONNECTION.settings}))["nodes"]
+        assert [node["id"] for node in nodes] == ["d0/n"]
+        checks = (await plant.ask("test", {"driver": "mqtt", "settings": CONNECTION.settings}))["checks"]
+        assert all(check["ok"] for check in checks)
+        await plant.admin.delete_definition(device_key("acme", known.id))
+        await eventually(lambda: not press.connected)
+        await press.close()
+
+
+async def _let_in(press: MqttDevice) -> None:
+    """Connect as soon as the definition has arrived."""
+    while True:
+        try:
+            return await press.connect()
+        except (Refused, OSError):
+            await asyncio.sleep(0.1)

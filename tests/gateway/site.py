@@ -93,14 +93,16 @@ class Site:
 
 @asynccontextmanager
 async def running_gateway(
-    bus: BusUnderTest, folder: Path, drivers: Mapping[str, DriverEntry] | None
+    bus: BusUnderTest, folder: Path, drivers: Mapping[str, DriverEntry] | None, **more: Any
 ) -> AsyncIterator[Site]:
     """Run a gateway; with None it has the registered drivers. Its stop must take less than five seconds."""
     admin, own = await bus.connect("admin"), await bus.connect("gateway-acme-g1")
     made = Site(admin, folder)
     await made.listen()
     stop = asyncio.Event()
-    settings = GatewaySettings(name="g1", tenant="acme", folder=folder, disk_free_min_bytes=0, segment_bytes=64 * 1024)
+    settings = GatewaySettings(
+        name="g1", tenant="acme", folder=folder, disk_free_min_bytes=0, segment_bytes=64 * 1024, **more
+    )
     task = asyncio.create_task(run(own, settings, stop, drivers))
     try:
         while True:
