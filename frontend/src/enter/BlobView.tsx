@@ -77,7 +77,8 @@ function Plot({ wave, label }: { wave: Wave; label: string }) {
 }
 
 function rateText(hertz: number): string {
-  return hertz >= 1000 ? `${formatNumber(hertz / 1000, null)} kHz` : `${formatNumber(hertz, null)} Hz`;
+  const [size, sign] = hertz >= 1000 ? [hertz / 1000, "kHz"] : [hertz, "Hz"];
+  return `${formatNumber(size, Number.isInteger(size) ? 0 : null)} ${sign}`;
 }
 
 function useFigures(): (wave: Wave) => string {
@@ -109,7 +110,7 @@ function WaveOf({ blob }: { blob: BlobReference }) {
   if (wave.value === undefined) return wave.error ? <Failure error={wave.error} onRetry={wave.reload} /> : <Loading rows={4} />;
   return (
     <figure>
-      <Plot wave={wave.value} label={`${t("waveform")}: ${figures(wave.value)}`} />
+      <Plot wave={wave.value} label={`${t("waveform")} ${figures(wave.value)}`} />
       <figcaption className="ms-caption ms-third ms-num">{figures(wave.value)}</figcaption>
     </figure>
   );

@@ -65,7 +65,7 @@ export function CorrectDialog({ tag, sample, onDone, onClose }: { tag: Tag; samp
       <p className="ms-second">
         {t("former")}: <span className="ms-num">{sample ? `${plainValue(sample.value, formatOf(tag), language)} ${tag.unit_sign}` : ""}</span>
       </p>
-      <Form form={form} layout="vertical" onFinish={(values) => void submit(values)}>
+      <Form form={form} name="correct" layout="vertical" onFinish={(values) => void submit(values)}>
         <Form.Item name="value" label={t("newValue")}>
           <ValueField tag={tag} />
         </Form.Item>
