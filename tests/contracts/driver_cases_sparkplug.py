@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from tests.contracts.driver_cases import DriverCase
-from tests.drivers.mosquitto import Mosquitto
 from tests.drivers.mqtt_site import free_port
+from tests.drivers.open_broker import OpenBroker
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind
@@ -32,7 +32,7 @@ class Case(DriverCase):
     driver = Sparkplug
 
     def __init__(self) -> None:
-        self.broker = Mosquitto()
+        self.broker = OpenBroker()
         metrics = [SimulatedMetric(f"Unit/{kind}", wire, value, "Press") for kind, wire, value in _HELD.values()]
         metrics += [
             SimulatedMetric("Unit/Setpoint", "Float", 1.0, "Press"),
@@ -48,7 +48,7 @@ class Case(DriverCase):
 
     async def stop(self) -> None:
         await self.simulator.stop()
-        await self.broker.stop()
+        await self.broker.end()
 
     def config(self) -> Settings:
         return SparkplugConfig(
