@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { useSearchParams } from "react-router";
 import { App, Button, Checkbox, Input, Select } from "antd";
 import { ApiError } from "../api";
@@ -17,9 +17,12 @@ import type { Alarm } from "../types";
 import { type Say, useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
 import { AlarmDetail } from "./AlarmDetail";
+import { Flood } from "./Flood";
+import { floodOf } from "./flood-areas";
 import { useCalmOrder } from "./order";
 import { alarmStore, useAlarmList } from "./store";
 import { placeOfPath, valueAndLimit } from "./text";
+import { WorkDialog } from "./WorkDialog";
 
 const STATES = ["active-unacknowledged", "active-acknowledged", "cleared-unacknowledged"] as const;
 const isOpen = (alarm: Alarm) => alarm.state.endsWith("-unacknowledged");
@@ -83,6 +86,16 @@ function StateCell({ alarm, pending, t }: { alarm: Alarm; pending: boolean; t: S
   if (pending) return <span className="ms-third">{t("pending")}</span>;
   if (alarm.state === "active-acknowledged" && alarm.acknowledged_by) return t("byPerson", { who: alarm.acknowledged_by });
   return t(alarm.state);
+}
+
+/** The present, a quarter of a minute at a time: whether it is a flood changes no faster. */
+function useMinute(): number {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 15_000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
 }
 
 interface ColumnTools {
@@ -210,6 +223,9 @@ export function ActiveAlarms() {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const [visible, setVisible] = useState<readonly Alarm[]>([]);
   const acknowledge = useAcknowledge();
+  const [shelving, setShelving] = useState<readonly string[]>([]);
+  const [byArea, setByArea] = useState(true);
+  const flood = floodOf(alarms, useMinute());
 
   const matching = useMemo(() => alarms.filter((alarm) => matches(alarm, filter)), [alarms, filter]);
   const { shown, waiting, renew } = useCalmOrder(matching, pointer || focus);
@@ -225,6 +241,7 @@ export function ActiveAlarms() {
   const open = useCallback((alarm: Alarm) => set("alarm", alarm.alarm), [set]);
   const openOf = (list: readonly Alarm[]) => list.filter(isOpen).map(({ alarm }) => alarm);
   const chosenOnes = openOf(alarms.filter(({ alarm }) => selected.has(alarm)));
+  const selectedOnes = alarms.filter(({ alarm }) => selected.has(alarm)).map(({ alarm }) => alarm);
   const targets = selected.size > 0 ? chosenOnes : openOf(visible);
   const act = (ids: readonly string[]) => {
     acknowledge(ids);
@@ -237,8 +254,9 @@ export function ActiveAlarms() {
 
   if (!loaded) return error ? <Failure error={error} onRetry={() => void alarmStore.read()} /> : <Loading rows={10} />;
   const pressed = (event: React.KeyboardEvent) => {
-    if (event.key !== "k" || event.ctrlKey || event.metaKey || isTyping(event.target) || !lettersAreKeys() || !mayAcknowledge) return;
-    if (selected.size > 0) act(chosenOnes);
+    if (event.ctrlKey || event.metaKey || isTyping(event.target) || !lettersAreKeys() || !mayAcknowledge || selected.size === 0) return;
+    if (event.key === "k") act(chosenOnes);
+    if (event.key === "s") setShelving(selectedOnes);
   };
   return (
     <>
@@ -246,6 +264,11 @@ export function ActiveAlarms() {
         {mayAcknowledge ? (
           <Button className="ms-main-action" disabled={targets.length === 0} onClick={() => act(targets)}>
             <span className="ms-num">{t(selected.size > 0 ? "acknowledgeSelected" : "acknowledgeVisible", { n: targets.length })}</span>
+          </Button>
+        ) : null}
+        {mayAcknowledge ? (
+          <Button disabled={selectedOnes.length === 0} onClick={() => setShelving(selectedOnes)}>
+            <span className="ms-num">{t("shelveSelected", { n: selectedOnes.length })}</span>
           </Button>
         ) : null}
         {phone ? (
@@ -273,6 +296,20 @@ export function ActiveAlarms() {
         ) : null}
       </div>
       {error ? <Banner>{t("oldContent", { reason: error instanceof ApiError ? say(error.text) : String(error) })}</Banner> : null}
+      {flood ? (
+        <Banner action={<Button size="small" onClick={() => setByArea(!byArea)}>{t(byArea ? "asList" : "asFlood")}</Button>}>
+          <span className="ms-bold">{t("flood", { n: flood.count })}</span> {t("floodText")}
+        </Banner>
+      ) : null}
+      {flood && byArea ? <Flood areas={flood.areas} onOpen={open} /> : null}
+      <WorkDialog
+        deed={shelving.length > 0 ? "shelve" : null}
+        alarms={shelving}
+        onClose={() => {
+          setShelving([]);
+          setSelected(new Set());
+        }}
+      />
       {total > alarms.length ? <p className="ms-second">{t("beyond", { held: alarms.length, total })}</p> : null}
       <div className="ms-beside">
         <div

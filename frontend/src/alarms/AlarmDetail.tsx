@@ -5,54 +5,83 @@ import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { Elapsed } from "../components/Elapsed";
 import { Icon } from "../components/Icon";
+import { MiniTrend } from "../components/MiniTrend";
 import { PageState } from "../components/PageState";
 import { useNarrow } from "../media";
 import { useResource } from "../resource";
-import { useZone } from "../session";
-import type { Alarm, AlarmEvent, AlarmTransition } from "../types";
+import { useSession, useZone } from "../session";
+import type { Alarm, AlarmEvent } from "../types";
 import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
-import { valueAndLimit } from "./text";
+import { lengthText, transitionWord, valueAndLimit } from "./text";
+import { type Deed, WorkDialog } from "./WorkDialog";
 
-const WEEK_MS = 7 * 86_400_000;
+const MONTH_MS = 30 * 86_400_000;
 const AROUND_MS = 600_000;
-const EVENTS = 10;
+const EVENTS = 200;
+const LIMITS: ReadonlySet<string> = new Set(["HH", "H", "L", "LL"]);
+const TIMES = 10;
+const LOGGED = 30;
 const COMMENT_MAX = 500;
 
-export const transitionWord = (transition: AlarmTransition) => (transition === "acknowledged" ? "acknowledgedEvent" : transition);
+function Line({ event }: { event: AlarmEvent }) {
+  const t = useWords(alarmWords);
+  const zone = useZone();
+  return (
+    <li className="ms-row ms-pad-small">
+      <span className="ms-num">{zone.full(event.time_ms)}</span>
+      <span className="ms-grow">
+        {t(transitionWord(event.transition))}
+        {event.by ? `, ${event.by}` : ""}
+        {event.comment ? <span className="ms-third"> {event.comment}</span> : null}
+      </span>
+      <span className="ms-num ms-second">{event.by ? "" : valueAndLimit(event)}</span>
+    </li>
+  );
+}
 
-function Events({ alarm }: { alarm: string }) {
+/** The last times it was raised, how long each lasted, and what people did. */
+function Events({ alarm, changed_ms, comments }: { alarm: string; changed_ms: number; comments: number }) {
   const t = useWords(alarmWords);
   const zone = useZone();
   const events = useResource(
-    alarm,
+    `${alarm} ${changed_ms} ${comments}`,
     (signal) => {
       const end_ms = Date.now() + 60_000;
-      return api.get<{ items: AlarmEvent[] }>("/alarms/history", { start_ms: end_ms - WEEK_MS, end_ms, alarm, limit: EVENTS }, signal);
+      return api.get<{ items: AlarmEvent[] }>("/alarms/history", { start_ms: end_ms - MONTH_MS, end_ms, alarm, limit: EVENTS }, signal);
     },
-    true,
   );
   return (
     <PageState state={events} rows={4}>
-      {({ items }) =>
-        items.length === 0 ? (
-          <p className="ms-third">{t("noEvents")}</p>
-        ) : (
-          <ul className="ms-list">
-            {items.map((event) => (
-              <li key={event.id} className="ms-row ms-pad-small">
-                <span className="ms-num">{zone.full(event.time_ms)}</span>
-                <span className="ms-grow">
-                  {t(transitionWord(event.transition))}
-                  {event.by ? `, ${event.by}` : ""}
-                  {event.comment ? <span className="ms-third"> {event.comment}</span> : null}
-                </span>
-                <span className="ms-num ms-second">{valueAndLimit(event)}</span>
-              </li>
-            ))}
-          </ul>
-        )
-      }
+      {({ items }) => {
+        const ends = new Map(items.filter(({ transition }) => transition === "cleared").map(({ raised_ms, time_ms }) => [raised_ms, time_ms]));
+        const raised = items.filter(({ transition }) => transition === "raised").slice(0, TIMES);
+        const told = items.filter(({ by, transition }) => by !== "" || transition === "unshelved").slice(0, LOGGED);
+        return (
+          <>
+            <h3>{t("lastRaised")}</h3>
+            {raised.length === 0 ? <p className="ms-third">{t("noEvents")}</p> : null}
+            <ul className="ms-list">
+              {raised.map((event) => (
+                <li key={event.id} className="ms-row ms-pad-small">
+                  <span className="ms-num">{zone.full(event.time_ms)}</span>
+                  <span className="ms-grow ms-second">
+                    {ends.has(event.time_ms) ? t("lasted", { length: lengthText(t, (ends.get(event.time_ms) ?? 0) - event.time_ms) }) : ""}
+                  </span>
+                  <span className="ms-num ms-second">{valueAndLimit(event)}</span>
+                </li>
+              ))}
+            </ul>
+            <h3>{t("log")}</h3>
+            {told.length === 0 ? <p className="ms-third">{t("noEvents")}</p> : null}
+            <ul className="ms-list">
+              {told.map((event) => (
+                <Line key={event.id} event={event} />
+              ))}
+            </ul>
+          </>
+        );
+      }}
     </PageState>
   );
 }
@@ -107,7 +136,11 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
   const say = useSay();
   const zone = useZone();
   const navigate = useNavigate();
+  const { may } = useSession();
   const [comment, setComment] = useState("");
+  const [deed, setDeed] = useState<Deed | null>(null);
+  const [comments, setComments] = useState(0);
+  const [end] = useState(() => Math.min(alarm.raised_ms + AROUND_MS, Date.now()));
   const open = alarm.state.endsWith("-unacknowledged");
   const around = `/trend?tags=${alarm.tag}&start=${alarm.raised_ms - AROUND_MS}&end=${alarm.raised_ms + AROUND_MS}`;
   return (
@@ -138,6 +171,12 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
         <dd>{say(alarm.consequence) || <span className="ms-third">{t("notWritten")}</span>}</dd>
         <dt>{t("response")}</dt>
         <dd>{say(alarm.response) || <span className="ms-third">{t("notWritten")}</span>}</dd>
+        {alarm.expression ? (
+          <>
+            <dt>{t("expression")}</dt>
+            <dd className="ms-code">{alarm.expression}</dd>
+          </>
+        ) : null}
         {alarm.comment ? (
           <>
             <dt>{t("comment")}</dt>
@@ -148,7 +187,18 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
       <div className="ms-actions">
         <Button onClick={() => void navigate(around)}>{t("trendAround")}</Button>
         {alarm.asset ? <Button onClick={() => void navigate(`/plant/${alarm.asset}`)}>{t("toAsset")}</Button> : null}
+        {onAcknowledge ? <Button onClick={() => setDeed("shelve")}>{t("shelve")}</Button> : null}
+        {onAcknowledge ? <Button onClick={() => setDeed("comment")}>{t("addComment")}</Button> : null}
+        {may("engineer") ? <Button onClick={() => setDeed("out")}>{t("takeOut")}</Button> : null}
       </div>
+      <WorkDialog
+        deed={deed}
+        alarms={[alarm.alarm]}
+        onClose={() => {
+          setDeed(null);
+          setComments(comments + 1);
+        }}
+      />
       {open && onAcknowledge ? (
         <div className="ms-row">
           <Input value={comment} maxLength={COMMENT_MAX} placeholder={t("comment")} aria-label={t("comment")} onChange={(event) => setComment(event.target.value)} />
@@ -157,8 +207,17 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
           </Button>
         </div>
       ) : null}
-      <h3>{t("lastTimes")}</h3>
-      <Events alarm={alarm.alarm} />
+      <h3>{t("around")}</h3>
+      <MiniTrend
+        tag={alarm.tag}
+        start_ms={alarm.raised_ms - AROUND_MS}
+        end_ms={end}
+        spans={[{ start_ms: alarm.raised_ms, end_ms: alarm.state.startsWith("cleared") ? alarm.changed_ms : null }]}
+        limit={LIMITS.has(alarm.condition) ? alarm.limit : null}
+        decimals={alarm.decimals}
+        unit={alarm.unit}
+      />
+      <Events alarm={alarm.alarm} changed_ms={alarm.changed_ms} comments={comments} />
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { useSearchParams } from "react-router";
-import { Button, Select } from "antd";
+import { Button, Dropdown, Input, Select } from "antd";
 import { api, download } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { type Column, Grid } from "../components/Grid";
@@ -9,11 +9,12 @@ import { MomentField } from "../components/RangeFields";
 import { useFailed } from "../failed";
 import { useResource } from "../resource";
 import { useZone } from "../session";
-import type { AlarmEvent, AlarmState, AlarmTransition } from "../types";
+import { usePreferences } from "../preferences";
+import { PRIORITIES } from "../theme/tokens";
+import { type AlarmEvent, type AlarmState, type AlarmTransition, type Overview, TRANSITIONS } from "../types";
 import { type Say, useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
-import { transitionWord } from "./AlarmDetail";
-import { placeOfPath, valueAndLimit } from "./text";
+import { placeOfPath, transitionWord, valueAndLimit } from "./text";
 
 const HOUR_MS = 3_600_000;
 const LIMIT = 1000;
@@ -24,7 +25,15 @@ const SIGN_STATES: Record<AlarmTransition, AlarmState> = {
   acknowledged: "active-acknowledged",
   cleared: "cleared-unacknowledged",
   removed: "normal",
+  shelved: "shelved",
+  unshelved: "active-acknowledged",
+  "out-of-service": "out-of-service",
+  "in-service": "active-acknowledged",
+  commented: "active-acknowledged",
 };
+const FILTERS = ["priority", "transition", "asset", "person"] as const;
+const FORMATS = ["csv", "xlsx", "parquet"] as const;
+const EXPORT_MAX = 100_000;
 
 function columnsOf(t: Say<typeof alarmWords>, say: ReturnType<typeof useSay>, zone: ReturnType<typeof useZone>): Column<AlarmEvent>[] {
   return [
@@ -54,6 +63,13 @@ function columnsOf(t: Say<typeof alarmWords>, say: ReturnType<typeof useSay>, zo
   ];
 }
 
+/** The range and the filters as the server is asked for them. */
+function queryOf(range: string, fixed: { start: number; end: number }, sifted: Record<string, string>) {
+  const end_ms = range === "fixed" ? fixed.end : Date.now() + 60_000;
+  const told = Object.fromEntries(Object.entries(sifted).filter(([, value]) => value !== ""));
+  return { start_ms: range === "fixed" ? fixed.start : end_ms - Number(range) * HOUR_MS, end_ms, ...told };
+}
+
 /** What has been: raised, acknowledged, cleared. Only this tab has a time range. */
 export function AlarmHistory() {
   const t = useWords(alarmWords);
@@ -63,21 +79,31 @@ export function AlarmHistory() {
   const [search, setSearch] = useSearchParams();
   const [fixed, setFixed] = useState(() => ({ start: Date.now() - 8 * HOUR_MS, end: Date.now() }));
   const range = search.get("range") ?? "24";
-  const hours = Number(range);
-  const query = () => {
-    const end_ms = range === "fixed" ? fixed.end : Date.now() + 60_000;
-    return { start_ms: range === "fixed" ? fixed.start : end_ms - hours * HOUR_MS, end_ms };
-  };
-  const key = range === "fixed" ? `${fixed.start}-${fixed.end}` : range;
+  const { language } = usePreferences();
+  const sifted = Object.fromEntries(FILTERS.map((name) => [name, search.get(name) ?? ""]));
+  const set = (name: string, value: string) =>
+    setSearch(
+      (before) => {
+        const next = new URLSearchParams(before);
+        if (value === "") next.delete(name);
+        else next.set(name, value);
+        return next;
+      },
+      { replace: name === "person" },
+    );
+  const areas = useResource("areas", (signal) => api.get<Overview>("/overview", {}, signal));
+  const query = () => queryOf(range, fixed, sifted);
+  const key = `${range === "fixed" ? `${fixed.start}-${fixed.end}` : range} ${JSON.stringify(sifted)}`;
   const events = useResource(key, (signal) => api.get<{ items: AlarmEvent[] }>("/alarms/history", { ...query(), limit: LIMIT }, signal));
-  const save = () => download("GET", "/alarms/history", { query: { ...query(), limit: 100_000, format: "csv" } }, "alarms.csv").catch(failed);
+  const save = (format: string) =>
+    void download("GET", "/alarms/history", { query: { ...query(), limit: EXPORT_MAX, format, language } }, `alarms.${format}`).catch(failed);
   return (
     <>
       <div className="ms-filters">
         <Select
           aria-label={t("time")}
           value={range}
-          onChange={(value) => setSearch({ tab: "history", range: value })}
+          onChange={(value) => set("range", value)}
           options={[
             ...HOURS.map((n) => ({ value: String(n), label: t("lastHours", { n }) })),
             ...DAYS.map((n) => ({ value: String(n * 24), label: t("lastDays", { n }) })),
@@ -90,11 +116,32 @@ export function AlarmHistory() {
             <MomentField label={t("to")} value={fixed.end} onChange={(end) => setFixed({ ...fixed, end })} />
           </>
         ) : null}
+        <Select
+          aria-label={t("priority")}
+          value={sifted.priority ?? ""}
+          onChange={(value) => set("priority", value)}
+          options={[{ value: "", label: t("anyPriority") }, ...PRIORITIES.map((value) => ({ value: value as string, label: t(value) }))]}
+        />
+        <Select
+          aria-label={t("transition")}
+          value={sifted.transition ?? ""}
+          onChange={(value) => set("transition", value)}
+          options={[{ value: "", label: t("anyEvent") }, ...TRANSITIONS.map((value) => ({ value: value as string, label: t(transitionWord(value)) }))]}
+        />
+        <Select
+          aria-label={t("area")}
+          value={sifted.asset ?? ""}
+          onChange={(value) => set("asset", value)}
+          options={[{ value: "", label: t("anyArea") }, ...(areas.value?.areas ?? []).map(({ id, name }) => ({ value: id, label: say(name) }))]}
+        />
+        <Input allowClear aria-label={t("person")} placeholder={t("person")} defaultValue={sifted.person} onPressEnter={(event) => set("person", event.currentTarget.value)} onBlur={(event) => set("person", event.target.value)} />
         <span className="ms-third ms-num">
           {zone.name} {zone.offsetText(fixed.end)}
         </span>
         <span className="ms-grow" />
-        <Button onClick={save}>{t("exportCsv")}</Button>
+        <Dropdown menu={{ items: FORMATS.map((format) => ({ key: format, label: t("exportAs", { format: format.toUpperCase() }) })), onClick: ({ key: format }) => save(format) }} trigger={["click"]}>
+          <Button aria-haspopup="menu">{t("export")}</Button>
+        </Dropdown>
       </div>
       <PageState state={events} rows={10}>
         {({ items }) => (

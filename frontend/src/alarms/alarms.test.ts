@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Alarm } from "../types";
 import { inHeldOrder } from "./order";
 import { byUrgency, countAlarms } from "./store";
+import { floodOf } from "./flood-areas";
 import { placeOfPath, valueAndLimit } from "./text";
 
 const alarm = (id: string, change: Partial<Alarm> = {}): Alarm => ({
@@ -65,5 +66,30 @@ describe("counts and text", () => {
     expect(valueAndLimit(alarm("a", { value: null }))).toBe("- / 2.900 MPa");
     expect(valueAndLimit(alarm("a", { condition: "stale" }))).toBe("-");
     expect(placeOfPath("plant/area/unit/PIC-101")).toBe("area / unit");
+  });
+});
+
+describe("a flood", () => {
+  const at = (id: string, raised_ms: number, area: string, change: Partial<Alarm> = {}) =>
+    alarm(id, { raised_ms, path: `firm/site/${area}/unit/${id}`, ...change });
+
+  it("begins with ten alarms in ten minutes, by area, first-out on top, low ones counted", () => {
+    const now = 1_000_000;
+    const few = Array.from({ length: 9 }, (_, n) => at(`n${n}`, now - n, "b"));
+    expect(floodOf([...few, at("old", now - 600_001, "b")], now)).toBeNull();
+    const found = floodOf([...few, at("first", now - 500, "a"), at("low", now - 400, "a", { priority: "low" })], now);
+    expect(found?.count).toBe(11);
+    expect(found?.areas.map(({ area, alarms, low }) => [area, alarms[0]?.alarm, alarms.length, low])).toEqual([
+      ["a", "first", 1, 1],
+      ["b", "n8", 9, 0],
+    ]);
+  });
+});
+
+describe("values of other conditions", () => {
+  it("say the rate with its time, and of a state the value alone", () => {
+    expect(valueAndLimit(alarm("a", { condition: "rate", per: "minute", value: 4.5, limit: 3, unit: "°C" }))).toBe("4.500 / 3.000 °C/min");
+    expect(valueAndLimit(alarm("a", { condition: "state", value: 2, unit: "", decimals: 0 }))).toBe("2");
+    expect(valueAndLimit(alarm("a", { condition: "expression", value: null }))).toBe("-");
   });
 });

@@ -28,6 +28,7 @@ export interface AlarmList {
 export const noCounts = (): AlarmCounts =>
   Object.fromEntries(PRIORITIES.map((priority) => [priority, { unacknowledged: 0, total: 0 }])) as AlarmCounts;
 
+const SILENT: ReadonlySet<AlarmState> = new Set(["normal", "shelved", "out-of-service"]);
 const isUnacknowledged = (state: AlarmState) => state.endsWith("-unacknowledged");
 const RANK = Object.fromEntries(PRIORITIES.map((priority, index) => [priority, index])) as Record<Priority, number>;
 
@@ -93,8 +94,10 @@ export class AlarmStore {
   };
 
   hear(alarm: LiveAlarm): void {
+    // A comment changes nothing in the list.
+    if (alarm.transition === "commented") return;
     this.pending.delete(alarm.alarm);
-    if (alarm.state === "normal" || alarm.transition === "removed") this.held.delete(alarm.alarm);
+    if (SILENT.has(alarm.state) || alarm.transition === "removed") this.held.delete(alarm.alarm);
     else if (this.held.has(alarm.alarm) || this.held.size < ALARMS_MAX) this.held.set(alarm.alarm, alarm);
     if (this.beyond > 0) this.recount ??= setTimeout(this.readAgain, RECOUNT_AFTER_MS);
     this.timer ??= setTimeout(this.tellLater, TELL_EVERY_MS);

@@ -1,11 +1,19 @@
 import { formatNumber } from "../format/number";
-import type { Alarm, AlarmEvent } from "../types";
+import type { Alarm, AlarmEvent, AlarmTransition } from "../types";
+import type { Say } from "../words";
+import type { alarmWords } from "../words/alarms";
 
-/** `2.914 / 2.900 MPa`; a silent tag has neither. */
-export function valueAndLimit(alarm: Pick<Alarm | AlarmEvent, "value" | "limit" | "unit" | "decimals" | "condition">): string {
-  if (alarm.condition === "stale") return "-";
-  const value = alarm.value === null ? "-" : formatNumber(alarm.value, alarm.decimals);
-  return `${value} / ${formatNumber(alarm.limit, alarm.decimals)} ${alarm.unit}`.trim();
+const UNLIMITED: ReadonlySet<string> = new Set(["state", "change"]);
+const UNMEASURED: ReadonlySet<string> = new Set(["stale", "expression"]);
+const PER: Record<string, string> = { second: "/s", minute: "/min", hour: "/h" };
+
+/** `2.914 / 2.900 MPa`; a rate carries its time, a state no limit, a silent tag and an expression neither. */
+export function valueAndLimit(alarm: Pick<Alarm | AlarmEvent, "value" | "limit" | "unit" | "decimals" | "condition" | "per">): string {
+  if (UNMEASURED.has(alarm.condition)) return "-";
+  const value = alarm.value === null ? "-" : formatNumber(alarm.value, alarm.condition === "rate" ? null : alarm.decimals);
+  if (UNLIMITED.has(alarm.condition)) return `${value} ${alarm.unit}`.trim();
+  const limit = formatNumber(alarm.limit, alarm.condition === "rate" ? null : alarm.decimals);
+  return `${value} / ${limit} ${alarm.unit}${PER[alarm.per ?? ""] ?? ""}`.trim();
 }
 
 /** The place of a tag without its own name. */
@@ -13,3 +21,25 @@ export function placeOfPath(path: string): string {
   const parts = path.split("/");
   return parts.slice(Math.max(0, parts.length - 3), -1).join(" / ");
 }
+
+/** The area of a tag: what stands below enterprise and site. */
+export function areaOfPath(path: string): string {
+  const parts = path.split("/");
+  return parts[Math.min(2, parts.length - 2)] ?? path;
+}
+
+/** A length of time in words: `2 h 5 min`. */
+export function lengthText(t: Say<typeof alarmWords>, ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return t("seconds", { n: seconds });
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return t("minutes", { n: minutes });
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 === 0 ? t("hours", { n: hours }) : t("hoursMinutes", { h: hours, m: minutes % 60 });
+  return t("days", { n: Math.round(hours / 24) });
+}
+
+const TRANSITION_WORDS = { acknowledged: "acknowledgedEvent", "out-of-service": "takenOut", "in-service": "returned", shelved: "shelvedEvent" } as const;
+
+export const transitionWord = (transition: AlarmTransition) =>
+  transition in TRANSITION_WORDS ? TRANSITION_WORDS[transition as keyof typeof TRANSITION_WORDS] : (transition as Exclude<AlarmTransition, keyof typeof TRANSITION_WORDS>);

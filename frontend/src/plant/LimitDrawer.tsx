@@ -4,11 +4,26 @@ import { api } from "../api";
 import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { useFailed } from "../failed";
 import { PRIORITIES } from "../theme/tokens";
-import { type AlarmDefinition, CONDITIONS, type Tag, type Words } from "../types";
-import { useWords } from "../words";
+import { type AlarmDefinition, type Condition, CONDITIONS, type Tag, type Words } from "../types";
+import { type Say, useWords } from "../words";
+import { limitWords } from "../words/limits";
 import { plantWords } from "../words/plant";
+import { LimitFields } from "./LimitFields";
+import { Trial } from "./Trial";
 
-const NEW_LIMIT = { condition: "H", priority: "medium", dead_band: 0, on_delay_ms: 0, off_delay_ms: 0, enabled: true };
+const NEW_LIMIT = {
+  condition: "H", priority: "medium", dead_band: 0, on_delay_ms: 0, off_delay_ms: 0, enabled: true, per: "minute",
+  window_ms: 60_000, direction: "both", states: [], expression: "",
+};
+export const definitionWords = { ...plantWords, ...limitWords };
+const LIMITS: ReadonlySet<unknown> = new Set(["HH", "H", "L", "LL"]);
+
+/** The name of a condition in a list. */
+export function conditionWord(t: Say<typeof definitionWords>, condition: Condition): string {
+  if (condition === "stale") return t("staleCondition");
+  if (condition === "state") return t("stateCondition");
+  return condition === "expression" ? t("expressionCondition") : t(condition);
+}
 
 interface LimitDrawerProps {
   open: boolean;
@@ -25,25 +40,26 @@ function wordsOrNull(words: Partial<Words> | null | undefined): Words | null {
   return en === "" && zh === "" ? null : { en: en || zh, zh: zh || en };
 }
 
-/** Add or edit one alarm limit, with what happens when nobody acts and what to do. */
+/** What is sent to store the form. */
+function bodyOf(values: Record<string, unknown>): Record<string, unknown> {
+  const names = Object.fromEntries(["name", "consequence", "response"].map((name) => [name, wordsOrNull(values[name] as Words)]));
+  return { ...values, limit: values.limit ?? 0, ...names };
+}
+
+/** Add or edit one alarm, with what happens when nobody acts and what to do. */
 export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawerProps) {
-  const t = useWords(plantWords);
+  const t = useWords(definitionWords);
   const failed = useFailed();
   const [form] = Form.useForm();
-  const condition: unknown = Form.useWatch("condition", form);
+  const condition = Form.useWatch("condition", form) as Condition | undefined;
+  const edge = Form.useWatch("limit", form) as number | undefined;
   useEffect(() => {
     if (!open) return;
     form.resetFields();
     form.setFieldsValue(limit ?? NEW_LIMIT);
   }, [open, limit, form]);
   const save = async (values: Record<string, unknown>, seen: Seen) => {
-    const body = {
-      ...values,
-      limit: values.limit ?? 0,
-      name: wordsOrNull(values.name as Words),
-      consequence: wordsOrNull(values.consequence as Words),
-      response: wordsOrNull(values.response as Words),
-    };
+    const body = bodyOf(values);
     if (limit) await api.patch(`/alarm-definitions/${limit.id}`, { ...body, version: limit.version, ...seen });
     else await api.post("/alarm-definitions", { ...body, tag_id: tag.id });
     onChanged();
@@ -57,7 +73,6 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
       failed(error);
     }
   };
-  const needed = [{ required: true, message: t("required") }];
   return (
     <EditDrawer
       open={open}
@@ -65,6 +80,16 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
       form={form}
       save={save}
       onClose={onClose}
+      below={
+        <Trial
+          key={limit?.id ?? "new"}
+          tag={tag}
+          form={form}
+          id={limit?.id ?? null}
+          limit={LIMITS.has(condition) ? (edge ?? null) : null}
+          draft={() => ({ ...bodyOf(form.getFieldsValue() as Record<string, unknown>), tag_id: tag.id })}
+        />
+      }
       extra={
         limit ? (
           <Popconfirm title={t("deleteLimitSure")} okText={t("remove")} cancelText={t("cancel")} onConfirm={remove}>
@@ -75,19 +100,14 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
     >
       <div className="ms-pair">
         <Form.Item name="condition" label={t("condition")}>
-          <Select options={CONDITIONS.map((value) => ({ value, label: t(value === "stale" ? "staleCondition" : value) }))} />
+          <Select options={CONDITIONS.map((value) => ({ value, label: conditionWord(t, value) }))} />
         </Form.Item>
         <Form.Item name="priority" label={t("priority")}>
           <Select options={PRIORITIES.map((value) => ({ value, label: t(value) }))} />
         </Form.Item>
+        {condition ? <LimitFields condition={condition} tag={tag} /> : null}
         {condition === "stale" ? null : (
           <>
-            <Form.Item name="limit" label={tag.unit_sign ? `${t("limit")} (${tag.unit_sign})` : t("limit")} rules={needed}>
-              <InputNumber className="ms-full" />
-            </Form.Item>
-            <Form.Item name="dead_band" label={t("deadBand")}>
-              <InputNumber className="ms-full" min={0} />
-            </Form.Item>
             <Form.Item name="on_delay_ms" label={t("onDelay")}>
               <InputNumber className="ms-full" min={0} precision={0} />
             </Form.Item>

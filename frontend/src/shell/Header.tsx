@@ -1,6 +1,7 @@
 import { useRef, useState } from "react";
 import { Link as To } from "react-router";
 import { App, Drawer, Dropdown, type MenuProps } from "antd";
+import { SoundState } from "../alarms/SoundSwitch";
 import { useAlarmList } from "../alarms/store";
 import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
@@ -154,6 +155,7 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
       </button>
       <span className="ms-grow" />
       <Counts />
+      <SoundState />
       <Lag />
       <Clock />
       <button type="button" className="ms-plain ms-icon-button ms-only-phone" onClick={onPalette} aria-label={t("searchOrJump")}>

@@ -26,10 +26,14 @@ function barOf(row: Row, state: AlarmState, end_ms: number | null): AlarmBar {
   return { key: `${alarm}-${raised_ms}`, tag, tag_name, name, priority, state, start_ms: raised_ms, end_ms };
 }
 
+/** Shelving and comments begin and end nothing. */
+const BOUNDS: ReadonlySet<string> = new Set(["raised", "cleared", "acknowledged", "removed"]);
+
 /** One bar for each time an alarm was raised, from its transitions inside the span and from what is active now. */
 export function barsOf(events: readonly AlarmEvent[], active: readonly Alarm[], span: Zoom): AlarmBar[] {
   const bars = new Map<string, AlarmBar>();
   for (const event of [...events].sort((left, right) => left.time_ms - right.time_ms)) {
+    if (!BOUNDS.has(event.transition)) continue;
     const key = `${event.alarm}-${event.raised_ms}`;
     const before = bars.get(key);
     const ended = event.transition === "cleared" || event.transition === "removed";

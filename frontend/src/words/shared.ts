@@ -80,6 +80,8 @@ export const shared = {
 
   good: { en: "good", zh: "良好" },
   stale: { en: "stale", zh: "过期" },
+  noSamples: { en: "No samples in this range", zh: "此时段无采样值" },
+  miniTrend: { en: "Trend from {from} to {to}, between {low} and {high} {unit}", zh: "{from} 至 {to} 的趋势，介于 {low} 与 {high} {unit} 之间" },
   noValueYet: { en: "no value yet", zh: "尚无采样值" },
   manual: { en: "entered by hand", zh: "人工录入" },
   calculated: { en: "calculated", zh: "计算值" },

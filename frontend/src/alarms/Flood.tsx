@@ -1,0 +1,37 @@
+import { AlarmSign } from "../components/AlarmSign";
+import { Elapsed } from "../components/Elapsed";
+import type { Alarm } from "../types";
+import { useSay, useWords } from "../words";
+import { alarmWords } from "../words/alarms";
+import type { FloodArea } from "./flood-areas";
+
+const SHOWN = 8;
+
+/** Many alarms at once, by area: the first one is where to look. */
+export function Flood({ areas, onOpen }: { areas: readonly FloodArea[]; onOpen: (alarm: Alarm) => void }) {
+  const t = useWords(alarmWords);
+  const say = useSay();
+  return (
+    <div className="ms-flood">
+      {areas.map(({ area, alarms, low }) => (
+        <section key={area} className="ms-panel ms-panel-body" aria-label={area}>
+          <h3>{area}</h3>
+          <ol className="ms-list">
+            {alarms.slice(0, SHOWN).map((alarm, place) => (
+              <li key={alarm.alarm}>
+                <button type="button" className="ms-plain ms-row ms-pad-small" onClick={() => onOpen(alarm)}>
+                  <AlarmSign priority={alarm.priority} state={alarm.state} />
+                  <span className={place === 0 ? "ms-grow ms-cut ms-bold" : "ms-grow ms-cut"}>{say(alarm.name)}</span>
+                  {place === 0 ? <span>{t("firstOut")}</span> : null}
+                  <Elapsed sinceMs={alarm.raised_ms} />
+                </button>
+              </li>
+            ))}
+          </ol>
+          {alarms.length > SHOWN ? <p className="ms-third ms-num">+ {alarms.length - SHOWN}</p> : null}
+          {low > 0 ? <p className="ms-third ms-num">{t("lowFolded", { n: low })}</p> : null}
+        </section>
+      ))}
+    </div>
+  );
+}
