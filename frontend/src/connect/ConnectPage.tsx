@@ -6,6 +6,7 @@ import { useSession } from "../session";
 import { ConnectionList } from "./ConnectionList";
 import { ConnectionView } from "./ConnectionView";
 import { DevicesPage } from "./DevicesPage";
+import { GatewaysPage } from "./GatewaysPage";
 import { ImportPage } from "./ImportPage";
 import { ImportRun } from "./ImportRun";
 import { TemplatesPage } from "./TemplatesPage";
@@ -50,6 +51,7 @@ export default function ConnectPage() {
     <Routes>
       <Route index element={<ConnectionList />} />
       <Route path="new" element={<Steps start="stepProtocol" />} />
+      <Route path="gateways" element={<Engineers><GatewaysPage /></Engineers>} />
       <Route path="devices" element={<Engineers><DevicesPage /></Engineers>} />
       <Route path="templates" element={<Engineers><TemplatesPage /></Engineers>} />
       <Route path="import" element={<Engineers><ImportPage /></Engineers>} />

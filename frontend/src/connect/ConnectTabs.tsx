@@ -5,6 +5,7 @@ import { connectWords } from "../words/connect";
 
 const PLACES = [
   { to: "/connect", key: "connections", end: true },
+  { to: "/connect/gateways", key: "gatewaysTab", end: false },
   { to: "/connect/devices", key: "devicesTab", end: false },
   { to: "/connect/templates", key: "templatesTab", end: false },
   { to: "/connect/import", key: "importsTab", end: false },

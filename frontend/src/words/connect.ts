@@ -169,6 +169,7 @@ export const connectWords = {
   templateTitle: { en: "Title", zh: "标题" },
   templateSaved: { en: "Template {name} saved", zh: "已保存模板 {name}" },
   areas: { en: "Connect", zh: "接入" },
+  gatewaysTab: { en: "Gateways", zh: "网关" },
   devicesTab: { en: "Devices", zh: "采集设备" },
   templatesTab: { en: "Templates", zh: "模板" },
   importsTab: { en: "Import", zh: "导入" },
