@@ -28,7 +28,7 @@ def main(port: int) -> None:
     def obey(_node: spb.EdgeNode, message: spb.Message) -> None:
         assert isinstance(message.payload, spb.DCmd)
         for each in message.payload.metrics:
-            if each.name == "Setpoint":
+            if each.name == "Setpoint" and isinstance(each.value, float):
                 node.update_device("Press", [metric(each.value, "Setpoint", spb.DataType.FLOAT)])
 
     own = [metric(20.5, "Temperature", spb.DataType.DOUBLE), metric("批次 7", "Batch", spb.DataType.STRING)]
