@@ -208,6 +208,7 @@ def scenario(words: str, rate: float, together: int, *, wanted: str = "", profil
     say(words, "values acknowledged", devices.answered * VALUES / elapsed_s, "values/s", wanted)
     say(words, "messages not acknowledged", sent - devices.answered, "", "0")
     say(words, "processor time of the gateway", cpu_s / elapsed_s, "cores")
+    say(words, "processor time of the gateway per message", cpu_s / devices.answered * 1e6, "µs")
     say(words, "memory of the gateway", memory / 2**20, "MiB")
     if devices.latency_s:
         ordered = sorted(devices.latency_s)

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 1.0
 RETRY_S: Final = 5.0
+LOG_S: Final = 1.0
 BACKLOG: Final = 4096
 OPEN_FILES_SPARE: Final = 512
 
@@ -78,6 +79,7 @@ class Listener:
         self.by_client: dict[tuple[object, str], Peer] = {}
         self.slowed: Counter[str] = Counter()
         self.port = settings.port
+        self._logged: dict[Text, float] = {}
         hub.devices = lambda: (len(self.access), len(self.by_client))
         hub.when_roomy = self._go_on
 
@@ -107,6 +109,14 @@ class Listener:
             finally:
                 server.close()
                 self._end(lambda _: True)
+
+    def refuse(self, text: Text, device: str, address: str) -> None:
+        """Count a refusal, and log who it was; the same sentence at most once a second."""
+        self.hub.refuse(text)
+        now = time.monotonic()
+        if now - self._logged.get(text, -LOG_S) >= LOG_S:
+            self._logged[text] = now
+            log.warning("mqtt.refused", reason=text.en, device=device, address=address)
 
     def crowded(self) -> bool:
         """Tell whether no further connection fits."""

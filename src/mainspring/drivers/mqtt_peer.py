@@ -214,6 +214,10 @@ class Peer(asyncio.Protocol):
         self._decoder.packet_bytes_max = listener.settings.packet_bytes_max
         self._transport.write(packets.connect_ack(packets.ACCEPTED))
 
+    @property
+    def _address(self) -> str:
+        return str((self._transport.get_extra_info("peername") or ("",))[0])
+
     def _certificate(self) -> bytes | None:
         secured = self._transport.get_extra_info("ssl_object")
         if secured is None:
@@ -224,7 +228,7 @@ class Peer(asyncio.Protocol):
         """Answer a wrong password a second later; of an address that shows many, the rest are cut off."""
         self._refuse(_LOGIN)
         slowed = self._listener.slowed
-        address = str((self._transport.get_extra_info("peername") or ("",))[0])
+        address = self._address
         if slowed[address] >= _SLOWED_MAX:
             self._transport.abort()
             return
@@ -391,4 +395,5 @@ class Peer(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, text: Text) -> None:
-        self._listener.hub.refuse(text)
+        name = self.device.name if self.device is not None else ""
+        self._listener.refuse(text, name, self._address)
