@@ -39,6 +39,8 @@ from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 
 SETTLE_S, SECONDS = 6.0, 20.0
+CHANGING = 10_000
+"""Values of a device that change every second; behind them lie those that are written."""
 WRITES, WRITTEN = 60, 100
 TENANT = "acme"
 
@@ -80,8 +82,8 @@ class Plant:
         (folder / "definitions.json").write_text(f"{{{body}}}")
 
 
-def registers(count: int) -> list[dict[str, Any]]:
-    return [{"register": 2 * place, "type": "float32"} for place in range(count)]
+def registers(count: int, first: int = 0) -> list[dict[str, Any]]:
+    return [{"register": 2 * place, "type": "float32"} for place in range(first, first + count)]
 
 
 async def gateway(folder: Path, written: str) -> None:
@@ -143,7 +145,7 @@ async def _writes(made: Gateway, of: UUID) -> list[float]:
     """Write 100 tags of one connection again and again, at moments that have nothing to do with its ticks."""
     found = made.fleet.get(of)
     assert found is not None
-    targets = sorted(found.tags)[:WRITTEN]
+    targets = sorted(found.tags)[-WRITTEN:]
     times = []
     for turn in range(WRITES):
         await asyncio.sleep(random.uniform(0.1, 0.5))
@@ -171,9 +173,9 @@ async def modbus(devices: int) -> None:
     closed = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     turn = 0
     while not closed.done():
-        # Every value changes every second, so that everything read is also reported; what is written is left alone.
+        # Everything that is read is also reported.
         turn += 1
-        registers_[2 * WRITTEN :].view(">f4")[:] = turn
+        registers_[: 2 * CHANGING].view(">f4")[:] = turn
         await asyncio.wait({closed}, timeout=1)
     for simulator in simulators:
         await simulator.stop()
@@ -181,18 +183,22 @@ async def modbus(devices: int) -> None:
 
 async def opcua(nodes: int) -> None:
     """Be a server whose nodes change once a second, but for the first hundred, which are written."""
-    kept = [SimulatedNode(f"W{place}", SampleKind.FLOAT, writable=True) for place in range(WRITTEN)]
     changing = [SimulatedNode(f"N{place}", SampleKind.FLOAT) for place in range(nodes)]
-    simulator = OpcUaSimulator([*kept, *changing])
+    kept = [SimulatedNode(f"W{place}", SampleKind.FLOAT, writable=True) for place in range(WRITTEN)]
+    simulator = OpcUaSimulator([*changing, *kept])
     await simulator.start()
     print(json.dumps(simulator.url), flush=True)
     closed = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     turn, began = 0, time.monotonic()
     while not closed.done():
         turn += 1
-        for node in changing:
+        for place, node in enumerate(changing, 1):
             await simulator.set(node.name, float(turn))
-        await asyncio.wait({closed}, timeout=max(0.0, began + turn - time.monotonic()))
+            # Spread over the second: a server that only sets values would not answer.
+            if place % 20 == 0:
+                due = began + turn + 0.9 * place / len(changing)
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await asyncio.wait({closed}, timeout=max(0.0, began + turn + 1 - time.monotonic()))
     await simulator.stop()
 
 
@@ -256,11 +262,12 @@ def writes(over: str) -> None:
     plant = Plant()
     with role("--modbus", "10") as said, role("--opcua", "2000") as server:
         ports, url = json.loads(said.readline()), json.loads(server.readline())
-        nodes = [*(f"ns=2;s=W{place}" for place in range(WRITTEN)), *(f"ns=2;s=N{place}" for place in range(2000))]
+        nodes = [*(f"ns=2;s=N{place}" for place in range(2000)), *(f"ns=2;s=W{place}" for place in range(WRITTEN))]
         settings = {"url": url, "security_policy": "none"}
         plant.connect("server", "opcua", settings, [{"node": node} for node in nodes])
         for number, port in enumerate(ports):
-            plant.connect(f"d{number}", "modbus-tcp", {"host": "127.0.0.1", "port": port}, registers(10_000))
+            addresses = [*registers(CHANGING), *registers(WRITTEN, CHANGING)]
+            plant.connect(f"d{number}", "modbus-tcp", {"host": "127.0.0.1", "port": port}, addresses)
         of = plant.tags[0 if over == "OPC UA" else len(nodes)].connection
         tell(f"writes over {over} while 100,000 tags/s are read", measure(plant, of))
 

@@ -163,6 +163,9 @@ class Connection:
         self._dropped: Text | None = None
         self._changed = asyncio.Event()
         self._reports: Reports = self._new_reports(None if before is None else before._reports)
+        self.spread_ms = 0.0
+        """The time over which this connection and others are read after a tick."""
+        self._place = definition.id.int % 1009 / 1009
         self._complained: tuple[str, float] = ("", 0.0)
         self._attempts = 0
         self._bad_addresses: Text | None = None
@@ -258,13 +261,20 @@ class Connection:
                 self._changed.clear()
                 classes = self._classes(driver, read_now=True)
             following = min(classes, key=lambda scan: scan.tick_ms, default=None)
-            delay_ms = 60_000 if following is None else following.tick_ms - now_ms()
+            delay_ms = 60_000 if following is None else self._due_ms(following) - now_ms()
             if delay_ms > 0:
                 await _either(self._changed, delay_ms / 1000)
             elif following is not None:
                 async with self.access:
                     await self._read(driver, following)
                 following.advance(now_ms())
+
+    def _due_ms(self, scan: ScanClass) -> float:
+        """Return when to read: at the tick, or among many connections a little later, each at a place of its own."""
+        if scan.tick_ms % scan.scan_ms:
+            return scan.tick_ms
+        spread_ms = min(self.spread_ms, scan.tolerance_ms(self._settings.tick_tolerance_ms) / 2)
+        return scan.tick_ms + spread_ms * self._place
 
     async def _read(self, driver: Driver, scan: ScanClass) -> None:
         tick_ms = scan.tick_ms

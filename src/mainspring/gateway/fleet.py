@@ -8,8 +8,10 @@ alone, it holds passwords), from which polling starts while the bus is away.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
+import time
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -43,6 +45,13 @@ log = structlog.get_logger(__name__)
 
 SETTLE_S: Final = 0.1
 STOP_S: Final = 2.0
+TOGETHER: Final = 25
+"""Connections started at once: a thousand at the same moment would wait for each other until their time is over."""
+TOGETHER_S: Final = 0.02
+SPREAD_MS: Final = 0.25
+"""Over so much time for each connection the reads of one tick are spread: what one read costs."""
+SET_ASIDE_S: Final = 60.0
+"""How often at most definitions are set aside from the search for garbage."""
 
 
 @dataclass(slots=True)
@@ -86,6 +95,7 @@ class Fleet:
         self._stirred = asyncio.Event()
         self._file = settings.folder / "definitions.json"
         self._cached: set[str] = set()
+        self._set_aside_s = -SET_ASIDE_S
 
     @property
     def connections(self) -> Iterable[Connection]:
@@ -143,7 +153,17 @@ class Fleet:
             await asyncio.sleep(SETTLE_S)
             self._stirred.clear()
             await self._apply()
+            self._set_aside()
             await asyncio.to_thread(self._save, self._documents())
+
+    def _set_aside(self) -> None:
+        """Keep the collector from searching definitions again and again: 100,000 tags take it half a second."""
+        if time.monotonic() - self._set_aside_s < SET_ASIDE_S:
+            return
+        self._set_aside_s = time.monotonic()
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()
 
     async def stop(self) -> None:
         """End all connections; every tag gets a last sample that says so."""
@@ -193,11 +213,20 @@ class Fleet:
         ]
         before = {known: self._running[known].connection for known in renewed}
         await self._end(renewed, q.BAD_NOT_CONNECTED)
-        for known, definition in self._definitions.items():
+        for each in self._running.values():
+            each.connection.spread_ms = SPREAD_MS * len(self._definitions)
+        started = 0
+        for known in list(self._definitions):
+            definition = self._definitions.get(known)
+            if definition is None:
+                continue
             tags = self._tags(known)
             running = self._running.get(known)
             if running is None:
                 self._start(definition, tags, before.get(known))
+                started += 1
+                if started % TOGETHER == 0:
+                    await asyncio.sleep(TOGETHER_S)
             elif running.tags != tags:
                 running.tags = tags
                 running.connection.retag(tags)
@@ -206,6 +235,7 @@ class Fleet:
         connection = Connection(
             definition, tags, self._drivers, self._gatherer, self._gate, self._settings, self._host, before
         )
+        connection.spread_ms = SPREAD_MS * len(self._definitions)
         task = asyncio.create_task(connection.run(), name=f"connection {definition.name}")
         self._running[definition.id] = _Running(connection, task, tags)
 
