@@ -1,0 +1,60 @@
+"""A Sparkplug edge node through a connection of the gateway: live, late, dead and back, over the built-in listener."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from tests.drivers.mqtt_site import SECRET, device, eventually, running_listener
+from tests.gateway.devices import connection, tag
+from tests.gateway.test_connection import Bench
+
+from mainspring.core import quality as q
+from mainspring.core.drivers import Host, registered
+from mainspring.drivers.mqtt_session import PART
+from mainspring.gateway.batches import Gate, Gatherer
+from mainspring.gateway.connection import Connection
+from mainspring.gateway.settings import GatewaySettings
+from mainspring.simulators.sparkplug import SimulatedMetric, SparkplugSimulator
+
+DAY_MS = 86_400_000
+
+
+async def test_an_edge_node_lives_through_a_connection(tmp_path: Path) -> None:
+    of = connection("-", driver="sparkplug", settings={"rebirth_interval_ms": 100})
+    address = {"group": "Plant", "node": "Edge 1", "device": "Press", "metric": "Force"}
+    one = tag(1, of.id, address=address, gain=2.0, silence_max_ms=3_600_000)
+    absent = tag(2, of.id, address=address | {"metric": "Nowhere"})
+    rights = {"publish": ("spBv1.0/Plant/#", "spBv1.0/Plant/+/Edge 1/#"), "subscribe": ("spBv1.0/#",)}
+    async with running_listener(device("edge", **rights)) as site:
+        gate = Gate()
+        gatherer = Gatherer(gate, 1_000_000)
+        settings = GatewaySettings(name="g1", tenant="acme", folder=tmp_path)
+        host = Host("acme", "g1", parts={PART: site.hub})
+        made = Connection(of, [one, absent], registered(), gatherer, gate, settings, host)
+        bench = Bench(made, gatherer, gate)
+        edge = SparkplugSimulator(
+            [SimulatedMetric("Force", value=1.0, device="Press")], port=site.port, user="edge", password=SECRET
+        )
+        await edge.start()
+        task = asyncio.create_task(made.run())
+        try:
+            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (2.0, q.GOOD))
+            await eventually(lambda: (bench.last(2) or (0, 0, 0, 0))[3] == q.BAD_CONFIGURATION)
+            before_ms = time.time_ns() // 1_000_000 - DAY_MS
+            edge.set("Force", 7.0, "Press", time_ms=before_ms, historical=True)
+            await eventually(lambda: (1, before_ms, 14.0, q.GOOD) in bench.collect())
+            edge.skip()
+            edge.set("Force", 3.0, "Press")
+            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.GOOD))
+            await eventually(lambda: any("missing in the sequence" in text.en for text in made.refused))
+            await edge.cut()
+            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.BAD_NOT_CONNECTED))
+            await edge.restore()
+            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.GOOD))
+            assert made.state == "connected"
+        finally:
+            task.cancel()
+            await asyncio.wait({task}, timeout=10)
+            await edge.stop()
