@@ -153,6 +153,14 @@ ALARMS: Final = (
         Text("Read the message on the control's screen.", "查看数控系统屏幕上的信息。"),
     ),
     PlantAlarm(
+        "pexecution", Condition.STATE, 0, 0, Priority.LOW,
+        Text("Machine waits for work", "机床待料"),
+        Text("The machine earns nothing.", "设备空闲。"),
+        Text("Start the next program, or note why it waits.", "启动下一程序，或备注等待原因。"),
+        30_000,
+        {"states": [list(VOCABULARIES["EXECUTION"]).index(state) for state in ("READY", "PROGRAM_COMPLETED")]},
+    ),
+    PlantAlarm(
         "pexecution", Condition.STALE, 0, 0, Priority.DIAGNOSTIC,
         Text("Machine not observed", "机床无数据"),
         Text("Nobody sees whether the machine runs.", "无法得知机床是否运行。"),

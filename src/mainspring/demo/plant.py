@@ -6,7 +6,7 @@ Limits lie 4.5 to 6 standard deviations off the recorded normal operation, so th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mainspring.core.definitions import Condition, Priority
@@ -44,7 +44,7 @@ class PlantTag:
 
 @dataclass(frozen=True, slots=True)
 class PlantAlarm:
-    """One limit of the demo plant."""
+    """One alarm of the demo plant; `more` has what its condition needs beside a limit."""
 
     tag: str
     condition: Condition
@@ -55,6 +55,7 @@ class PlantAlarm:
     consequence: Text
     response: Text
     on_delay_ms: int = 0
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 TEP: Final = "demo/plant-1/synthesis"
@@ -193,6 +194,21 @@ ALARMS: Final = (
         Text("Less margin to the trip.", "距联锁值的裕量减小。"),
         Text("Look at feeds and purge rate.", "查看进料和弛放气量。"),
         2000,
+    ),
+    PlantAlarm(
+        "XMEAS_7", Condition.RATE, 300, 60, Priority.HIGH,
+        Text("Reactor pressure rises fast", "反应器压力快速上升"),
+        Text("The trip at 3000 kPa is a minute away.", "约一分钟后达到 3000 kPa 联锁值。"),
+        Text("Open the purge valve at once, lower the feeds.", "立即开大弛放气阀，降低进料。"),
+        more={"per": "minute", "window_ms": 10_000, "direction": "rising"},
+    ),
+    PlantAlarm(
+        "XMEAS_7", Condition.EXPRESSION, 0, 0, Priority.MEDIUM,
+        Text("Reactor pressure high, purge valve not open", "反应器压力高而弛放气阀未开"),
+        Text("Nothing lowers the pressure.", "压力无法下降。"),
+        Text("Open the purge valve by hand; check its controller.", "手动开大弛放气阀，检查其控制回路。"),
+        5000,
+        {"expression": "XMEAS_7 > 2745 kPa(g) and XMV_6 < 45 %"},
     ),
     PlantAlarm(
         "XMEAS_9", Condition.H, 120.52, 0.05, Priority.HIGH,

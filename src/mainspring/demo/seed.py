@@ -119,6 +119,7 @@ def _make(author: Author, new: Sequence[Source]) -> None:
                 tag_id=tags[alarm.tag].id, condition=alarm.condition, limit=0.0 if stale else alarm.limit,
                 dead_band=alarm.dead_band, on_delay_ms=alarm.on_delay_ms, priority=alarm.priority,
                 name=_words(alarm.name), consequence=_words(alarm.consequence), response=_words(alarm.response),
+                **alarm.more,
             ),
         )  # fmt: skip
 
