@@ -88,7 +88,7 @@ class Case(DriverCase):
     def _config(self, port: int) -> Settings:
         return MqttConfig(
             host="127.0.0.1", port=port, user="platform", password="secret", topics=("plant/+",), time_path="at",
-            timeout_ms=500,
+            timeout_ms=1000,
         )  # fmt: skip
 
     def good(self) -> dict[int, tuple[DriverTag, Value]]:

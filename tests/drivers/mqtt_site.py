@@ -58,7 +58,7 @@ class Reader:
         self.keeping.set()
         self.fails: Exception | None = None
         host = Host("acme", "g1", self._kept)
-        self.session = HubSession(MqttSettings(timeout_ms=2000), host, Traffic(), self._refuse, hub)
+        self.session = HubSession(MqttSettings(timeout_ms=20_000), host, Traffic(), self._refuse, hub)
         self.task: asyncio.Task[None] | None = None
 
     def start(self, *filters: str) -> None:

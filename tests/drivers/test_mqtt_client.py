@@ -144,7 +144,7 @@ async def test_a_broker_that_falls_silent_is_noticed_by_the_keep_alive() -> None
 
     server = await asyncio.start_server(mute, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    taken = Taken(MqttConfig(host="127.0.0.1", port=port, keep_alive_s=2, timeout_ms=300))
+    taken = Taken(MqttConfig(host="127.0.0.1", port=port, keep_alive_s=2, timeout_ms=2000))
     await taken.start()
     assert taken.task is not None
     with pytest.raises(NotConnected, match="did not answer within"):

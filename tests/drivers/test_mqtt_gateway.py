@@ -31,8 +31,9 @@ from mainspring.simulators.mqtt_device import MqttDevice, Refused
 
 ROOT = Path(__file__).parents[2]
 CONNECTION = ConnectionDefinition(
-    id=uuid7(), tenant="acme", revision=1, name="devices", driver="mqtt", gateway="g1", settings={"topics": ["+/n"]}
-)
+    id=uuid7(), tenant="acme", revision=1, name="devices", driver="mqtt", gateway="g1",
+    settings={"topics": ["+/n"], "timeout_ms": 8000},
+)  # fmt: skip
 
 
 def tags(count: int) -> list[TagDefinition]:
@@ -265,12 +266,12 @@ async def test_from_the_registry_over_the_bus_to_the_device_and_back(tmp_path: P
         await _let_in(press)
         await press.publish("d0/n", held)
         await plant.until(lambda: plant.latest.get(0) == (1, q.GOOD), 30)
-        refused = await plant.command(CONNECTION, CommandItem(tag=0, value=7))
+        refused = await plant.command(CONNECTION, CommandItem(tag=0, value=7), expires_ms=site.now_ms() + 30_000)
         assert refused.items[0].outcome == "refused"
         assert refused.items[0].text is not None
         assert "No device is subscribed" in refused.items[0].text["en"]
         await press.subscribe("d0/set")
-        done = await plant.command(CONNECTION, CommandItem(tag=0, value=8))
+        done = await plant.command(CONNECTION, CommandItem(tag=0, value=8), expires_ms=site.now_ms() + 30_000)
         assert (done.items[0].outcome, done.items[0].read_back) == ("done", 8)
         await asyncio.gather(*reporting)
         nodes = (await plant.ask("browse", {"driver": "mqtt", "settings": CONNECTION.settings}))["nodes"]

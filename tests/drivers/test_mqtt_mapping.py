@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -158,6 +158,7 @@ def test_a_retained_message_without_a_time_is_of_unknown_age() -> None:
     assert Tried(tag(1, "v"), time_path="at").take({"v": 1, "at": NOW_MS}, retain=True)[1][1] == q.GOOD
 
 
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abv"), inner, max_size=3),
@@ -165,6 +166,7 @@ json_values = st.recursive(
 )
 
 
+@calm
 @given(json_values, st.sampled_from(list(SampleKind)), st.sampled_from(["v", "a.b", "[0].v", ""]), st.booleans())
 def test_no_json_breaks_the_mapping(content: Any, kind: SampleKind, path: str, listed: bool) -> None:
     tried = Tried(tag(1, path, kind), layout="list" if listed else "values", time_path="a", quality_path="b")
@@ -172,6 +174,7 @@ def test_no_json_breaks_the_mapping(content: Any, kind: SampleKind, path: str, l
     Mqtt.try_mapping(MqttConfig(time_path="a"), TOPIC, json.dumps(content).encode())
 
 
+@calm
 @given(st.binary(max_size=60))
 def test_no_bytes_break_the_mapping(payload: bytes) -> None:
     Tried(tag(1, "v")).take(payload)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mainspring.core.errors import DecodeError
 from mainspring.drivers import mqtt_packets as packets
 from mainspring.drivers.mqtt_packets import Connect, ConnectAck, Decoder, Message, Packet
 
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 topics = st.text(st.characters(codec="utf-8", exclude_characters="+#\0"), min_size=1, max_size=60)
 filters = st.sampled_from(["a", "a/b", "+", "#", "a/+/c", "a/#", "/", "$SYS/#", "产线/+"])
 numbers = st.integers(1, 65535)
@@ -37,11 +38,13 @@ def decoded(stream: bytes, cuts: list[int], packet_bytes_max: int = 1_000_000) -
     return out
 
 
+@calm
 @given(st.lists(messages(), max_size=6), st.lists(st.integers(0, 5000), max_size=6))
 def test_messages_come_back_however_the_stream_is_cut(sent: list[Message], cuts: list[int]) -> None:
     assert decoded(b"".join(map(packets.publish, sent)), cuts) == sent
 
 
+@calm
 @given(
     st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30),
     st.booleans(), st.integers(0, 65535), st.sampled_from(["", "press-1"]), st.sampled_from(["", "secret"]), wills(),
@@ -54,6 +57,7 @@ def test_connect_comes_back(
     assert decoded(raw, []) == [Connect(4, client, clean, keep_alive_s, user or None, shown, will)]
 
 
+@calm
 @given(numbers, st.lists(st.tuples(filters, qos), min_size=1, max_size=5))
 def test_subscriptions_come_back(number: int, wanted: list[tuple[str, int]]) -> None:
     names = [text for text, _ in wanted]
@@ -63,6 +67,7 @@ def test_subscriptions_come_back(number: int, wanted: list[tuple[str, int]]) -> 
     ]  # fmt: skip
 
 
+@calm
 @given(numbers, st.binary(min_size=1, max_size=5))
 def test_answers_come_back(number: int, codes: bytes) -> None:
     kinds = (packets.PUBACK, packets.PUBREC, packets.PUBREL, packets.PUBCOMP, packets.UNSUBACK)
@@ -77,7 +82,7 @@ def test_answers_come_back(number: int, codes: bytes) -> None:
     ]
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.binary(min_size=1, max_size=60), max_size=6))
 def test_garbage_ends_in_a_decode_error_or_in_packets(chunks: list[bytes]) -> None:
     decoder = Decoder(4096)
@@ -89,7 +94,7 @@ def test_garbage_ends_in_a_decode_error_or_in_packets(chunks: list[bytes]) -> No
         assert error.text.en and error.text.zh
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_damaged_packet_ends_in_a_decode_error_or_in_packets(draw: st.DataObject) -> None:
     raw = bytearray(

@@ -381,7 +381,7 @@ class Peer(asyncio.Protocol):
         elif self._keep_alive_s and now - self._heard > self._keep_alive_s and not self._paused:
             self._refuse(_SILENT)
             self.end()
-        elif self.device.expires_ms is not None and self._listener.access.get(self.device.id) is None:
+        elif self._listener.access.get(self.device.id) is None:
             self._refuse(_LOGIN)
             self.end()
 
