@@ -9,7 +9,17 @@ from tests.records.plant import asset, author, modbus, tag
 
 from mainspring.core.definitions import Words
 from mainspring.core.errors import ConfigurationError, Conflict, NotFound
-from mainspring.records.device_template import SHIPPED, Templates, apply, check, of_connection, parse
+from mainspring.records.device_template import (
+    SHIPPED,
+    DeviceTemplate,
+    Parameter,
+    Templates,
+    TemplateTag,
+    apply,
+    check,
+    of_connection,
+    parse,
+)
 from mainspring.records.faults import Invalid
 from mainspring.records.tag_import import import_tags
 from mainspring.records.tenant import Tenant
@@ -115,3 +125,12 @@ def test_a_connection_becomes_a_template_and_back(plant: Tenant) -> None:
         'T "1"', {"register": 7, "type": "int16"}, 0.5, "Cel", {"H": 80.0},
     )  # fmt: skip
     assert again["description"] == {"en": "Bearing", "zh": "轴承"}
+
+
+def test_the_page_tells_every_key_and_every_shipped_template() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "templates.md").read_text(encoding="utf-8")
+    for form in (DeviceTemplate, Parameter, TemplateTag):
+        for key in form.model_fields:
+            assert f"`{key}`" in page, key
+    for file in SHIPPED.glob("*.toml"):
+        assert f"`{file.stem}`" in page
