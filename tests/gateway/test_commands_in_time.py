@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.bus.conftest import BusUnderTest, running_bus
 from tests.gateway.devices import DEVICES, Device, MemoryDriver, connection, tag
@@ -203,7 +203,7 @@ Plan = list[tuple[int, int, bool]]
         min_size=5, max_size=25,
     )
 )  # fmt: skip
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=3, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 def test_no_command_is_ever_executed_after_its_time_or_twice(plan: Plan) -> None:
     asyncio.run(_carried_out(plan))
 

@@ -13,8 +13,8 @@ export const writeWords = {
   stepExecute: { en: "Result", zh: "结果" },
   select: { en: "Select", zh: "选择" },
   selectText: {
-    en: "Selecting checks that you may write now, and keeps everyone else off for 30 s. Nothing is sent yet.",
-    zh: "选择时将检查当前是否可写入，并在 30 秒内阻止他人写入。此时不会下发任何值。",
+    en: "Selecting checks that you may write now, and keeps everyone else off for a short time. Nothing is sent yet.",
+    zh: "选择时将检查当前是否可写入，并在短时间内阻止他人写入。此时不会下发任何值。",
   },
   selectAgain: { en: "Select again", zh: "重新选择" },
   now: { en: "Now", zh: "当前" },

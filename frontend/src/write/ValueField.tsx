@@ -8,10 +8,12 @@ import type { Selected } from "./types";
 interface ValueFieldProps {
   tag: Selected;
   entered: string;
+  /** Whether typing begins here. */
+  first: boolean;
   onEnter: (entered: string) => void;
 }
 
-function Entry({ tag, entered, onEnter, id }: ValueFieldProps & { id: string }) {
+function Entry({ tag, entered, first, onEnter, id }: ValueFieldProps & { id: string }) {
   const t = useWords(writeWords);
   const { language } = usePreferences();
   const label = t("newValue", { name: tag.name });
@@ -21,12 +23,13 @@ function Entry({ tag, entered, onEnter, id }: ValueFieldProps & { id: string }) 
   }
   if (tag.kind === "enumeration" && tag.words) {
     const options = Object.keys(tag.words).map((value) => ({ value, label: shown(tag, Number(value), language) }));
-    return <Select aria-label={label} className="ms-full" value={entered === "" ? null : entered} options={options} onChange={onEnter} />;
+    return <Select autoFocus={first} aria-label={label} className="ms-full" value={entered === "" ? null : entered} options={options} onChange={onEnter} />;
   }
   const wrong = faultOf(tag, entered) !== null;
   return (
     <Input
       id={id}
+      autoFocus={first}
       aria-label={label}
       aria-invalid={wrong}
       aria-describedby={`${id}-note`}
@@ -43,7 +46,7 @@ function Entry({ tag, entered, onEnter, id }: ValueFieldProps & { id: string }) 
 }
 
 /** One tag: what it shows, what it is to become, and within which range. */
-export function ValueField({ tag, entered, onEnter }: ValueFieldProps) {
+export function ValueField({ tag, entered, first, onEnter }: ValueFieldProps) {
   const t = useWords(writeWords);
   const { language } = usePreferences();
   const fault = faultOf(tag, entered);
@@ -62,7 +65,7 @@ export function ValueField({ tag, entered, onEnter }: ValueFieldProps) {
           {empty || fault ? "…" : shown(tag, valueOf(tag, entered), language, entered)}
         </span>
       </div>
-      <Entry tag={tag} entered={entered} onEnter={onEnter} id={id} />
+      <Entry tag={tag} entered={entered} first={first} onEnter={onEnter} id={id} />
       <p id={`${id}-note`} className={fault ? "ms-caption ms-danger" : "ms-caption ms-third"} role={fault ? "alert" : undefined}>
         {fault ? t(fault, range).trim() : ranged ? t("rangeIs", range).trim() : ""}
       </p>

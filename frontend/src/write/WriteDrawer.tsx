@@ -161,7 +161,6 @@ function useWriting(tags: readonly Tag[]) {
       setResults(null);
       const made = await api.post<Selection>("/commands/select", { items: tags.map(({ id }) => id) });
       held.current = made.selection;
-      setCare(NO_CARE);
       setSelection({ ...made, until: Date.now() + made.expires_ms - made.now_ms });
     });
   const execute = () =>
@@ -179,6 +178,7 @@ function useWriting(tags: readonly Tag[]) {
       const answer = await request("POST", "/commands", { body: draft, once: true, timeoutMs: COMMAND_MS + ANSWER_MS });
       const result = (await answer.json()) as CommandResult;
       held.current = null;
+      setCare(NO_CARE);
       setResults(result.items);
     });
   return { selection, setSelection, entered, setEntered, care, setCare, busy, problem, results, select, execute, release };
@@ -235,8 +235,8 @@ export function WriteDrawer({ tags, onClose }: { tags: readonly Tag[]; onClose: 
             <p className="ms-num ms-second" role="timer">
               {t("left", { n: left ?? 0 })}
             </p>
-            {items.map((tag) => (
-              <ValueField key={tag.tag} tag={tag} entered={entered[tag.tag] ?? ""} onEnter={(text) => writing.setEntered({ ...entered, [tag.tag]: text })} />
+            {items.map((tag, place) => (
+              <ValueField key={tag.tag} first={place === 0} tag={tag} entered={entered[tag.tag] ?? ""} onEnter={(text) => writing.setEntered({ ...entered, [tag.tag]: text })} />
             ))}
             <CareFields selection={selection} care={care} wrong={problem.fields} onCare={writing.setCare} />
           </>
@@ -248,7 +248,9 @@ export function WriteDrawer({ tags, onClose }: { tags: readonly Tag[]; onClose: 
             <h3>{t("now")}</h3>
             <Present tags={tags} refusals={problem.refusals} />
             <div className="ms-actions">
-              <Button onClick={onClose}>{t("close")}</Button>
+              <Button autoFocus onClick={onClose}>
+                {t("close")}
+              </Button>
               <Button loading={busy} disabled={off !== null} onClick={() => void writing.select()}>
                 {t("selectAgain")}
               </Button>

@@ -17,6 +17,8 @@ from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant, now_ms
 
 HELD_MS: Final = 30_000
+HELD_BY_TWO_MS: Final = 90_000
+"""Two people take turns at one keyboard."""
 _ENDED: Final = Text(
     "The selection has ended; nothing was written. Select again.", "选择已失效，未写入任何值。请重新选择。"
 )
@@ -70,10 +72,10 @@ def reserve(author: Author, tags: Sequence[Tag], lasts_ms: int = HELD_MS) -> tup
     return selection, expires_ms
 
 
-def selected(author: Author, tags: Sequence[Tag]) -> tuple[UUID, int]:
+def selected(author: Author, tags: Sequence[Tag], lasts_ms: int = HELD_MS) -> tuple[UUID, int]:
     """Hold tags with an entry in the audit; raises Conflict."""
     with transaction.atomic():
-        selection, expires_ms = reserve(author, tags)
+        selection, expires_ms = reserve(author, tags, lasts_ms)
         names = [tag.path for tag in tags]
         name = names[0] if len(names) == 1 else ""
         append(author, [Deed(Action.SELECT, "selection", str(selection), name, {"tags": [None, names]})])

@@ -111,14 +111,19 @@ class CommandListing(Listing):
 
 @router.post("/commands/select", auth=Needs(Right.COMMAND))
 async def select(request: HttpRequest, draft: SelectionDraft) -> dict[str, Any]:
-    """Check that tags may be written now and hold them for 30 s; a refusal names every tag that is not free."""
+    """Check that tags may be written now and hold them for 30 s, 90 s where two people are needed.
+
+    A refusal names every tag that is not free.
+    """
     actor = actor_of(request)
     asked = list(dict.fromkeys(draft.items))
     targets = await writing.examine(actor, asked)
     if any(target.refusal is not None for target in targets):
         raise writing.NotSelectable(targets)
     tags = [target.tag for target in targets if target.tag is not None]
-    selection, expires_ms = await in_thread(reservation.selected, actor.author, tags)
+    by_two = any(target.policy.second_person for target in targets)
+    lasts_ms = reservation.HELD_BY_TWO_MS if by_two else reservation.HELD_MS
+    selection, expires_ms = await in_thread(reservation.selected, actor.author, tags, lasts_ms)
     return {
         "selection": selection, "expires_ms": expires_ms, "now_ms": time.time_ns() // 1_000_000,
         "items": [target.document() for target in targets],
