@@ -23,8 +23,10 @@ from mainspring.drivers.mqtt_topics import Retained, Subscriptions
 log = structlog.get_logger(__name__)
 
 GATHER_S: Final = 0.01
-AWAY_MAX_S: Final = 900.0
+AWAY_MAX_S: Final = 120.0
 """How long an outlet stays without its driver; longer than the gateway's longest pause between two attempts."""
+AWAY_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Room of an outlet whose driver is away; beyond it senders must come back later."""
 GRACE_S: Final = 60.0
 """How long after the start messages wait for a connection that reads them."""
 BYTES_WAITING_MAX: Final = 64 * 1024 * 1024
@@ -39,6 +41,11 @@ UNREAD: Final = Text(
     "Messages came to a topic that no connection reads; they were acknowledged and dropped. "
     "Add the topic to a connection, or stop sending it.",
     "收到没有任何连接读取的主题的消息，已应答并丢弃。请将该主题加入某个连接，或停止发送。",
+)
+_AWAY: Final = Text(
+    "A connection that reads the topic was away until its room was used up; devices were disconnected and keep "
+    "their messages. Look why the connection is away.",
+    "读取该主题的连接离线，等候空间已满；设备已断开并自行保留消息。请检查该连接为何离线。",
 )
 _NOT_RETAINED: Final = Text(
     "There are too many retained messages; further ones are passed on and not kept. Delete some, or send fewer.",
@@ -66,6 +73,9 @@ class Sender(Protocol):
 
     def answer(self) -> None:
         """Send the acknowledgements that were noted."""
+
+    def end(self) -> None:
+        """End the connection: what was not acknowledged comes again."""
 
 
 class Recipient(Protocol):
@@ -102,6 +112,7 @@ class Outlet:
         self.stirred = asyncio.Event()
         self.messages: list[Message] = []
         self.receipts: list[Receipt | None] = []
+        self.bytes = 0
 
     @property
     def present(self) -> bool:
@@ -119,6 +130,7 @@ class Outlet:
         self.messages.append(message)
         self.receipts.append(receipt)
         self.stirred.set()
+        self.bytes += len(message.payload)
         return len(message.payload)
 
 
@@ -139,6 +151,8 @@ class Hub:
         self.text: Text | None = STARTING
         """Why no device can come in, or None."""
         self.where = Text("-", "-")
+        self.closed: Callable[[], bool] = lambda: False
+        """Tells whether the gateway takes nothing in for now: then everything waits, however long."""
         self.devices: Callable[[], tuple[int, int]] = lambda: (0, 0)
         """Returns how many devices may come in and how many are connected."""
         self.seen: dict[str, bytes] = {}
@@ -169,6 +183,11 @@ class Hub:
             self.refuse(_NOT_RETAINED)
         outlets = route.outlets
         if outlets:
+            for outlet in outlets:
+                if outlet.refuse is None and outlet.bytes > AWAY_BYTES_MAX and message.qos:
+                    self.refuse(_AWAY)
+                    sender.end()
+                    return
             receipt = Receipt(sender, message, len(outlets)) if message.qos else None
             for outlet in outlets:
                 self.bytes_waiting += outlet.put(message, receipt)
@@ -182,7 +201,11 @@ class Hub:
             reader.deliver(message, min(qos, message.qos))
 
     def _put_unread(self, message: Message, sender: Sender) -> None:
-        if message.qos and time.monotonic() < self._grace_until:
+        if self._unread.bytes > AWAY_BYTES_MAX:
+            self.refuse(_AWAY)
+            sender.end()
+            return
+        if message.qos and (time.monotonic() < self._grace_until or self.closed()):
             # Connections may be on their way: what nobody reads yet is not acknowledged yet.
             self.bytes_waiting += self._unread.put(message, Receipt(sender, message, 1))
             return
@@ -212,6 +235,11 @@ class Hub:
     def look(self) -> None:
         """Let go of outlets whose driver has not come back, and of what nobody reads; called once a second."""
         now = time.monotonic()
+        if self.closed():
+            self._grace_until = max(self._grace_until, now + AWAY_MAX_S)
+            for outlet in self._outlets:
+                outlet.away_since = now
+            return
         for outlet in list(self._outlets):
             if not outlet.present and now - outlet.away_since > AWAY_MAX_S:
                 self._outlets.remove(outlet)
@@ -246,7 +274,7 @@ class Hub:
                 self.bytes_waiting += outlet.put(message, None)
         unread = self._unread
         waiting = list(zip(unread.messages, unread.receipts, strict=True))
-        unread.messages, unread.receipts = [], []
+        unread.messages, unread.receipts, unread.bytes = [], [], 0
         for message, receipt in waiting:
             (outlet if outlet.takes(message.topic) else unread).put(message, receipt)
         return outlet
@@ -271,7 +299,7 @@ class Hub:
 
     def _drop(self, outlet: Outlet) -> None:
         messages, receipts = outlet.messages, outlet.receipts
-        outlet.messages, outlet.receipts = [], []
+        outlet.messages, outlet.receipts, outlet.bytes = [], [], 0
         for receipt in receipts:
             if receipt is not None:
                 self.refuse(UNREAD)
@@ -316,7 +344,7 @@ class HubSession(Session):
 
     async def _hand_over(self, outlet: Outlet, take: Take) -> None:
         messages, receipts = outlet.messages, outlet.receipts
-        outlet.messages, outlet.receipts = [], []
+        outlet.messages, outlet.receipts, outlet.bytes = [], [], 0
         outlet.stirred.clear()
         kept = False
         try:
@@ -332,6 +360,7 @@ class HubSession(Session):
                 self._hub.release([m for m, receipt in zip(messages, receipts, strict=True) if receipt is None])
                 outlet.messages[:0] = [message for message, _ in waiting]
                 outlet.receipts[:0] = [receipt for _, receipt in waiting]
+                outlet.bytes += sum(len(message.payload) for message, _ in waiting)
                 outlet.stirred.set()
         for receipt in receipts:
             if receipt is not None:

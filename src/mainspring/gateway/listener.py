@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mainspring.core.drivers import Host
+from mainspring.gateway.batches import Gate
 from mainspring.gateway.settings import GatewaySettings
 
 if TYPE_CHECKING:
     from mainspring.drivers.mqtt_listener import Listener
 
 
-def make_listener(settings: GatewaySettings, host: Host) -> Listener | None:
+def make_listener(settings: GatewaySettings, host: Host, gate: Gate) -> Listener | None:
     """Return the listener and lend its hub to the drivers; None where it is switched off."""
     if not settings.mqtt_port:
         return None
@@ -20,6 +21,7 @@ def make_listener(settings: GatewaySettings, host: Host) -> Listener | None:
     from mainspring.drivers.mqtt_session import PART
 
     hub = host.parts[PART] = Hub()
+    hub.closed = lambda: not gate.open
     return Listener(
         ListenerSettings(
             settings.mqtt_host, settings.mqtt_port, settings.mqtt_tls_certificate, settings.mqtt_tls_key,

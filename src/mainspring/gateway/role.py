@@ -92,7 +92,7 @@ class Gateway:
             disk_free_min_bytes=settings.disk_free_min_bytes,
         )
         self.host = Host(settings.tenant, settings.name, self.writer.kept, self.blobs.keep)
-        self.listener = make_listener(settings, self.host)
+        self.listener = make_listener(settings, self.host, self.gate)
         self.fleet = Fleet(settings, drivers, self.gatherer, self.gate, self.host, self.listener)
         self.commands = Commands(settings, self.fleet)
         self.answers = Answers(drivers, self.host)
