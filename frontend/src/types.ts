@@ -141,6 +141,8 @@ export interface Alarm {
   /** As people read it: °C. */
   unit: string;
   decimals: number | null;
+  /** Words of the tag's values, where it has some. */
+  words?: Record<string, Words> | null;
   condition: Condition;
   priority: Priority;
   state: AlarmState;
@@ -186,6 +188,8 @@ export interface AlarmEvent {
   path: string;
   unit: string;
   decimals: number | null;
+  /** Words of the tag's values, where it has some. */
+  words?: Record<string, Words> | null;
 }
 export interface AlarmDefinition {
   id: string;

@@ -64,15 +64,15 @@ async def test_csv_is_for_spreadsheets_in_both_languages(web: Running) -> None:
     assert "工厂; 2025-06-15 23:06:40.000+08:00 - 2025-06-15 23:07:40.000+08:00; " in about
     assert about.endswith("时间为 Asia/Shanghai; 原始样本; 3 个测点")
     rows = list(csv.reader(lines))
-    assert rows[0] == ["路径", "时间", "单位", "值", "质量", "来源"]
+    assert rows[0] == ["路径", "时间", "单位", "值", "状态", "质量", "来源", "备注"]
     path = web.records.tags["T1"].path
-    assert rows[1] == [path, "2025-06-15 23:06:40.000+08:00", "°C", "1.5", "良好", "设备"]
-    assert rows[2][3:] == ["", "坏值：未连接", "设备"]
+    assert rows[1] == [path, "2025-06-15 23:06:40.000+08:00", "°C", "1.5", "", "良好", "设备", "迟到"]
+    assert rows[2][3:] == ["", "", "坏值：未连接", "设备", "迟到"]
     assert rows[3][3] == "-3"
-    assert rows[4][3:] == ["4611686018427387905", "良好", "回放"]
+    assert rows[4][3:] == ["4611686018427387905", "", "良好", "回放", "迟到"]
     assert [row[3] for row in rows[5:]] == ['\'=cmd|"x"!A1', "运行,正常", "'-5"]
     english = await web.ask("POST", "/history/export", question(web, "T1"), "viewer")
-    assert english.body.decode("utf-8-sig").splitlines()[1] == "path,time,unit,value,quality,origin"
+    assert english.body.decode("utf-8-sig").splitlines()[1] == "path,time,unit,value,word,quality,origin,remark"
     steps = question(web, "T1", mode="aggregate", step_ms=2000, language="en")
     table = list(csv.reader((await web.ask("POST", "/history/export", steps)).body.decode().splitlines()[1:]))
     assert table[0] == ["path", "time", "unit", *exports.AGGREGATES, "bad"]

@@ -31,6 +31,7 @@ def kept(database: None) -> Records:
     made = records()
     of, unit = made.plant, made.tags["T1"].asset
     made.tags["E"] = tag(of, "E", unit, kind="enumeration", words=WORDS)
+    made.limit("E", "H", 0.5, priority="low")
     made.tags["B"] = tag(of, "B", unit, kind="boolean")
     made.tags["A"] = tag(of, "A", unit, kind="array")
     made.tags["W"] = tag(of, "W", unit, kind="blob")
@@ -87,7 +88,9 @@ async def test_what_people_enter_goes_the_way_of_what_machines_send(web: Running
         if event.name in {"snapshot", "values"}:
             told_live |= dict(zip(event.document["tags"], event.document["values"], strict=True))
     alarms = await web.get("/alarms")
-    assert [row["tag_name"] for row in alarms["items"]] == ["T1"], "an entered value raises alarms"
+    raised = {row["tag_name"]: row["words"] for row in alarms["items"]}
+    assert raised == {"T1": None, "E": WORDS}, "an entered value raises alarms"
+    await web.until(lambda: _has_history(web), 30)
     told = await web.get(f"/samples/entered?tag={web.records.ordinal('T1')}")
     assert told["items"][0] | {"made_ms": 0, "time_ms": 0} == {
         "made_ms": 0, "time_ms": 0, "by": "Person operator", "value": 120.5, "quality": GOOD, "comment": "lab"
@@ -101,6 +104,12 @@ async def test_what_people_enter_goes_the_way_of_what_machines_send(web: Running
     assert str(2**60 + 1) in text, "whole numbers are exact in files"
     assert ',"开",' in text, "states are told in words"
     assert "人工" in text
+
+
+async def _has_history(web: Running) -> bool:
+    """Tell whether the file of transitions says the state in words."""
+    file = await web.ask("GET", "/alarms/history?format=csv&language=zh")
+    return file.status == 200 and ",开," in file.body.decode()
 
 
 async def test_what_is_wrong_or_not_allowed_is_refused_in_words(web: Running) -> None:

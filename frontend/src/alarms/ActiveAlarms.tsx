@@ -126,7 +126,7 @@ function columnsOf({ t, say, selected, toggle, pending, acknowledge }: ColumnToo
       title: t("valueLimit"),
       width: "minmax(140px, 1.2fr)",
       end: true,
-      cell: (alarm) => <span className="ms-num">{valueAndLimit(alarm)}</span>,
+      cell: (alarm) => <span className="ms-num">{valueAndLimit(alarm, say)}</span>,
     },
     {
       key: "place",
@@ -168,7 +168,7 @@ function PhoneRow({ alarm, pending, t }: { alarm: Alarm; pending: boolean; t: Sa
         <Elapsed sinceMs={alarm.raised_ms} />
       </span>
       <span className="ms-row ms-second ms-caption">
-        <span className="ms-num ms-grow ms-cut">{valueAndLimit(alarm)}</span>
+        <span className="ms-num ms-grow ms-cut">{valueAndLimit(alarm, say)}</span>
         <StateCell alarm={alarm} pending={pending} t={t} />
       </span>
     </>

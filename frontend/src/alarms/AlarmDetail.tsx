@@ -25,6 +25,7 @@ const LOGGED = 30;
 const COMMENT_MAX = 500;
 
 function Line({ event }: { event: AlarmEvent }) {
+  const say = useSay();
   const t = useWords(alarmWords);
   const zone = useZone();
   return (
@@ -35,13 +36,14 @@ function Line({ event }: { event: AlarmEvent }) {
         {event.by ? `, ${event.by}` : ""}
         {event.comment ? <span className="ms-third"> {event.comment}</span> : null}
       </span>
-      <span className="ms-num ms-second">{event.by ? "" : valueAndLimit(event)}</span>
+      <span className="ms-num ms-second">{event.by ? "" : valueAndLimit(event, say)}</span>
     </li>
   );
 }
 
 /** The last times it was raised, how long each lasted, and what people did. */
 function Events({ alarm, changed_ms, comments }: { alarm: string; changed_ms: number; comments: number }) {
+  const say = useSay();
   const t = useWords(alarmWords);
   const zone = useZone();
   const events = useResource(
@@ -68,7 +70,7 @@ function Events({ alarm, changed_ms, comments }: { alarm: string; changed_ms: nu
                   <span className="ms-grow ms-second">
                     {ends.has(event.time_ms) ? t("lasted", { length: lengthText(t, (ends.get(event.time_ms) ?? 0) - event.time_ms) }) : ""}
                   </span>
-                  <span className="ms-num ms-second">{valueAndLimit(event)}</span>
+                  <span className="ms-num ms-second">{valueAndLimit(event, say)}</span>
                 </li>
               ))}
             </ul>
@@ -147,7 +149,7 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
     <div className="ms-stack">
       <dl className="ms-facts">
         <dt>{t("valueLimit")}</dt>
-        <dd className="ms-num">{valueAndLimit(alarm)}</dd>
+        <dd className="ms-num">{valueAndLimit(alarm, say)}</dd>
         <dt>{t("condition")}</dt>
         <dd>{t(alarm.condition)}</dd>
         <dt>{t("priority")}</dt>

@@ -46,7 +46,7 @@ function columnsOf(t: Say<typeof alarmWords>, say: ReturnType<typeof useSay>, zo
       title: t("valueLimit"),
       width: "minmax(150px, 1.2fr)",
       end: true,
-      cell: (event) => <span className="ms-num">{valueAndLimit(event)}</span>,
+      cell: (event) => <span className="ms-num">{valueAndLimit(event, say)}</span>,
     },
     {
       key: "place",
@@ -162,7 +162,7 @@ export function AlarmHistory() {
                     </span>
                     <span className="ms-row ms-second ms-caption ms-num">
                       <span className="ms-grow">{zone.full(event.time_ms)}</span>
-                      {valueAndLimit(event)}
+                      {valueAndLimit(event, say)}
                     </span>
                   </>
                 )}

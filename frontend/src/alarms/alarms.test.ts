@@ -91,5 +91,7 @@ describe("values of other conditions", () => {
     expect(valueAndLimit(alarm("a", { condition: "rate", per: "minute", value: 4.5, limit: 3, unit: "°C" }))).toBe("4.500 / 3.000 °C/min");
     expect(valueAndLimit(alarm("a", { condition: "state", value: 2, unit: "", decimals: 0 }))).toBe("2");
     expect(valueAndLimit(alarm("a", { condition: "expression", value: null }))).toBe("-");
+    const words = { "2": { en: "Stopped", zh: "停止" } };
+    expect(valueAndLimit(alarm("a", { condition: "state", value: 2, words }), (said) => said.zh)).toBe("停止");
   });
 });

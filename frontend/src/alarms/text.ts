@@ -1,5 +1,5 @@
 import { formatNumber } from "../format/number";
-import type { Alarm, AlarmEvent, AlarmTransition } from "../types";
+import type { Alarm, AlarmEvent, AlarmTransition, Words } from "../types";
 import type { Say } from "../words";
 import type { alarmWords } from "../words/alarms";
 
@@ -7,9 +7,11 @@ const UNLIMITED: ReadonlySet<string> = new Set(["state", "change"]);
 const UNMEASURED: ReadonlySet<string> = new Set(["stale", "expression"]);
 const PER: Record<string, string> = { second: "/s", minute: "/min", hour: "/h" };
 
-/** `2.914 / 2.900 MPa`; a rate carries its time, a state no limit, a silent tag and an expression neither. */
-export function valueAndLimit(alarm: Pick<Alarm | AlarmEvent, "value" | "limit" | "unit" | "decimals" | "condition" | "per">): string {
+/** `2.914 / 2.900 MPa`; a rate carries its time, a state its word and no limit, a silent tag and an expression neither. */
+export function valueAndLimit(alarm: Pick<Alarm | AlarmEvent, "value" | "limit" | "unit" | "decimals" | "condition" | "per" | "words">, say?: (words: Words) => string): string {
   if (UNMEASURED.has(alarm.condition)) return "-";
+  const word = alarm.words?.[String(alarm.value)];
+  if (word && say) return say(word);
   const value = alarm.value === null ? "-" : formatNumber(alarm.value, alarm.condition === "rate" ? null : alarm.decimals);
   if (UNLIMITED.has(alarm.condition)) return `${value} ${alarm.unit}`.trim();
   const limit = formatNumber(alarm.limit, alarm.condition === "rate" ? null : alarm.decimals);

@@ -109,7 +109,7 @@ function WaveOf({ blob }: { blob: BlobReference }) {
   if (wave.error instanceof ApiError && wave.error.status === 404) return <NotArrived onRetry={wave.reload} />;
   if (wave.value === undefined) return wave.error ? <Failure error={wave.error} onRetry={wave.reload} /> : <Loading rows={4} />;
   return (
-    <figure>
+    <figure className="ms-enter-figure">
       <Plot wave={wave.value} label={`${t("waveform")} ${figures(wave.value)}`} />
       <figcaption className="ms-caption ms-third ms-num">{figures(wave.value)}</figcaption>
     </figure>

@@ -78,7 +78,7 @@ export function EnterForm({ tag, onEntered, onClose }: { tag: Tag; onEntered: ()
     if (text?.trim() && timeOf(text, (...parts) => zone.instant(...parts)) === null) throw new Error(t("timeWrong"));
   };
   return (
-    <Form form={form} name="enter" layout="vertical" onFinish={(values) => void submit(values)} initialValues={{ quality: GOOD }} className="ms-panel ms-pad" aria-label={t("enterValue")}>
+    <Form form={form} name="enter" layout="vertical" onFinish={(values) => void submit(values)} initialValues={{ quality: GOOD }} className="ms-panel ms-enter-form" aria-label={t("enterValue")}>
       {problem ? <Alert type="error" role="alert" title={problem} className="ms-gap-bottom" /> : null}
       <Form.Item name="value" label={tag.unit_sign && tag.unit !== "1" ? t("valueIn", { unit: tag.unit_sign }) : t("newValue")} rules={[needed]} extra={outside ? t("outside", bounds) : undefined}>
         <ValueField tag={tag} />

@@ -12,6 +12,7 @@ import { enterWords } from "../words/enter";
 import { CorrectDialog } from "./CorrectDialog";
 import { EnterForm } from "./EnterForm";
 import { CorrectionTable, EntryTable, SampleTable } from "./SampleTables";
+import { TimeInState } from "./TimeInState";
 import { SAMPLES_MAX, type Sample, type Span, readRaw } from "./samples";
 import "./enter.css";
 
@@ -99,6 +100,7 @@ function Content({ tag, given }: { tag: Tag; given?: Span }) {
         <span className="ms-second">{t("spanShown")}</span>
         <Select value={name} onChange={setName} options={options} aria-label={t("spanShown")} popupMatchSelectWidth={false} />
       </div>
+      {tag.kind === "enumeration" || tag.kind === "boolean" ? <TimeInState tag={tag} span={span} round={round} /> : null}
       <Tabs
         items={[
           { key: "samples", label: t("samples"), children: <SampleTable tag={tag} samples={samples} onCorrect={setCorrecting} onView={setViewed} /> },

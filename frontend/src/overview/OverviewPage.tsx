@@ -163,7 +163,7 @@ function Worst() {
             <Link to={`/alarms?alarm=${alarm.alarm}`} className="ms-row ms-quiet-link ms-worst ms-inset">
               <AlarmSign priority={alarm.priority} state={alarm.state} />
               <span className={alarm.state.endsWith("-unacknowledged") ? "ms-bold ms-cut ms-grow" : "ms-cut ms-grow"}>{say(alarm.name)}</span>
-              <span className="ms-num ms-second">{valueAndLimit(alarm)}</span>
+              <span className="ms-num ms-second">{valueAndLimit(alarm, say)}</span>
               <span className="ms-worst-age">
                 <Elapsed sinceMs={alarm.raised_ms} />
               </span>

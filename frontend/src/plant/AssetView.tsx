@@ -48,7 +48,7 @@ function AlarmsHere({ alarms }: { alarms: readonly Alarm[] }) {
           <Link to={`/alarms?alarm=${alarm.alarm}`} className="ms-grow ms-cut">
             {say(alarm.name)}
           </Link>
-          <span className="ms-num ms-second">{valueAndLimit(alarm)}</span>
+          <span className="ms-num ms-second">{valueAndLimit(alarm, say)}</span>
           <Elapsed sinceMs={alarm.raised_ms} />
         </li>
       ))}

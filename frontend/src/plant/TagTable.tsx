@@ -123,7 +123,7 @@ function columnsOf({ t, say, worst, selected, toggle, edit, write, list, valueWi
     {
       key: "samples",
       title: "",
-      width: "84px",
+      width: "104px",
       cell: (tag) => (
         <Button size="small" type="text" aria-label={t("samplesOf", { name: tag.name })} onClick={() => list(tag)}>
           {t("samples")}

@@ -8,8 +8,10 @@ import { type TextSpan, spansOf, textAt } from "./texts";
 import type { Zoom } from "./range";
 
 /** How a tag's samples follow each other. */
-export function paceOf(tag: Pick<Tag, "kind" | "scan_ms" | "silence_max_ms">): Pace {
-  return { discrete: discrete(tag.kind), scan_ms: tag.scan_ms, silence_max_ms: tag.silence_max_ms };
+export function paceOf(tag: Pick<Tag, "kind" | "scan_ms" | "silence_max_ms" | "connection">): Pace {
+  // What people enter has no rhythm, and no gaps.
+  const silence_max_ms = tag.connection === null ? Infinity : tag.silence_max_ms;
+  return { discrete: discrete(tag.kind), scan_ms: tag.scan_ms, silence_max_ms };
 }
 
 const copy = (series: TrendSeries): TrendSeries => ({

@@ -38,8 +38,17 @@ def _cells(row: Row, language: Language, clock: Callable[[int], str]) -> list[An
     words = [row["condition"], row["priority"], row["transition"]]
     if language == "zh":
         words = [_WORDS.get(word, word) for word in words]
-    return [clock(row["time_ms"]), name, row["path"], *words, row["value"], row["limit"], row["unit"], row["by"],
-            row["comment"]]  # fmt: skip
+    figures = [_value(row, language), row["limit"], row["unit"]]
+    return [clock(row["time_ms"]), name, row["path"], *words, *figures, row["by"], row["comment"]]
+
+
+def _value(row: Row, language: Language) -> Any:
+    """Return a value, or the word that stands for it."""
+    value = row["value"]
+    if value is None or not float(value).is_integer():
+        return value
+    said = (row.get("words") or {}).get(str(int(value)))
+    return value if said is None else said.get(language) or said["en"]
 
 
 def _csv(rows: Sequence[Row], language: Language, zone: str) -> bytes:

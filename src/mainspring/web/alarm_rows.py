@@ -85,6 +85,7 @@ def _tag_names(tag: Tag) -> dict[str, Any]:
         "asset": str(tag.asset_id),
         "unit": SIGNS.get(tag.unit, tag.unit),
         "decimals": tag.decimals,
+        "words": tag.words,
     }
 
 
