@@ -61,12 +61,14 @@ export function DevicesPage() {
       </Button>
     </span>
   );
+  // A server that does not say when a device was seen must not read as "never".
+  const seen = devices.value?.items.some(({ last_seen_ms }) => last_seen_ms !== undefined) ?? false;
   const columns: Column<Device>[] = [
     { key: "name", title: t("name"), width: "minmax(140px, 1fr)", cell: ({ name }) => <span className="ms-bold">{name}</span> },
     { key: "gateway", title: t("gateway"), width: "100px", cell: ({ gateway }) => gateway },
     { key: "publish", title: t("publish"), width: "minmax(200px, 2fr)", cell: ({ publish }) => <span className="ms-code" title={publish.join("\n")}>{publish.join(", ")}</span> },
     { key: "issued", title: t("issued"), width: "140px", cell: ({ issued_ms }) => <span className="ms-num ms-third">{time(issued_ms, "–")}</span> },
-    { key: "seen", title: t("lastSeen"), width: "140px", cell: ({ last_seen_ms }) => <span className="ms-num ms-third">{time(last_seen_ms, t("never"))}</span> },
+    ...(seen ? [{ key: "seen", title: t("lastSeen"), width: "140px", cell: ({ last_seen_ms }: Device) => <span className="ms-num ms-third">{time(last_seen_ms, t("never"))}</span> }] : []),
     { key: "expires", title: t("expires"), width: "140px", cell: ({ expires_ms }) => <span className="ms-num ms-third">{time(expires_ms, t("noEnd"))}</span> },
     { key: "deeds", title: "", width: "200px", cell: deeds },
   ];
