@@ -45,7 +45,7 @@ function Change({ item, language }: { item: CommandItem; language: "en" | "zh" }
   const format = { unit_sign: item.unit_sign ?? "", decimals: item.decimals ?? null, words: item.words ?? null };
   return (
     <span className="ms-num">
-      <span className="ms-third">{shown(format, item.before ?? null, language)}</span> &gt; {shown(format, item.value, language)}
+      <span className="ms-third">{shown(format, item.before ?? null, language)}</span> &gt; {shown(format, item.value, language, String(item.value))}
     </span>
   );
 }

@@ -24,8 +24,15 @@ function Stages({ times, value }: { times: Times; value: string }) {
   );
 }
 
+interface ResultsProps {
+  tags: readonly Selected[];
+  /** What was typed: what was read back is shown no rounder. */
+  entered: Record<number, string>;
+  items: readonly ItemOutcome[];
+}
+
 /** What became of each tag; what is not certain is said first. */
-export function Results({ tags, items }: { tags: readonly Selected[]; items: readonly ItemOutcome[] }) {
+export function Results({ tags, entered, items }: ResultsProps) {
   const t = useWords(writeWords);
   const say = useSay();
   const { language } = usePreferences();
@@ -40,7 +47,7 @@ export function Results({ tags, items }: { tags: readonly Selected[]; items: rea
         {items.map((item) => {
           const tag = byTag.get(item.tag);
           if (!tag) return null;
-          const value = item.read_back === null ? "-" : shown(tag, item.read_back, language);
+          const value = item.read_back === null ? "-" : shown(tag, item.read_back, language, entered[item.tag]);
           return (
             <li key={item.tag} className="ms-write-item" data-outcome={item.outcome}>
               <div className="ms-row">

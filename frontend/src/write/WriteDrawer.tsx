@@ -242,7 +242,7 @@ export function WriteDrawer({ tags, onClose }: { tags: readonly Tag[]; onClose: 
           </>
         ) : null}
         {results === "unheard" ? <Alert type="error" role="alert" showIcon title={t("unheardText")} /> : null}
-        {results !== null && results !== "unheard" ? <Results tags={items} items={results} /> : null}
+        {results !== null && results !== "unheard" ? <Results tags={items} entered={entered} items={results} /> : null}
         {step === 2 ? (
           <>
             <h3>{t("now")}</h3>
