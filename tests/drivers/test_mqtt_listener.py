@@ -210,6 +210,41 @@ async def test_what_waits_for_a_connection_that_never_returns_is_let_go(site: Li
     await press.close()
 
 
+async def test_the_room_of_a_connection_that_is_away_is_bounded_and_nobody_else_waits(site: ListenerSite) -> None:
+    away = Reader(site.hub)
+    away.start("press/#")
+    await eventually(lambda: len(site.hub._outlets) == 2)
+    await away.stop()
+    press, oven = await simulated(site), await simulated(site, "oven")
+    sending = [asyncio.create_task(press.publish("press/a", bytes(900_000))) for _ in range(12)]
+    # Not acknowledged and not lost: the device keeps what it sent.
+    results = await asyncio.wait_for(asyncio.gather(*sending, return_exceptions=True), 30)
+    assert all(isinstance(result, ConnectionResetError) for result in results)
+    assert site.reader.told("room was used up") >= 1
+    assert site.hub.roomy
+    await asyncio.wait_for(oven.publish("oven/a", 1), 30)
+    await press.close()
+    await oven.close()
+
+
+async def test_while_the_gateway_takes_nothing_everything_waits_however_long(site: ListenerSite) -> None:
+    await site.reader.stop()
+    site.hub.closed = lambda: True
+    press = await simulated(site)
+    sending = asyncio.create_task(press.publish("press/a", 1))
+    (outlet,) = site.hub._outlets
+    await eventually(lambda: outlet.messages)
+    outlet.away_since -= AWAY_MAX_S
+    site.hub.look()
+    site.hub.closed = lambda: False
+    site.hub.look()
+    await asyncio.wait({sending}, timeout=0.2)
+    assert not sending.done()
+    site.reader.start()
+    await asyncio.wait_for(sending, 30)
+    await press.close()
+
+
 async def test_topic_rights(site: ListenerSite) -> None:
     press = await simulated(site)
     assert list(await press.subscribe("press/set", "oven/#", "#", "press/+")) == [1, 0x80, 0x80, 1]
@@ -304,6 +339,7 @@ async def test_ten_thousand_wrong_passwords_slow_nobody(site: ListenerSite) -> N
     oven = await simulated(site, "oven")
     while not all(task.done() for task in guessing):
         await asyncio.wait_for(oven.publish("oven/a", 1), 30)
+    await asyncio.gather(*guessing)
     # A few get an answer in words of the protocol, a second later; the others are cut off.
     assert set(heads) == {bytes((0x20, 2, 0, packets.BAD_LOGIN)), b""}
     assert site.reader.told("wrong user name") == 10_000
