@@ -41,7 +41,7 @@ from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 SETTLE_S, SECONDS = 6.0, 20.0
 CHANGING = 10_000
 """Values of a device that change every second; behind them lie those that are written."""
-WRITES, WRITTEN = 60, 100
+WRITES, WRITTEN = 40, 100
 TENANT = "acme"
 
 
