@@ -32,7 +32,10 @@ ENGINEER: Final = {
     ("delete", "/templates/{name}"),
 }  # fmt: skip
 DEVICES: Final = ("/devices", "/imports")
-OPERATOR: Final = {("post", "/alarms/acknowledge"), ("post", "/commands")}
+OPERATOR: Final = {
+    ("post", "/alarms/acknowledge"), ("post", "/commands"), ("post", "/commands/select"),
+    ("delete", "/commands/select/{selection}"),
+}  # fmt: skip
 ADMINISTRATOR: Final = ("/users", "/audit", "/tenants")
 GATEWAYS: Final = {("post", "/gateways"), ("post", "/gateways/{id}/token"), ("delete", "/gateways/{id}")}
 SOME_ID: Final = "0190a000-0000-7000-8000-000000000000"
