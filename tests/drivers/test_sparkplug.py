@@ -93,8 +93,8 @@ async def listening(port: int, *tags: DriverTag, host: Host | None = None, **set
 @asynccontextmanager
 async def started(edge: SparkplugSimulator) -> AsyncIterator[SparkplugSimulator]:
     await edge.start()
-    await asyncio.wait_for(edge.born.wait(), 30)
     try:
+        await asyncio.wait_for(edge.born.wait(), 30)
         yield edge
     finally:
         await edge.stop()
@@ -272,9 +272,12 @@ async def test_over_our_own_listener_with_a_credential() -> None:
         "subscribe": ("spBv1.0/Plant/NCMD/Edge 1", "spBv1.0/Plant/DCMD/Edge 1/+", "spBv1.0/STATE/+"),
     }
     known = device("edge-1", **rights)
-    async with running_listener(known) as site:
+    async with running_listener() as site:
         host = Host(parts={PART: site.hub})
         edge = edge_node(site.port, user="edge-1", password=SECRET)
+        await edge.start()
+        await eventually(lambda: site.reader.told("wrong user name"))
+        site.listener.define(known)
         async with started(edge), listening(0, host=host) as heard:
             await eventually(lambda: heard.good(1, 10.0) and heard.good(3, 2.5))
             await eventually(lambda: edge.host_online)

@@ -273,7 +273,7 @@ def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def demo_platform(folder: Path, speed: float) -> Iterator[Platform]:
     """Run the demo plant on free ports."""
-    port = free_ports(4)
+    port = free_ports(7)
     arguments = ["demo", "--port", str(port), "--folder", str(folder / "demo"), "--speed", str(speed)]
     with running(Platform(folder, arguments, port)) as platform:
         yield platform

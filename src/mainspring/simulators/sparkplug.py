@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mainspring.core.errors import DecodeError, NotConnected, NotFound
+from mainspring.core.errors import DecodeError, NotConnected, NotFound, Rejected
 from mainspring.core.text import Text
 from mainspring.simulators.sparkplug_wire import (
     TYPES,
@@ -84,7 +84,8 @@ class SparkplugSimulator:
 
     async def start(self) -> None:
         """Connect and be born, again and again if need be; returns at once, `born` tells when it is."""
-        self._task = asyncio.create_task(self._run(), name="sparkplug-simulator")
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="sparkplug-simulator")
 
     async def stop(self) -> None:
         """Die as one who leaves: with a death of its own."""
@@ -157,7 +158,8 @@ class SparkplugSimulator:
         own = [self._topic("NCMD"), f"spBv1.0/{self.group}/DCMD/{self.node}/+", f"spBv1.0/STATE/{self._host_id}"]
         while True:
             self._birth_sequence = (self._birth_sequence + 1) % 256
-            with suppress(NotConnected):
+            # Refused, it tries again like any device: its credential may be on its way.
+            with suppress(NotConnected, Rejected):
                 reader = await self.client.open(self._topic("NDEATH"), self._death(), own)
                 self.bear()
                 await self.client.run(reader)
