@@ -298,7 +298,7 @@ export function ActiveAlarms() {
       {error ? <Banner>{t("oldContent", { reason: error instanceof ApiError ? say(error.text) : String(error) })}</Banner> : null}
       {flood ? (
         <Banner action={<Button size="small" onClick={() => setByArea(!byArea)}>{t(byArea ? "asList" : "asFlood")}</Button>}>
-          <span className="ms-bold">{t("flood", { n: flood.count })}</span> {t("floodText")}
+          <span className="ms-bold">{t("flood", { n: flood.count })}</span> <span className="ms-no-phone">{t("floodText")}</span>
         </Banner>
       ) : null}
       {flood && byArea ? <Flood areas={flood.areas} onOpen={open} /> : null}

@@ -9,6 +9,7 @@ import { MomentField } from "../components/RangeFields";
 import { useFailed } from "../failed";
 import { useResource } from "../resource";
 import { useZone } from "../session";
+import { usePhone } from "../media";
 import { usePreferences } from "../preferences";
 import { PRIORITIES } from "../theme/tokens";
 import { type AlarmEvent, type AlarmState, type AlarmTransition, type Overview, TRANSITIONS } from "../types";
@@ -80,6 +81,8 @@ export function AlarmHistory() {
   const [fixed, setFixed] = useState(() => ({ start: Date.now() - 8 * HOUR_MS, end: Date.now() }));
   const range = search.get("range") ?? "24";
   const { language } = usePreferences();
+  const phone = usePhone();
+  const [opened, setOpened] = useState(false);
   const sifted = Object.fromEntries(FILTERS.map((name) => [name, search.get(name) ?? ""]));
   const set = (name: string, value: string) =>
     setSearch(
@@ -116,25 +119,34 @@ export function AlarmHistory() {
             <MomentField label={t("to")} value={fixed.end} onChange={(end) => setFixed({ ...fixed, end })} />
           </>
         ) : null}
-        <Select
-          aria-label={t("priority")}
-          value={sifted.priority ?? ""}
-          onChange={(value) => set("priority", value)}
-          options={[{ value: "", label: t("anyPriority") }, ...PRIORITIES.map((value) => ({ value: value as string, label: t(value) }))]}
-        />
-        <Select
-          aria-label={t("transition")}
-          value={sifted.transition ?? ""}
-          onChange={(value) => set("transition", value)}
-          options={[{ value: "", label: t("anyEvent") }, ...TRANSITIONS.map((value) => ({ value: value as string, label: t(transitionWord(value)) }))]}
-        />
-        <Select
-          aria-label={t("area")}
-          value={sifted.asset ?? ""}
-          onChange={(value) => set("asset", value)}
-          options={[{ value: "", label: t("anyArea") }, ...(areas.value?.areas ?? []).map(({ id, name }) => ({ value: id, label: say(name) }))]}
-        />
-        <Input allowClear aria-label={t("person")} placeholder={t("person")} defaultValue={sifted.person} onPressEnter={(event) => set("person", event.currentTarget.value)} onBlur={(event) => set("person", event.target.value)} />
+        {phone ? (
+          <Button onClick={() => setOpened(!opened)} aria-expanded={opened}>
+            {t("filter")}
+          </Button>
+        ) : null}
+        {phone && !opened ? null : (
+          <>
+            <Select
+              aria-label={t("priority")}
+              value={sifted.priority ?? ""}
+              onChange={(value) => set("priority", value)}
+              options={[{ value: "", label: t("anyPriority") }, ...PRIORITIES.map((value) => ({ value: value as string, label: t(value) }))]}
+            />
+            <Select
+              aria-label={t("transition")}
+              value={sifted.transition ?? ""}
+              onChange={(value) => set("transition", value)}
+              options={[{ value: "", label: t("anyEvent") }, ...TRANSITIONS.map((value) => ({ value: value as string, label: t(transitionWord(value)) }))]}
+            />
+            <Select
+              aria-label={t("area")}
+              value={sifted.asset ?? ""}
+              onChange={(value) => set("asset", value)}
+              options={[{ value: "", label: t("anyArea") }, ...(areas.value?.areas ?? []).map(({ id, name }) => ({ value: id, label: say(name) }))]}
+            />
+            <Input allowClear aria-label={t("person")} placeholder={t("person")} defaultValue={sifted.person} onPressEnter={(event) => set("person", event.currentTarget.value)} onBlur={(event) => set("person", event.target.value)} />
+          </>
+        )}
         <span className="ms-third ms-num">
           {zone.name} {zone.offsetText(fixed.end)}
         </span>

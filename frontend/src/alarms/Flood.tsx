@@ -1,6 +1,8 @@
 import { AlarmSign } from "../components/AlarmSign";
 import { Elapsed } from "../components/Elapsed";
-import type { Alarm } from "../types";
+import { api } from "../api";
+import { useResource } from "../resource";
+import type { Alarm, Overview } from "../types";
 import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
 import type { FloodArea } from "./flood-areas";
@@ -11,11 +13,14 @@ const SHOWN = 8;
 export function Flood({ areas, onOpen }: { areas: readonly FloodArea[]; onOpen: (alarm: Alarm) => void }) {
   const t = useWords(alarmWords);
   const say = useSay();
+  const known = useResource("areas", (signal) => api.get<Overview>("/overview", {}, signal));
+  const names = new Map(known.value?.areas.map(({ path, name }) => [path, name]));
+  const nameOf = (area: string) => say(names.get(area)) || (area.split("/").at(-1) ?? area);
   return (
     <div className="ms-flood">
       {areas.map(({ area, alarms, low }) => (
-        <section key={area} className="ms-panel ms-panel-body" aria-label={area}>
-          <h3>{area}</h3>
+        <section key={area} className="ms-panel ms-panel-body" aria-label={nameOf(area)}>
+          <h3>{nameOf(area)}</h3>
           <ol className="ms-list">
             {alarms.slice(0, SHOWN).map((alarm, place) => (
               <li key={alarm.alarm}>

@@ -29,7 +29,7 @@ export function SoundSwitch() {
   return (
     <Popover content={boxes} trigger="click" placement="bottomRight">
       <Button aria-haspopup="dialog">
-        {t("sound")}: {chosen.length === 0 ? t("off") : chosen.map((priority) => t(priority)).join(", ")}
+        {chosen.length === 0 ? t("soundOff") : t("soundOn", { priorities: chosen.map((priority) => t(priority)).join(", ") })}
       </Button>
     </Popover>
   );

@@ -80,8 +80,8 @@ describe("a flood", () => {
     const found = floodOf([...few, at("first", now - 500, "a"), at("low", now - 400, "a", { priority: "low" })], now);
     expect(found?.count).toBe(11);
     expect(found?.areas.map(({ area, alarms, low }) => [area, alarms[0]?.alarm, alarms.length, low])).toEqual([
-      ["a", "first", 1, 1],
-      ["b", "n8", 9, 0],
+      ["firm/site/a", "first", 1, 1],
+      ["firm/site/b", "n8", 9, 0],
     ]);
   });
 });

@@ -24,10 +24,10 @@ export function placeOfPath(path: string): string {
   return parts.slice(Math.max(0, parts.length - 3), -1).join(" / ");
 }
 
-/** The area of a tag: what stands below enterprise and site. */
+/** The path of a tag's area: what stands below enterprise and site. */
 export function areaOfPath(path: string): string {
   const parts = path.split("/");
-  return parts[Math.min(2, parts.length - 2)] ?? path;
+  return parts.slice(0, Math.max(1, Math.min(3, parts.length - 1))).join("/");
 }
 
 /** A length of time in words: `2 h 5 min`. */
