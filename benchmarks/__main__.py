@@ -24,6 +24,7 @@ SCENARIOS = (
     ("gateway", "The gateway's path alone: report by exception, segment log, publishing", 300),
     ("modbus", "Modbus TCP, next to pymodbus in the same run", 300),
     ("mqtt", "MQTT devices on the gateway's listener, QoS 1, synced before it is acknowledged: 5,000 connections", 200),
+    ("sparkplug", "Sparkplug payloads to batches, without a network", 60),
     ("opcua_subscribe", "OPC UA subscriptions", 300),
     ("acquisition", "A whole gateway: 1,000 Modbus devices, OPC UA, writes while 100,000 tags/s are read", 900),
     ("tag_import", "Tags imported from a workbook, on a whole platform", 400),
