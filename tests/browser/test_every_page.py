@@ -24,6 +24,10 @@ PAGES = {
     "alarm-history": "/alarms?tab=history",
     "trend": "",
     "connections": "/connect",
+    "connect-new": "/connect/new",
+    "devices": "/connect/devices",
+    "templates": "/connect/templates",
+    "import": "/connect/import",
     "users": "/admin/users",
     "audit": "/admin/audit",
 }

@@ -43,7 +43,7 @@ export function TemplatesPage() {
       <PageState state={templates} rows={5}>
         {({ items }) => (
           <section className="ms-panel ms-scroll">
-            <table className="ms-table">
+            <table className="ms-table ms-templates">
               <thead>
                 <tr>
                   <th scope="col">{t("name")}</th>

@@ -35,9 +35,8 @@ function StepLine({ step, reached, go }: { step: Step; reached: number; go: (ste
     <ol className="ms-steps" aria-label={t("steps")}>
       {STEPS.map((each, index) => (
         <li key={each}>
-          <button type="button" className="ms-plain" disabled={index > reached} aria-current={each === step ? "step" : undefined} aria-label={`${index + 1} ${t(each)}`} onClick={() => go(each)}>
-            <span className="ms-step-number">{index + 1}</span>
-            <span>{t(each)}</span>
+          <button type="button" className="ms-plain" disabled={index > reached} aria-current={each === step ? "step" : undefined} onClick={() => go(each)}>
+            <span className="ms-step-number">{index + 1}</span> <span>{t(each)}</span>
           </button>
         </li>
       ))}
