@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import time
@@ -24,13 +25,14 @@ def test_status_tells_of_every_role(demo: Platform) -> None:
     config = str(demo.folder / "demo" / "mainspring.toml")
 
     def told() -> bool:
-        return "gateway demo/main: 2 of 2 connections live" in command("--config", config, "status", cwd=demo.folder).stdout
+        table = command("--config", config, "status", cwd=demo.folder).stdout
+        return re.search(r"gateway demo/main: ([2-9]|\d\d) of \1 connections live", table) is not None
 
-    eventually(told, 30, "status tells that both sources are live")
+    eventually(told, 60, "status tells that all sources are live")
     table = command("--config", config, "status", cwd=demo.folder)
     assert table.returncode == 0, table.stderr
     for words in ("supervisor main", "historian main", "engine main", "gateway demo/main", "web main", "samples_per_s",
-                  "lag", "disk_free", "gateway demo/main: 2 of 2 connections live"):  # fmt: skip
+                  "lag", "disk_free", "connections live"):  # fmt: skip
         assert words in table.stdout, f"{words!r} is not in\n{table.stdout}"
     for_programs = command("--config", config, "status", "--json", cwd=demo.folder)
     assert for_programs.returncode == 0, for_programs.stderr
