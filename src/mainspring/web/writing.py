@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -195,7 +196,7 @@ async def _values(tenant: Tenant, loaded: _Loaded) -> dict[int, Seen]:
     columns = [shown[name] for name in ("values", "times", "qualities", "flags")]
     plain = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]
     return {
-        tag: Seen(value, int(time_ms), int(bits), int(flags))
+        tag: Seen(recordable(value), int(time_ms), int(bits), int(flags))
         for tag, value, time_ms, bits, flags in zip(ordinals.tolist(), *plain, strict=True)
     }
 
@@ -286,6 +287,11 @@ def _said(tag: Tag, value: float) -> str:
     """Say a number of a tag with its unit, whole ones without a fraction."""
     sign = SIGNS.get(tag.unit, tag.unit)
     return f"{value:g} {sign}" if sign not in ("", "1") else f"{value:g}"
+
+
+def recordable(value: Any) -> Any:
+    """Return a value as JSON can keep it: what is no finite number is none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def value_of(target: Target, value: Any) -> Any:

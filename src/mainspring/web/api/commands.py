@@ -260,7 +260,12 @@ def _record(
         second=second,
         authority=f"{Right.COMMAND}: {draft.reason.strip()}",
         items=[
-            {"tag": target.ordinal, "value": values[target.ordinal], "before": target.seen.value} for target in targets
+            {
+                "tag": target.ordinal,
+                "value": writing.recordable(values[target.ordinal]),
+                "before": target.seen.value,
+            }
+            for target in targets
         ],
         issued_ms=issued,
         expires_ms=issued + draft.expires_ms,
