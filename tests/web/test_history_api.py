@@ -70,7 +70,12 @@ async def test_trend_raw_aggregate_and_states(web: Running) -> None:
 async def trend(web: Running) -> None:
     first, second = web.records.ordinal("T1"), web.records.ordinal("T2")
     question = {"tags": [first, second], "start_ms": START, "end_ms": START + 600_000, "buckets": 10}
-    await web.get("/health")
+
+    async def told() -> bool:
+        """Ask until the trend tells how old the history is, which it does not wait for."""
+        return (await web.post("/history/trend", question, "viewer"))["oldest_ms"] is not None
+
+    await web.until(told, 30)
     answer = await web.post("/history/trend", question, "viewer")
     assert (answer["bucket_ms"], answer["zone"], answer["oldest_ms"]) == (60_000, "Asia/Shanghai", START)
     assert answer["took_ms"] > 0

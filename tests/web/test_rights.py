@@ -30,11 +30,13 @@ ENGINEER: Final = {
     ("post", "/templates/from-connection"),
     ("post", "/templates/{name}/apply"),
     ("delete", "/templates/{name}"),
+    ("post", "/history/correct"),
 }  # fmt: skip
 DEVICES: Final = ("/devices", "/imports")
 OPERATOR: Final = {
     ("post", "/alarms/acknowledge"), ("post", "/commands"), ("post", "/commands/select"),
     ("delete", "/commands/select/{selection}"),
+    ("post", "/samples"), ("post", "/samples/csv"), ("post", "/blobs"),
 }  # fmt: skip
 ADMINISTRATOR: Final = ("/users", "/audit", "/tenants")
 GATEWAYS: Final = {("post", "/gateways"), ("post", "/gateways/{id}/token"), ("delete", "/gateways/{id}")}
