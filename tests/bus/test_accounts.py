@@ -29,10 +29,10 @@ async def test_an_account_holds_where_rights_do_not(tmp_path: Path) -> None:
         server.write_configuration(bus.settings, bus.users)
         await server.reload(bus.process)
         spy, own, admin = [await bus.connect(name) for name in ("gateway-other-g1", "gateway-acme-g1", "admin")]
-        heard: list[str] = []
+        heard: list[bytes] = []
 
         async def on_message(message: object) -> None:
-            heard.append(message.subject)  # type: ignore[attr-defined]
+            heard.append(message.data)  # type: ignore[attr-defined]
 
         await spy.nc.subscribe(">", cb=on_message)
         await spy.settled()
@@ -43,17 +43,18 @@ async def test_an_account_holds_where_rights_do_not(tmp_path: Path) -> None:
 
         await admin.nc.subscribe("ms.acme.>", cb=on_seen)
         await admin.settled()
-        await own.js.publish(subjects.readings("acme", "g1"), b"own")
-        await admin.put_definition(connection_key("acme", uuid7()), connection("own"))
+        await own.js.publish(subjects.readings("acme", "g1"), b"heron")
+        await admin.put_definition(connection_key("acme", uuid7()), connection("heron"))
         for subject in (subjects.readings("acme", "g1"), subjects.alarm("acme"), "$SYS.REQ.SERVER.PING",
                         "$KV.definitions.acme.tags.0", subjects.definitions("acme")):  # fmt: skip
             with pytest.raises((NatsError, TimeoutError)):
                 await spy.nc.request(subject, b"forged", timeout=0.5)
         with pytest.raises((NatsError, APIError, TimeoutError)):
             await spy.js.stream_info("LIVE")
-        await until(lambda: b"own" in seen)
+        await until(lambda: b"heron" in seen)
         assert b"forged" not in seen
-        assert [subject for subject in heard if "acme" in subject] == []
+        # Within its own account it may say to itself what it likes.
+        assert not [each for each in heard if b"heron" in each]
         for each in (spy, own, admin):
             await each.close()
 
@@ -116,7 +117,10 @@ async def test_a_tenants_watch_gives_differences_alone_after_the_bus_was_away(
 async def test_definitions_of_many_pages_come_whole(connect: Connect) -> None:
     web, gateway = await connect("web"), await connect("gateway-acme-g1")
     many = [connection("x" * 400 + str(number)) for number in range(2500)]
-    await asyncio.gather(*(web.put_definition(connection_key("acme", each.id), each) for each in many))
+    for start in range(0, len(many), 50):
+        await asyncio.gather(
+            *(web.put_definition(connection_key("acme", each.id), each) for each in many[start : start + 50])
+        )
     found: dict[str, Definition | None] = {}
     await gateway.watch_tenant(found.__setitem__, "acme")
     assert found == {connection_key("acme", each.id): each for each in many}
