@@ -32,11 +32,15 @@ ENGINEER: Final = {
     ("delete", "/templates/{name}"),
     ("get", "/gateways/software"),
     ("post", "/alarms/out-of-service"),
+    ("post", "/alarm-definitions/try"),
+    ("post", "/connections/try-mapping"),
+    ("post", "/alarms/out-of-service"),
     ("post", "/history/correct"),
 }  # fmt: skip
 DEVICES: Final = ("/devices", "/imports")
 OPERATOR: Final = {
-    ("post", "/alarms/acknowledge"), ("post", "/commands"), ("post", "/commands/select"),
+    *(("post", f"/alarms/{verb}") for verb in ("acknowledge", "shelve", "unshelve", "comment")),
+    ("post", "/commands"), ("post", "/commands/select"),
     ("delete", "/commands/select/{selection}"),
     ("post", "/samples"), ("post", "/samples/csv"), ("post", "/blobs"),
 }  # fmt: skip
