@@ -198,3 +198,22 @@ def test_wrong_settings_are_refused(settings: dict[str, Any]) -> None:
 def test_wrong_addresses_are_refused(address: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         MqttAddress(**address)
+
+
+def test_what_a_device_kept_while_it_was_away_is_history_and_not_news() -> None:
+    driver = Mqtt(MqttConfig(time_path="at"))
+    fresh: list[float] = []
+    late: list[float] = []
+    driver.host.late = lambda batch: late.extend(batch.value.tolist())
+    driver._plan([tag(1, "v")])
+    driver._deliver = lambda batch: fresh.extend(batch.value.tolist())
+    now_ms = time.time_ns() // 1_000_000
+    ages_ms = {1.0: 3 * 86_400_000, 2.0: 7_200_000, 3.0: 60_000, 4.0: 0}
+    driver._take(
+        [
+            Message(TOPIC, json.dumps({"v": value, "at": now_ms - age_ms}).encode(), 1, False)
+            for value, age_ms in ages_ms.items()
+        ]
+    )
+    assert late == [1.0, 2.0]
+    assert fresh == [3.0, 4.0]

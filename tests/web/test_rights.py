@@ -33,8 +33,10 @@ ENGINEER: Final = {
     ("get", "/gateways/software"),
     ("post", "/alarms/out-of-service"),
     ("post", "/alarm-definitions/try"),
+    ("post", "/alarm-definitions/try"),
     ("post", "/connections/try-mapping"),
     ("post", "/alarms/out-of-service"),
+    ("post", "/alarm-definitions/try"),
     ("post", "/history/correct"),
 }  # fmt: skip
 DEVICES: Final = ("/devices", "/imports")

@@ -26,6 +26,8 @@ from mainspring.drivers.mqtt_packets import Message, valid_filter, valid_topic
 from mainspring.drivers.mqtt_session import MqttSettings, Session, session
 
 PLACE: Final = "{value}"
+KEPT_AFTER_MS: Final = 3_600_000
+"""A sample that is older than this when it comes was kept by the device: it is history, not news."""
 LOOK_S: Final = 0.02
 _EMPTY: Final[dict[Column, Any]] = {Column.FLOAT64: math.nan, Column.INT64: 0, Column.TEXT: ""}
 
@@ -186,13 +188,24 @@ class Mqtt(Driver):
             del self._last[ordinal]
 
     def _take(self, messages: list[Message]) -> None:
-        for batch in self._mapping.take(messages, time.time_ns() // 1_000_000):
+        now_ms = time.time_ns() // 1_000_000
+        for batch in self._mapping.take(messages, now_ms):
             self.traffic.samples += len(batch)
             self._last.update(
                 zip(batch.tag.tolist(), zip(batch.value.tolist(), batch.quality.tolist(), strict=True), strict=True)
             )
             if self._deliver is not None:
-                self._deliver(batch)
+                self._deliver_in_order(batch, now_ms)
+
+    def _deliver_in_order(self, batch: SampleBatch, now_ms: int) -> None:
+        """Deliver what is fresh; what a device kept while it was away goes to its own place in the history."""
+        assert self._deliver is not None
+        old = batch.time < now_ms - KEPT_AFTER_MS
+        if old.any():
+            self.host.late(batch.take(old))
+            batch = batch.take(~old)
+        if len(batch):
+            self._deliver(batch)
 
     async def read(self, prepared: list[DriverTag], time_ms: int) -> list[SampleBatch]:
         """Return what the device last reported, waiting a while for what has not come yet."""
