@@ -337,7 +337,7 @@ async def test_what_is_no_neighbour_is_not_touched_and_order_is_kept(
         seen.append(pdu)
         return answer(unit, pdu)
 
-    simulator.answer = listen  # type: ignore[method-assign]
+    simulator.answer = listen  # type: ignore[method-assign,assignment]
     items: list[tuple[DriverTag, Any]] = [
         (tag(1, register=106), 1), (tag(2, register=100), 2), (tag(3, register=101), 3), (tag(4, register=103), 4),
         (tag(5, register=104, bit=2), True), (tag(6, register=101), 5),

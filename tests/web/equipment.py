@@ -63,7 +63,7 @@ async def live(web: Running, id: UUID) -> None:
     """Wait until a connection is reported as connected."""
 
     async def is_live() -> bool:
-        return (await web.get(f"/connections/{id}"))["health"]["state"] == "connected"
+        return bool((await web.get(f"/connections/{id}"))["health"]["state"] == "connected")
 
     await web.until(is_live, 30)
 

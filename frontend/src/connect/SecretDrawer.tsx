@@ -1,5 +1,6 @@
 import { App, Button, Drawer } from "antd";
 import { useWords } from "../words";
+import { useGateways } from "./use-connections";
 import { deviceWords } from "../words/devices";
 
 export interface Issued {
@@ -14,12 +15,18 @@ export function SecretDrawer({ issued, onClose }: { issued: Issued; onClose: () 
   const t = useWords(deviceWords);
   const { message } = App.useApp();
   const topic = (issued.publish[0] ?? "").replace("/#", "/values").replaceAll("+", "x");
-  const host = location.hostname;
-  const snippet = `mosquitto_pub -h ${host} -p 1883 -q 1 \\\n  -u '${issued.name}' -P '${issued.secret}' \\\n  -t '${topic}' -m '{"temperature": 21.5}'`;
+  const gateways = useGateways();
+  const listener = gateways.value?.find(({ name }) => name === issued.gateway)?.listener ?? "";
+  const found = /^(mqtts?):\/\/(.+):(\d+)$/.exec(listener);
+  const port = found?.[3] ?? "1883";
+  const secure = found?.[1] === "mqtts";
+  // A listener on loopback or on all addresses says nothing about the name devices use.
+  const host = found?.[2] && !["127.0.0.1", "0.0.0.0", "::"].includes(found[2]) ? found[2] : location.hostname;
+  const snippet = `mosquitto_pub -h ${host} -p ${port} -q 1${secure ? " --cafile ca.pem" : ""} \\\n  -u '${issued.name}' -P '${issued.secret}' \\\n  -t '${topic}' -m '{"temperature": 21.5}'`;
   const copy = (text: string) => void navigator.clipboard?.writeText(text).then(() => message.success(t("copied")));
   const facts: [string, string][] = [
     [t("host"), host],
-    [t("port"), `1883 (${t("portHint", { gateway: issued.gateway })})`],
+    [t("port"), found ? port : `1883 (${t("portHint", { gateway: issued.gateway })})`],
     [t("user"), issued.name],
     [t("password"), issued.secret],
     [t("topic"), topic],

@@ -45,6 +45,8 @@ export interface Driver {
 export interface Gateway {
   name: string;
   alive: boolean;
+  /** `mqtt://host:port` of its listener for devices; empty where it has none. */
+  listener: string;
 }
 export interface Check {
   name: Words;

@@ -84,4 +84,5 @@ class GatewayConnections(BaseModel):
     gateway: str
     time_ms: int
     connections: tuple[ConnectionHealth, ...]
+    listener: str = Field(default="", description="where devices reach its MQTT listener, mqtt:// or mqtts://")
     release: ReleaseReport | None = Field(default=None, description="of a gateway on another machine")

@@ -13,6 +13,7 @@ import psutil
 import structlog
 from nats.errors import Error as NatsError
 
+from mainspring.bus.answers import Handler
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.definitions import Definition, GatewayDefinition
@@ -134,7 +135,17 @@ class Gateway:
         if self.keeper is not None:
             connected = sum(report.state == "connected" for report in reports)
             release = self.keeper.note(on_bus=on_bus, connected=connected, connections=len(reports))
-        return GatewayConnections(gateway=self.settings.name, time_ms=now_ms(), connections=reports, release=release)
+        return GatewayConnections(
+            gateway=self.settings.name, time_ms=now_ms(), connections=reports, release=release,
+            listener=self._listener_address(),
+        )  # fmt: skip
+
+    def _listener_address(self) -> str:
+        settings = self.settings
+        if self.listener is None or self.listener.hub.text is not None:
+            return ""
+        scheme = "mqtt" if settings.mqtt_tls_certificate is None else "mqtts"
+        return f"{scheme}://{settings.mqtt_host}:{settings.mqtt_port}"
 
     def changed(self, key: str, definition: Definition | None) -> None:
         """Take a definition of the tenant."""
@@ -229,7 +240,7 @@ async def _connected(connect: Connect) -> Bus:
 
 
 async def _serve(gateway: Gateway, bus: Bus) -> None:
-    handlers = {
+    handlers: dict[str, Handler] = {
         "test": gateway.answers.test,
         "browse": gateway.answers.browse,
         "preview": gateway.preview,

@@ -117,16 +117,16 @@ def guess(head: list[str]) -> list[Guess]:
     guesses: list[Guess] = []
     for title in head:
         plain = _plain(title)
-        key: str | None = names.get(plain)
-        sure = key is not None
-        if key is None and plain:
+        found = names.get(plain)
+        sure = found is not None
+        if found is None and plain:
             near = difflib.get_close_matches(plain, names, 1, _NEAR)
-            key = names[near[0]] if near else None
-        if key in taken:
-            key = None
-        if key is not None:
-            taken.add(key)
-        guesses.append(Guess(key, sure and key is not None))
+            found = names[near[0]] if near else None
+        if found in taken:
+            found = None
+        if found is not None:
+            taken.add(found)
+        guesses.append(Guess(found, sure and found is not None))
     return guesses
 
 

@@ -13,7 +13,7 @@ from ninja import Router, Schema, Status
 from pydantic import Field
 
 from mainspring.bus.credentials import user_name
-from mainspring.core.health import ReleaseReport
+from mainspring.core.health import GatewayConnections, ReleaseReport
 from mainspring.records import gateway as records
 from mainspring.records.connection import GATEWAY_DEFAULT, Connection
 from mainspring.records.gateway import GatewayDraft, GatewayState
@@ -37,6 +37,7 @@ class GatewayOut(Schema):
     state: GatewayState | None
     token_expires_ms: int | None
     alive: bool
+    listener: str = Field(description="where devices reach its MQTT listener; empty: it has none now")
     release: ReleaseReport | None = Field(description="what one on another machine runs, as it says")
     degraded: Label | None = Field(description="why it does not do all of its work")
     version: int | None
@@ -112,9 +113,8 @@ def _announced(gateway: records.Gateway, token: str) -> dict[str, Any]:
     return {"id": gateway.id, "name": gateway.name, "token": token, "token_expires_ms": expires}
 
 
-def _release(tenant: str, name: str) -> ReleaseReport | None:
-    report = runtime.gateways.get((tenant, name))
-    return None if report is None else report.release
+def _report(tenant: str, name: str) -> GatewayConnections:
+    return runtime.gateways[tenant, name]
 
 
 def _listed(tenant: Tenant) -> list[dict[str, Any]]:
@@ -134,7 +134,8 @@ def _listed(tenant: Tenant) -> list[dict[str, Any]]:
             "name": name,
             "tenant": tenant.key,
             "alive": name in alive,
-            "release": _release(tenant.key, name) if name in alive else None,
+            "listener": _report(tenant.key, name).listener if name in alive else "",
+            "release": _report(tenant.key, name).release if name in alive else None,
             "degraded": report.text if name in alive and (report := runtime.gateway_health(tenant.key, name)) else None,
         }
         for name in sorted(known.keys() | named | alive | {GATEWAY_DEFAULT})

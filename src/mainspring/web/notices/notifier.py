@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
-from mainspring.core.alarms import AlarmEvent
+from mainspring.core.alarms import AlarmEvent, AlarmState
 from mainspring.core.errors import MainspringError
 from mainspring.records import subscription as records
 from mainspring.records.subscription import Channel, Notice, Subscription
@@ -39,6 +39,7 @@ FETCH_S: Final = 20.0
 RETRY_S: Final = 5.0
 OLD_MS: Final = 3_600_000
 """A transition that is older than this when it is seen helps nobody: the platform was down."""
+SET_ASIDE: Final = (AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE)
 BACK_OFF_S: Final = (10, 30, 60, 300, 900, 3600)
 
 
@@ -135,7 +136,7 @@ def deliver(subscription: Subscription, rows: list[dict[str, Any]], more: int) -
 
 
 def _noted(tenant: str, events: list[AlarmEvent]) -> int:
-    fresh = [changed for changed in events if _now_ms() - changed.time_ms < OLD_MS]
+    fresh = [each for each in events if _now_ms() - each.time_ms < OLD_MS and each.state not in SET_ASIDE]
     return records.note(tenant, alarm_rows.of_events(tenant, fresh)) if fresh else 0
 
 
