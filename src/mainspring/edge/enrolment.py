@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import httpx
 import nkeys
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mainspring.core.errors import ConfigurationError, MainspringError, NotConnected, error_of
+from mainspring.core.files import replace_file
 from mainspring.core.text import Text
 from mainspring.edge.settings import EdgeConfiguration
 
@@ -27,6 +28,10 @@ _NO_TOKEN: Final = Text(
 _AWAY: Final = Text(
     "The platform at {url} does not answer ({reason}). Check the address and the network; enrolling needs it once.",
     "平台 {url} 无应答（{reason}）。请检查地址与网络，登记时需要连接平台一次。",
+)
+_NO_PLATFORM: Final = Text(
+    "{url} answers, but not as a platform does. Check the address under [platform].",
+    "{url} 有应答，但不是本平台。请检查 [platform] 中的地址。",
 )
 _UNREADABLE: Final = Text("The token file {file} cannot be read ({reason}).", "无法读取令牌文件 {file}（{reason}）。")
 
@@ -54,14 +59,15 @@ def enrolled(configuration: EdgeConfiguration) -> Enrolled:
     if file.exists():
         return Enrolled.model_validate_json(file.read_bytes())
     token = _token(configuration)
-    answer = request(
-        configuration, "POST", "/gateways/enrolment", {"token": token, "public_key": _key(configuration)}
-    ).json()
-    found = Enrolled.model_validate(answer)
+    answer = request(configuration, "POST", "/gateways/enrolment", {"token": token, "public_key": _key(configuration)})
+    try:
+        found = Enrolled.model_validate_json(answer.content)
+    except ValidationError as error:
+        raise ConfigurationError(_NO_PLATFORM, url=configuration.platform.url) from error
     if found.bus_ca:
-        _write(authority_file(configuration), found.bus_ca)
+        replace_file(authority_file(configuration), found.bus_ca.encode())
     # Last: once it is there, the token is not needed any more.
-    _write(file, found.model_dump_json())
+    replace_file(file, found.model_dump_json().encode())
     return found
 
 
@@ -122,15 +128,5 @@ def _key(configuration: EdgeConfiguration) -> str:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(seed)
+        replace_file(file, seed)
     return str(nkeys.from_seed(bytearray(file.read_bytes().strip())).public_key.decode())
-
-
-def _write(file: Path, text: str) -> None:
-    part = file.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(file)

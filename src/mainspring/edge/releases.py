@@ -6,7 +6,6 @@ gateway itself writes only `wanted.json` (what the platform says) and `pulse.jso
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Final, TypeVar
@@ -15,6 +14,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mainspring.core.definitions import GatewayDefinition, Release
+from mainspring.core.files import replace_file
 from mainspring.core.health import ReleaseReport
 from mainspring.core.text import Text
 
@@ -63,7 +63,7 @@ class Releases:
 
     def keep(self, state: State) -> None:
         """Write what runs, durably."""
-        _write(self._state, state)
+        replace_file(self._state, _document(state))
 
     def due(self) -> Release | None:
         """Return the release that is wanted, unless it runs, is tried or was undone."""
@@ -84,14 +84,14 @@ class Releases:
     def want(self, definition: GatewayDefinition) -> None:
         """Take what the platform wants; nothing is wanted where no release was made."""
         if definition.release is not None and definition.release != _read(self._wanted, Release):
-            _write(self._wanted, definition.release)
+            replace_file(self._wanted, _document(definition.release))
 
     def beat(self, number: int, *, on_bus: bool, connected: int, connections: int) -> None:
         """Say how the gateway does."""
         now_ms = time.time_ns() // 1_000_000
         pulse = Pulse(time_ms=now_ms, number=number, on_bus=on_bus, connected=connected, connections=connections)
         try:
-            _write(self._pulse, pulse, durable=False)
+            replace_file(self._pulse, _document(pulse), durable=False)
         except OSError as error:
             log.warning("edge.pulse_not_written", reason=str(error))
 
@@ -126,11 +126,5 @@ def _read(file: Path, form: type[Form]) -> Form | None:
         return None
 
 
-def _write(file: Path, document: BaseModel, *, durable: bool = True) -> None:
-    part = file.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(document.model_dump_json().encode())
-        if durable:
-            out.flush()
-            os.fsync(out.fileno())
-    part.replace(file)
+def _document(kept: BaseModel) -> bytes:
+    return kept.model_dump_json().encode()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Final
 
 from mainspring.core.definitions import Software
-from mainspring.core.errors import DecodeError
+from mainspring.core.errors import DecodeError, StoreError
 from mainspring.core.text import Text
 from mainspring.edge.enrolment import request
 from mainspring.edge.settings import EdgeConfiguration
@@ -23,6 +25,10 @@ KEPT: Final = 3
 _DAMAGED: Final = Text(
     "Version {version} arrived damaged: its hash is another one. It is fetched again with the next release.",
     "版本 {version} 下载后校验不符，将在下次发布时重新获取。",
+)
+_NO_ROOM: Final = Text(
+    "Version {version} cannot be unpacked in {folder} ({reason}). Check the disk, then release it again.",
+    "版本 {version} 无法解压到 {folder}（{reason}），请检查磁盘后重新发布。",
 )
 _STRANGE: Final = Text("Version {version} is not a wheel of this program.", "版本 {version} 不是本程序的安装包。")
 
@@ -38,13 +44,14 @@ def ensure(configuration: EdgeConfiguration, software: Software) -> Path:
         raise DecodeError(_DAMAGED, version=software.version)
     part = folder.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    packed = part / "wheel.zip"
-    packed.write_bytes(wheel)
-    _unpack(packed, part, software)
-    packed.unlink()
-    # Last: a folder of this name is whole.
-    part.rename(folder)
+    try:
+        part.mkdir(parents=True)
+        _unpack(wheel, part, software)
+        # Last: a folder of this name is whole.
+        part.rename(folder)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise StoreError(_NO_ROOM, version=software.version, folder=part.parent, reason=str(error)) from error
     _forget_old(folder.parent)
     return folder
 
@@ -62,16 +69,16 @@ def interpreter() -> str:
     return sys.executable
 
 
-def _unpack(packed: Path, folder: Path, software: Software) -> None:
+def _unpack(wheel: bytes, folder: Path, software: Software) -> None:
     try:
-        with zipfile.ZipFile(packed) as archive:
+        with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
             entries = archive.infolist()
             whole = sum(entry.file_size for entry in entries)
             if len(entries) > FILES_MAX or whole > UNPACKED_BYTES_MAX:
                 raise DecodeError(_STRANGE, version=software.version)
             # `extractall` keeps every entry inside the folder.
             archive.extractall(folder)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise DecodeError(_STRANGE, version=software.version) from error
     if not (folder / "mainspring" / "__init__.py").exists():
         raise DecodeError(_STRANGE, version=software.version)

@@ -19,8 +19,8 @@ from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.blobs import BLOB_BYTES_MAX, PART_BYTES_MAX, Blob, is_media_type, parse
 from mainspring.core.errors import DecodeError, MainspringError, StoreError
+from mainspring.core.files import sync_folder
 from mainspring.core.text import Text
-from mainspring.gateway.segments import sync_folder
 
 log = structlog.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from mainspring.core.files import replace_file
 from mainspring.core.subjects import LATE, LIVE
-from mainspring.gateway.segments import sync_folder
 
 log = structlog.get_logger(__name__)
 
@@ -134,13 +134,7 @@ class Marks:
             "acknowledged": {lane: list(place) for lane, place in self.acknowledged.items()},
             "confirmed": self.confirmed,
         }
-        part = self._file.with_suffix(".part")
-        with part.open("w") as out:
-            json.dump(document, out)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(self._file)
-        sync_folder(self._file.parent)
+        replace_file(self._file, json.dumps(document).encode())
 
     def close(self) -> None:
         """Save and close."""

@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from mainspring.core.errors import Conflict, StoreError
+from mainspring.core.files import sync_folder
 from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
@@ -279,15 +280,6 @@ class Reader:
         if not segment.damaged:
             log.error("log.damaged", segment=segment.path.name, sequence=sequence, kept_as=".damaged")
         segment.damaged = True
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write(file: int, block: bytes) -> None:

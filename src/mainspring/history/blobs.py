@@ -9,7 +9,6 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from mainspring.core import subjects
 from mainspring.core.blobs import Blob, Part, decode_part, parse
 from mainspring.core.errors import DecodeError, NotFound, Rejected, StoreError
+from mainspring.core.files import replace_file, sync_folder
 from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
@@ -149,18 +149,10 @@ class FolderBlobs:
             partial.unlink()
             raise DecodeError(_WRONG, sha256=blob.sha256)
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = file.with_suffix(".is")
-        with beside.open("w") as out:
-            out.write(str(blob))
-            out.flush()
-            os.fsync(out.fileno())
+        replace_file(file.with_suffix(".is"), str(blob).encode())
         partial.rename(file)
         for folder in (file.parent, file.parent.parent, self._folder):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            sync_folder(folder)
 
 
 class BlobQuery(BaseModel):
@@ -211,11 +203,15 @@ class BlobAnswers:
         return chunks()
 
     def retain(self, now_ms: int, days: int, bytes_max: int) -> None:
-        """Drop what is old or too much."""
-        with suppress(OSError):
-            dropped = self._store.retain(now_ms, days, bytes_max)
-            if dropped:
-                log.info("history.blobs_dropped", count=dropped)
+        """Drop what is old or too much; waits, so call it in a thread."""
+        try:
+            # In the thread of `put`: a blob that a gateway is just told is kept must not be dropped in that moment.
+            dropped = self._thread.submit(self._store.retain, now_ms, days, bytes_max).result()
+        except OSError as error:
+            log.error("history.blobs_not_retained", reason=str(error))
+            return
+        if dropped:
+            log.info("history.blobs_dropped", count=dropped)
 
     async def close(self) -> None:
         """End the thread."""

@@ -7,12 +7,12 @@ after a crash exactly that range is read again and stored as far as it is not th
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from mainspring.core.errors import StoreError
+from mainspring.core.files import replace_file
 from mainspring.core.text import Text
 
 _UNREADABLE: Final = Text(
@@ -59,15 +59,4 @@ class Journal:
 
     def write(self, stream: str, position: Position) -> None:
         """Replace the position in a stream; it is on the disk when this returns. Raises OSError."""
-        file = self._folder / f"{stream}.json"
-        fresh = file.with_suffix(".new")
-        with fresh.open("w") as out:
-            json.dump(asdict(position), out)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(file)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        replace_file(self._folder / f"{stream}.json", json.dumps(asdict(position)).encode())
