@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from email.parser import HeaderParser
 from enum import StrEnum
@@ -210,21 +211,24 @@ def _progress(releases: list[GatewayRelease], reports: Mapping[str, ReleaseRepor
         else:
             continue
         changed.append(release)
+    _keep(changed)
     waiting = [release for release in releases if release.state == ReleaseState.WAITING]
-    if undone:
-        changed += _moved(waiting, ReleaseState.STOPPED)
-    elif waiting and not any(release.state == ReleaseState.RELEASED for release in releases):
-        changed += _moved(waiting, ReleaseState.RELEASED)
-    for release in changed:
+    if not undone and any(release.state == ReleaseState.RELEASED for release in releases):
+        waiting = []
+    if waiting:
+        # Where the first ones have left for a newer release, nothing tells that this one does well.
+        active = GatewayRelease.objects.filter(rollout=releases[0].rollout, state=ReleaseState.ACTIVE)
+        go_on = not undone and active.exists()
+        for release in waiting:
+            release.state = ReleaseState.RELEASED if go_on else ReleaseState.STOPPED
+        _keep(waiting)
+    return len(changed) + len(waiting)
+
+
+def _keep(releases: list[GatewayRelease]) -> None:
+    for release in releases:
         release.save(update_fields=["state", "text"])
         outbox.mark_gateway(release.tenant.key, release.gateway.name)
-    return len(changed)
-
-
-def _moved(releases: list[GatewayRelease], state: ReleaseState) -> list[GatewayRelease]:
-    for release in releases:
-        release.state = state
-    return releases
 
 
 def _release(
@@ -255,7 +259,7 @@ def _version(wheel: bytes) -> str:
             if len(names) != 1 or archive.getinfo(names[0]).file_size > 1024 * 1024:
                 raise wrong
             told = HeaderParser().parsestr(archive.read(names[0]).decode())
-    except (zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError) as error:
         raise wrong from error
     if told["Name"] != PROGRAM or not told["Version"]:
         raise wrong

@@ -17,6 +17,7 @@ from mainspring.web.faults import NotSignedIn
 
 SCHEME: Final = "Gateway"
 AGE_MAX_S: Final = 300
+_DIGITS_MAX: Final = 12
 _REFUSED: Final = Text(
     "The signature is not that of a gateway that has enrolled, or its clock is more than five minutes off.",
     "签名不属于已登记的网关，或其时钟偏差超过五分钟。",
@@ -33,7 +34,7 @@ class GatewayKey(AuthBase):
         """Return the gateway, which is then also `request.auth`; raises NotSignedIn."""
         scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
         public_key, at, signature = (*shown.split(":"), "", "")[:3]
-        if scheme != SCHEME or not at.isdecimal() or abs(time.time() - int(at)) > AGE_MAX_S:
+        if scheme != SCHEME or not at.isdecimal() or len(at) > _DIGITS_MAX or abs(time.time() - int(at)) > AGE_MAX_S:
             raise NotSignedIn(_REFUSED)
         gateway = Gateway.objects.select_related("tenant", "credential").filter(
             credential__public=public_key, credential__revoked_ms=None, credential__digest=""
