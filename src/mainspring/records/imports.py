@@ -220,7 +220,10 @@ class Imports:
             state |= {"stage": "failed", "text": _FAILED.format(reason="bug").document()}
         finally:
             connections.close_all()
-            begun.folder.write(state)
+            try:
+                begun.folder.write(state)
+            except OSError as error:
+                log.error("import.state_not_kept", id=str(id), reason=str(error))
             with self._lock:
                 self._working.pop(id, None)
 
