@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +49,12 @@ class Taken:
     async def _kept(self) -> None:
         await self.keeping.wait()
 
-    def _deliver(self, batch: SampleBatch) -> None:
+    def deliver(self, batch: SampleBatch) -> None:
         self.numbers += batch.value.tolist()
 
     async def start(self) -> None:
         await self.driver.connect()
-        self.task = asyncio.create_task(self.driver.subscribe([TAG], self._deliver))
+        self.task = asyncio.create_task(self.driver.subscribe([TAG], self.deliver))
 
     async def stop(self) -> None:
         if self.task is not None:
@@ -110,6 +112,48 @@ async def test_what_was_not_kept_comes_again(broker: Mosquitto) -> None:
     await eventually(lambda: last.numbers)
     assert last.numbers == [5]
     await last.stop()
+    await device.close()
+
+
+async def test_after_a_change_of_tags_the_broker_is_still_answered(broker: Mosquitto) -> None:
+    taken, device = Taken(config(broker)), await pressing(broker)
+    await device.publish("plant/press", {"n": 0}, retain=True)
+    await taken.start()
+    await eventually(lambda: taken.numbers == [0])
+    # More than a broker sends to someone who does not acknowledge.
+    for first in range(100, 400, 100):
+        taken.keeping.clear()
+        for number in range(first, first + 20):
+            await device.publish("plant/press", {"n": number})
+        await eventually(partial(taken.numbers.__contains__, first))
+        assert taken.task is not None
+        taken.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await taken.task
+        taken.keeping.set()
+        taken.task = asyncio.create_task(taken.driver.subscribe([TAG], taken.deliver))
+        await eventually(partial(taken.numbers.__contains__, first + 19))
+    await taken.stop()
+    await device.close()
+
+
+async def test_a_preview_leaves_a_connection_that_is_away_what_it_is_owed(broker: Mosquitto) -> None:
+    taken, device = Taken(config(broker)), await pressing(broker)
+    await device.publish("plant/press", {"n": 1}, retain=True)
+    await taken.start()
+    await eventually(lambda: taken.numbers == [1])
+    await taken.stop()
+    await device.publish("plant/press", {"n": 2})
+    passing = Taken(config(broker))
+    passing.driver.host = replace(passing.driver.host, passing=True)
+    await passing.start()
+    await eventually(lambda: passing.numbers == [1])
+    await device.publish("plant/press", {"n": 3})
+    await eventually(lambda: passing.numbers == [1, 3])
+    await passing.stop()
+    await taken.start()
+    await eventually(lambda: {2, 3} <= set(taken.numbers))
+    await taken.stop()
     await device.close()
 
 

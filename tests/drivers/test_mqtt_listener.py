@@ -144,6 +144,26 @@ async def test_what_could_not_be_kept_comes_again_and_only_then_is_acknowledged(
     await press.close()
 
 
+async def test_who_only_looks_holds_nothing_up_and_takes_nothing(site: ListenerSite) -> None:
+    press, visitor = await simulated(site), Reader(site.hub)
+    visitor.session.host.passing = True
+    visitor.keeping.clear()
+    await site.reader.stop()
+    sending = asyncio.create_task(press.publish("press/a", {"v": 1}))
+    await eventually(lambda: site.hub.bytes_waiting)
+    visitor.start()
+    await asyncio.sleep(0)
+    site.reader.start()
+    await asyncio.wait_for(sending, 30)
+    await press.publish("press/a", {"v": 2})
+    await eventually(lambda: len(visitor.messages) == 1)
+    await visitor.stop()
+    await press.publish("press/a", {"v": 3})
+    assert [message.payload for message in site.reader.messages] == [b'{"v": 1}', b'{"v": 2}', b'{"v": 3}']
+    assert [message.payload for message in visitor.messages] == [b'{"v": 2}']
+    await press.close()
+
+
 async def test_messages_wait_for_a_connection_that_reads_them(site: ListenerSite) -> None:
     await site.reader.stop()
     late = Reader(site.hub)

@@ -111,6 +111,8 @@ class Host:
     """Takes samples that a device kept while nobody listened: stored with their own times, never current."""
     parts: dict[str, Any] = field(default_factory=dict)
     """Shared parts of the gateway by name, such as its own MQTT listener."""
+    passing: bool = False
+    """The driver only looks, for a test or a preview: what a connection is owed must not be taken in its place."""
 
 
 class Driver(ABC):

@@ -233,7 +233,7 @@ class BrokerSession(Session):
         settings, wire = self.settings, self._open
         used: set[str] = self.host.parts.setdefault(IDS, set())
         client_id = settings.client_id or self._made_id()
-        self._own_id = client_id not in used
+        self._own_id = client_id not in used and not self.host.passing
         if self._own_id:
             used.add(client_id)
         else:
@@ -301,10 +301,16 @@ class BrokerSession(Session):
                 self._paused = False
                 wire.transport.resume_reading()
             self.hand_over(messages, take)
-            numbers = [message.id for message in messages if message.qos]
-            if numbers:
-                await self.host.kept()
-                acknowledged = b"".join(packets.ack(packets.PUBACK, number) for number in numbers)
+            owed = [message for message in messages if message.qos]
+            if owed:
+                try:
+                    await self.host.kept()
+                except asyncio.CancelledError:
+                    # Tags have changed, and contact goes on: the broker waits for these and sends no more beside them.
+                    self._inbox[:0] = owed
+                    self._stirred.set()
+                    raise
+                acknowledged = b"".join(packets.ack(packets.PUBACK, message.id) for message in owed)
                 self.traffic.bytes_out += len(acknowledged)
                 wire.transport.write(acknowledged)
 
@@ -342,7 +348,8 @@ class BrokerSession(Session):
         wire = self._open
         await self._ask_for([(text, 0) for text, _ in filters])
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stirred.wait(), self._limit_s)
+            async with asyncio.timeout(self._limit_s):
+                await self._stirred.wait()
             await asyncio.sleep(min(LOOK_S, self._limit_s))
         number = self._next_number()
         request = packets.unsubscribe(number, [text for text, _ in filters])
