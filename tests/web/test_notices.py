@@ -21,7 +21,7 @@ from tests.web.running import Records, Running, records, running
 from mainspring.records import subscription
 from mainspring.records.rights import Role
 from mainspring.records.subscription import Notice, SubscriptionDraft
-from mainspring.records.tenant import Tenant
+from mainspring.records.tenant import Tenant, now_ms
 from mainspring.records.user import User
 from mainspring.web.notices.channels import SIGNATURE_HEADER, signature
 from mainspring.web.notices.letter import letter
@@ -193,6 +193,15 @@ def test_a_name_cannot_begin_another_header(kept: Records) -> None:
     assert "\n" not in letter([evil], 0, "en", "UTC", "Acme", "").subject
 
 
+def test_who_may_no_longer_sign_in_is_told_nothing(kept: Records) -> None:
+    made = subscribe(kept, "mail", "engineer@plant.test")
+    subscription.note("acme", [row(1)])
+    assert subscription.due(now_ms() + 1000) == [made]
+    User.objects.filter(pk=made.user_id).update(enabled=False)
+    assert subscription.due(now_ms() + 1000) == []
+    assert not subscription.any_waiting()
+
+
 def test_another_company_hears_nothing(kept: Records) -> None:
     subscribe(kept, "mail", "engineer@plant.test")
     assert subscription.note("other", [row(1)]) == 0
@@ -218,6 +227,8 @@ def test_subscriptions_are_ones_own(plant: Tenant, signed_in: Callable[..., Any]
         "a viewer's webhook": post(viewer, channel="webhook", target=HOOK).status_code,
         "a host that is not allowed": post(engineer, channel="webhook", target="http://10.0.0.1/x").status_code,
         "another port of an allowed host": post(engineer, channel="webhook", target="http://127.0.0.1:1/").status_code,
+        "no port": post(engineer, channel="webhook", target="http://127.0.0.1:99999/").status_code,
+        "no web address": post(engineer, channel="webhook", target=f"{HOOK}/a b").status_code,
         "no address": post(engineer, channel="mail", target="nobody").status_code,
         "a header": post(engineer, channel="mail", target="a@b.test\nBcc: c@d.test").status_code,
         "no priority": post(engineer, channel="page", priorities=[]).status_code,
@@ -226,10 +237,17 @@ def test_subscriptions_are_ones_own(plant: Tenant, signed_in: Callable[..., Any]
         "a viewer's webhook": 403,
         "a host that is not allowed": 403,
         "another port of an allowed host": 403,
+        "no port": 422,
+        "no web address": 422,
         "no address": 422,
         "a header": 422,
         "no priority": 422,
     }
+    as_mail = {"channel": "mail", "target": "a@b.test", "version": 1}
+    other = engineer.patch(place, as_mail, content_type="application/json")
+    assert "Make another" in other.json()["fields"]["channel"]["en"]
+    elsewhere = engineer.patch(place, {"target": "http://127.0.0.1:99999/"}, content_type="application/json")
+    assert elsewhere.status_code == 403
     changed = engineer.patch(place, {"enabled": False, "version": 1}, content_type="application/json")
     assert changed.json()["enabled"] is False
     assert engineer.delete(place).status_code == 204

@@ -39,6 +39,9 @@ _NOT_MAIL: Final = Text("{target} is not a mail address.", "{target} 不是邮�
 _NOT_URL: Final = Text("{target} is not an http or https address.", "{target} 不是 http 或 https 地址。")
 _NO_TARGET: Final = Text("A notice on the page needs no address.", "页面通知无需填写地址。")
 _NO_ASSET: Final = Text("There is no such asset.", "没有该资产。")
+_CHANNEL_STAYS: Final = Text(
+    "The channel of a subscription stays. Make another subscription.", "订阅的渠道不可更改，请新建订阅。"
+)
 _TOO_MANY: Final = Text(
     "At most {limit} subscriptions a person. Delete one first.", "每人最多 {limit} 个订阅，请先删除一个。"
 )
@@ -59,6 +62,16 @@ def _some(found: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _is_web_address(target: str) -> bool:
+    try:
+        parts = urlsplit(target)
+        port = parts.port
+    except ValueError:
+        return False
+    named = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username and port != 0
+    return named and target.isascii() and target.isprintable() and " " not in target
+
+
 class SubscriptionDraft(Draft):
     """What a person may write; `asset` is the area, None for the whole plant."""
 
@@ -76,10 +89,8 @@ class SubscriptionDraft(Draft):
             raise fault(_NO_TARGET)
         if self.channel is Channel.MAIL and not _MAIL.fullmatch(self.target):
             raise fault(_NOT_MAIL.format(target=self.target))
-        if self.channel is Channel.WEBHOOK:
-            parts = urlsplit(self.target)
-            if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-                raise fault(_NOT_URL.format(target=self.target))
+        if self.channel is Channel.WEBHOOK and not _is_web_address(self.target):
+            raise fault(_NOT_URL.format(target=self.target))
         return self
 
 
@@ -193,7 +204,10 @@ def modify(author: Author, user: User, id: UUID, patch: dict[str, Any], version:
         found = find(author.tenant, user, id)
         require_version(found, version)
         before = found.document()
-        _fill(found, merged(SubscriptionDraft, before, patch))
+        draft = merged(SubscriptionDraft, before, patch)
+        if draft.channel != found.channel:
+            raise Invalid({"channel": _CHANNEL_STAYS})
+        _fill(found, draft)
         found.attempts, found.next_ms, found.fault = 0, 0, None
         changes.change(author, found, before)
     return found
@@ -245,10 +259,16 @@ def note(tenant: str, rows: Sequence[dict[str, Any]]) -> int:
     return written
 
 
+def any_waiting() -> bool:
+    """Tell whether notices wait, due or not."""
+    return Notice.objects.filter(sent_ms=None, subscription__enabled=True, subscription__user__enabled=True).exists()
+
+
 def due(at_ms: int) -> list[Subscription]:
     """Return the subscriptions whose notices have been gathered long enough and may be sent now."""
     waiting = (
-        Subscription.objects.filter(notices__sent_ms=None, notices__isnull=False, next_ms__lte=at_ms, enabled=True)
+        Subscription.objects.filter(notices__sent_ms=None, notices__isnull=False, next_ms__lte=at_ms)
+        .filter(enabled=True, user__enabled=True)
         .annotate(oldest=models.Min("notices__created_ms", filter=Q(notices__sent_ms=None)))
         .select_related("user", "tenant")
     )

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -46,6 +46,9 @@ _TIME: Final = Text(
     "Enter a time between 2000 and now, as 2026-11-21 13:00.", "请输入 2000 年至现在的时间，如 2026-11-21 13:00。"
 )
 _QUALITY: Final = Text("Enter good, uncertain or bad.", "请输入 良好、不确定 或 坏值。")
+_NOT_CSV: Final = Text(
+    "The file is no CSV ({reason}). Save it again as CSV.", "文件不是 CSV（{reason}），请另存为 CSV。"
+)
 _HEADINGS_MISSING: Final = Text(
     "The first line must name the columns path, time and value; also quality and comment.",
     "首行须含列名 path、time、value，可另有 quality、comment。",
@@ -105,7 +108,13 @@ def batches(samples: Sequence[Sample]) -> list[SampleBatch]:
 
 def rows_of(content: str) -> list[dict[str, str]]:
     """Read a CSV file by its headings in either language; raises Invalid, LimitExceeded."""
-    reader = csv.reader(io.StringIO(content.removeprefix("\ufeff")))
+    try:
+        return _rows(csv.reader(io.StringIO(content.removeprefix("\ufeff"))))
+    except csv.Error as error:
+        raise Invalid({"file": _NOT_CSV.format(reason=str(error))}) from error
+
+
+def _rows(reader: Iterator[list[str]]) -> list[dict[str, str]]:
     heads = [_COLUMNS.get(cell.strip().lower(), "") for cell in next(reader, [])]
     if not {"path", "time", "value"} <= set(heads):
         raise Invalid({"file": _HEADINGS_MISSING})

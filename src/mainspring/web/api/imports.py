@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -42,10 +42,13 @@ class Named(Schema):
     name: str = Field(default="tags.csv", min_length=1, max_length=200)
 
 
+Place = Annotated[int, Field(ge=0, lt=COLUMNS_MAX)]
+
+
 class Settled(Schema):
     """What each column is and where rows go; columns are counted from 0."""
 
-    mapping: dict[str, str] = Field(max_length=COLUMNS_MAX)
+    mapping: dict[Place, str] = Field(max_length=COLUMNS_MAX)
     rule: str = Field(default="", max_length=200, description="`{line}/{device}/{name}` below the base")
     base: str = Field(default="", max_length=300, description="path of the asset everything lies below")
     connection: str = Field(default="", max_length=200, description="id or name, for rows that name none")

@@ -89,7 +89,7 @@ def send_webhook(target: str, secret: str, document: dict[str, Any]) -> None:
     headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature(secret, at, body)}
     try:
         answer = httpx.post(target, content=body, headers=headers, timeout=TIMEOUT_S, trust_env=False)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NotConnected(_HOOK_FAILED, host=host, reason=str(error) or type(error).__name__) from error
     if not answer.is_success:
         raise NotConnected(_HOOK_REFUSED, host=host, status=answer.status_code)
@@ -103,7 +103,10 @@ def signature(secret: str, at: int, body: bytes) -> str:
 
 def check_host(target: str) -> None:
     """Raise NotAllowed for a host the settings do not name: whoever may subscribe must not reach into the network."""
-    parts = urlsplit(target)
-    allowed = current().webhook_hosts
-    if parts.hostname not in allowed and f"{parts.hostname}:{parts.port}" not in allowed:
+    try:
+        parts = urlsplit(target)
+        names = {parts.hostname, f"{parts.hostname}:{parts.port}"}
+    except ValueError:
+        raise NotAllowed(_NOT_ALLOWED, host=target) from None
+    if names.isdisjoint(current().webhook_hosts):
         raise NotAllowed(_NOT_ALLOWED, host=parts.hostname)

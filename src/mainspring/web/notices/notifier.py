@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -22,8 +23,9 @@ from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.alarms import AlarmEvent, AlarmState
 from mainspring.core.errors import MainspringError
+from mainspring.core.text import Text
 from mainspring.records import subscription as records
-from mainspring.records.subscription import Channel, Notice, Subscription
+from mainspring.records.subscription import Channel, Subscription
 from mainspring.web import alarm_rows
 from mainspring.web.configure import current
 from mainspring.web.lasting import in_thread
@@ -35,12 +37,17 @@ log = structlog.get_logger(__name__)
 CONSUMER: Final = "notifier"
 AT_ONCE: Final = 200
 LOOK_S: Final = 1.0
+IDLE_S: Final = 60.0
 FETCH_S: Final = 20.0
 RETRY_S: Final = 5.0
 OLD_MS: Final = 3_600_000
 """A transition that is older than this when it is seen helps nobody: the platform was down."""
 SET_ASIDE: Final = (AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE)
 BACK_OFF_S: Final = (10, 30, 60, 300, 900, 3600)
+_BROKEN: Final = Text(
+    "The message could not be made ({reason}). It is tried again; the log of the web role has the details.",
+    "无法生成该消息（{reason}），系统将重试，详见 Web 角色的日志。",
+)
 
 
 class Notifier:
@@ -60,8 +67,12 @@ class Notifier:
         while True:
             try:
                 feed = await self._feed()
-                while True:
-                    await self._taken(feed)
+                try:
+                    while True:
+                        await self._taken(feed)
+                finally:
+                    with suppress(NatsError):
+                        await feed.unsubscribe()
             except (NatsError, DatabaseError, TimeoutError, OSError) as error:
                 log.warning("notifier.waits", reason=str(error) or type(error).__name__)
                 await asyncio.sleep(RETRY_S)
@@ -101,9 +112,11 @@ class Notifier:
             except DatabaseError as error:
                 log.warning("notifier.records_wait", reason=str(error))
                 found = []
-            if not found and not await in_thread(_any_waiting):
-                # Nothing waits: sleep until something is noted.
-                await self._stirred.wait()
+            if not found and not await in_thread(records.any_waiting):
+                # Nothing waits: sleep until something is noted, here or by a subscription that was enabled again.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(IDLE_S):
+                        await self._stirred.wait()
             await asyncio.sleep(LOOK_S)
 
 
@@ -115,10 +128,12 @@ def tell(subscription: Subscription) -> None:
     more = subscription.dropped
     try:
         deliver(subscription, [notice.row for notice in notices], more)
-    except MainspringError as error:
+    except Exception as error:
+        # Whatever one message stumbles over must not keep all others from leaving.
+        text = error.text if isinstance(error, MainspringError) else _BROKEN.format(reason=type(error).__name__)
         back_off_s = BACK_OFF_S[min(subscription.attempts, len(BACK_OFF_S) - 1)]
-        log.warning("notifier.not_sent", subscription=str(subscription.id), reason=error.text.en)
-        records.failed(subscription, error.text, _now_ms(), _now_ms() + back_off_s * 1000)
+        log.warning("notifier.not_sent", subscription=str(subscription.id), reason=text.en, error=repr(error))
+        records.failed(subscription, text, _now_ms(), _now_ms() + back_off_s * 1000)
     else:
         records.sent(subscription, notices, more, _now_ms())
 
@@ -138,10 +153,6 @@ def deliver(subscription: Subscription, rows: list[dict[str, Any]], more: int) -
 def _noted(tenant: str, events: list[AlarmEvent]) -> int:
     fresh = [each for each in events if _now_ms() - each.time_ms < OLD_MS and each.state not in SET_ASIDE]
     return records.note(tenant, alarm_rows.of_events(tenant, fresh)) if fresh else 0
-
-
-def _any_waiting() -> bool:
-    return Notice.objects.filter(sent_ms=None, subscription__enabled=True).exists()
 
 
 def _event(message: Msg) -> AlarmEvent | None:
