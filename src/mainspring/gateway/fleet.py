@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import os
 import time
 import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -34,6 +32,7 @@ from mainspring.core.definitions import (
     parse,
 )
 from mainspring.core.drivers import DriverEntry, Host
+from mainspring.core.files import replace_file
 from mainspring.gateway.batches import Gate, Gatherer
 from mainspring.gateway.connection import Connection
 from mainspring.gateway.settings import GatewaySettings
@@ -209,7 +208,8 @@ class Fleet:
         renewed = [
             known
             for known, running in self._running.items()
-            if _differs(running.connection.definition, self._definitions[known])
+            # One may have been withdrawn while others were ending; the next round ends it.
+            if known in self._definitions and _differs(running.connection.definition, self._definitions[known])
         ]
         before = {known: self._running[known].connection for known in renewed}
         await self._end(renewed, q.BAD_NOT_CONNECTED)
@@ -260,11 +260,8 @@ class Fleet:
 
     def _save(self, documents: dict[str, str]) -> None:
         body = ",".join(f"{json.dumps(key)}:{document}" for key, document in documents.items())
-        part = Path(f"{self._file}.part")
         try:
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-                out.write(f"{{{body}}}")
-            part.replace(self._file)
+            replace_file(self._file, f"{{{body}}}".encode())
         except OSError as error:
             log.warning("fleet.cache_not_written", reason=str(error))
 
