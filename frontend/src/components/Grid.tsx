@@ -102,7 +102,11 @@ export function Grid<T>(props: GridProps<T>) {
           ))}
         </div>
       )}
-      {rows.length === 0 ? empty : null}
+      {rows.length === 0 && empty ? (
+        <div role="row">
+          <div role="gridcell">{empty}</div>
+        </div>
+      ) : null}
       <div role="rowgroup" style={{ position: "relative", height: virtual.getTotalSize(), minWidth }}>
         {items.map(({ index, start, key }) => (
           <Row

@@ -27,13 +27,16 @@ interface MessageProps {
   title: string;
   text?: ReactNode;
   action?: ReactNode;
+  /** It is the whole page: its title is the page's heading. */
+  page?: boolean;
 }
 
 /** A page or panel that has nothing to show: what it is for, and one next step. */
-export function Empty({ title, text, action }: MessageProps) {
+export function Empty({ title, text, action, page = false }: MessageProps) {
+  const Title = page ? "h1" : "h2";
   return (
     <section className="ms-message">
-      <h2>{title}</h2>
+      <Title>{title}</Title>
       {text ? <p>{text}</p> : null}
       {action ? <div className="ms-actions">{action}</div> : null}
     </section>
@@ -48,7 +51,7 @@ export function NoneMatch({ total, onClear }: { total: number; onClear: () => vo
 
 export function NoRights({ role }: { role: Role }) {
   const t = useWords();
-  return <Empty title={t("noRightsTitle")} text={t("noRightsNeed", { role: t(role) })} />;
+  return <Empty page title={t("noRightsTitle")} text={t("noRightsNeed", { role: t(role) })} />;
 }
 
 /** What happened, where, what next; the request can be copied for whoever reads the server's log. */

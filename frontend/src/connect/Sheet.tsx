@@ -177,9 +177,11 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft, computed
                   {computed.text(row)}
                 </span>
               ) : null}
-              <button type="button" className="ms-plain ms-sheet-remove" aria-label={t("removeRow", { n: index + 1 })} onClick={() => onChange(rows.toSpliced(index, 1), new Set([row.key]))}>
-                <Icon name="close" size={14} />
-              </button>
+              <span role="cell" className="ms-sheet-remove">
+                <button type="button" className="ms-plain" aria-label={t("removeRow", { n: index + 1 })} onClick={() => onChange(rows.toSpliced(index, 1), new Set([row.key]))}>
+                  <Icon name="close" size={14} />
+                </button>
+              </span>
             </div>
           );
         })}

@@ -58,6 +58,7 @@ export default function PlantPage() {
         <aside className="ms-tree-side">{side}</aside>
       )}
       <div className="ms-plant-main">
+        {assetId ? null : <h1 className="ms-hidden">{t("plant")}</h1>}
         {narrow && assetId ? (
           <div className="ms-tree-open">
             <Button onClick={() => setDrawer(true)} icon={<Icon name="menu" size={16} />}>

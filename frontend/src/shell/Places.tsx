@@ -12,15 +12,15 @@ function ToPlant() {
 
 export function PicturesPlace() {
   const t = useWords(shellWords);
-  return <Empty title={t("picturesTitle")} text={t("picturesText")} action={<ToPlant />} />;
+  return <Empty page title={t("picturesTitle")} text={t("picturesText")} action={<ToPlant />} />;
 }
 
 export function AppsPlace() {
   const t = useWords(shellWords);
-  return <Empty title={t("appsTitle")} text={t("appsText")} action={<ToPlant />} />;
+  return <Empty page title={t("appsTitle")} text={t("appsText")} action={<ToPlant />} />;
 }
 
 export function MissingPlace() {
   const t = useWords(shellWords);
-  return <Empty title={t("missingTitle")} text={t("missingText")} action={<ToPlant />} />;
+  return <Empty page title={t("missingTitle")} text={t("missingText")} action={<ToPlant />} />;
 }
