@@ -56,8 +56,12 @@ check: install $(PAGE)
 	$(NPM) run --silent check
 	$(BIN)/pytest tests/tidy
 
+# Tests wait more than they work: those of whole platforms run beside those of parts, whose output follows at the end.
+WHOLE := tests/e2e tests/browser tests/isolation
 test: check
-	$(BIN)/pytest --ignore=tests/tidy --durations=15
+	@$(BIN)/pytest --ignore=tests/tidy $(WHOLE:%=--ignore=%) --durations=10 >.mainspring-test-parts.log 2>&1 & parts=$$!; \
+	$(BIN)/pytest $(WHOLE) --durations=10; whole=$$?; \
+	wait $$parts; part=$$?; cat .mainspring-test-parts.log; exit $$((whole > part ? whole : part))
 
 bench: install $(PAGE)
 	$(BIN)/python -m benchmarks
@@ -71,4 +75,4 @@ wheel: install $(PAGE)
 	$(BIN)/python -m tests.tidy.wheel dist/*.whl
 
 clean:
-	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache
+	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache .mainspring-test-parts.log

@@ -234,7 +234,7 @@ async def test_cut_and_back(simulator: OpcUaSimulator) -> None:
     await simulator.cut()
     with pytest.raises(NotConnected):
         await task
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 10
     with pytest.raises(NotConnected):
         await driver.read(prepared, 1)
     await driver.close()

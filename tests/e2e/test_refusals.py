@@ -137,8 +137,13 @@ def test_commands_to_equipment(demo: Platform, person: Person) -> None:
             outcome: dict[str, object] = person.post("/commands", body | more)["items"][0]
             return outcome
 
-        done = give(setpoint["tag"], 55)
-        assert (done["outcome"], done["read_back"]) == ("done", 55)
+        def given(value: float) -> dict[str, object] | None:
+            """Give a value; None while the platform has not heard yet that the equipment can take one."""
+            told = give(setpoint["tag"], value)
+            return told if told["outcome"] == "done" else None
+
+        done = eventually(lambda: given(55), 30, "the set point is taken")
+        assert done["read_back"] == 55
         assert valve.device.holds(SETPOINT) == 55
         read_only = give(measured["tag"], 66)
         assert read_only["outcome"] == "refused"
@@ -154,13 +159,13 @@ def test_commands_to_equipment(demo: Platform, person: Person) -> None:
             late = give(setpoint["tag"], 77, expires_ms=300)
             # The gateway was silent: nobody can know, and that is what is said.
             assert late["outcome"] == "not-confirmed"
-            assert "read the value" in str(late["text"])
+            assert "may have acted" in str(late["text"])
         finally:
             gateway.send_signal(signal.SIGCONT)
         ends = time.monotonic() + 2
         while time.monotonic() < ends:
             assert valve.device.holds(SETPOINT) == 55, "an expired command was executed"
             time.sleep(0.1)
-        assert give(setpoint["tag"], 60)["outcome"] == "done", "the gateway takes commands again"
+        eventually(lambda: given(60), 30, "the gateway takes commands again")
         recorded = person.get("/commands", limit=10)["items"]
         assert any("test" in json.dumps(each) for each in recorded)

@@ -21,7 +21,14 @@ GOOD, UNCERTAIN, BAD = 0xC0, 0x40, 0x00
 
 def tag(ordinal: int, kind: SampleKind = SampleKind.FLOAT, **changes: Any) -> TagDefinition:
     return TagDefinition(
-        **{"ordinal": ordinal, "id": UUID(int=ordinal + 1), "path": f"a/{ordinal}", "name": f"T{ordinal}", "kind": kind}
+        **{
+            "ordinal": ordinal,
+            "id": UUID(int=ordinal + 1),
+            "path": f"a/{ordinal}",
+            "name": f"T{ordinal}",
+            "kind": kind,
+            "connection": UUID(int=1),
+        }
         | changes
     )
 

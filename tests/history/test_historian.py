@@ -105,7 +105,7 @@ async def test_foreign_and_unknown_tags_are_refused_and_counted(plant: Plant) ->
         assert (await plant.health()).figures["refused"] == 4
         began = time.monotonic()
         await plant.stored(subjects.LIVE, await send(plant, numbered([1, 600], 10)))
-        assert time.monotonic() - began < 2, "a wait in vain is not repeated at once"
+        assert time.monotonic() - began < 4, "a wait in vain is not repeated at once"
 
 
 async def test_readings_of_a_tag_just_made_wait_for_its_definition(plant: Plant) -> None:
