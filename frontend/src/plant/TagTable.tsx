@@ -27,6 +27,7 @@ const SamplesDrawer = lazy(() => import("../enter/SamplesDrawer"));
 const FileEntry = lazy(() => import("../enter/FileEntry"));
 
 const PAGE = 1000;
+const MOST = 50_000;
 const KEY_VALUES = 6;
 const TYPING_MS = 200;
 
@@ -55,7 +56,7 @@ async function readTags(asset: string, below: boolean, search: string, signal: A
   do {
     page = await api.get<Page<Tag>>("/tags", { asset, below, search, offset: found.length, limit: PAGE }, signal);
     found.push(...page.items);
-  } while (page.items.length > 0 && found.length < Math.min(page.total, 10 * PAGE));
+  } while (page.items.length > 0 && found.length < Math.min(page.total, MOST));
   return { items: abnormalFirst(found, alarmStore.current().alarms), total: page.total };
 }
 

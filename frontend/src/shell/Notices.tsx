@@ -108,6 +108,10 @@ export function Notices() {
   const hosts = found.value?.webhook_hosts ?? [];
   const missing = channel === "mail" ? !mail : channel === "webhook" && hosts.length === 0;
   const channels = CHANNELS.filter((each) => each !== "webhook" || rankOf(person.role) >= rankOf("engineer"));
+  // Not `required`: antd would put aria-required on a group of boxes, where it means nothing.
+  const someChosen = {
+    validator: (_rule: unknown, chosen: readonly string[]) => (chosen.length > 0 ? Promise.resolve() : Promise.reject(new Error(t("required")))),
+  };
   return (
     <div className="ms-stack">
       <p className="ms-second">{t("what")}</p>
@@ -143,10 +147,10 @@ export function Notices() {
           {area === null ? <span className="ms-second">{t("wholePlant")}</span> : <Button size="small" onClick={() => setArea(null)}>{t("wholePlant")}</Button>}
           <AssetSelect value={area} onChange={setArea} invalid={false} />
         </Form.Item>
-        <Form.Item name="priorities" label={t("priorities")} rules={[{ required: true, message: t("required") }]}>
+        <Form.Item name="priorities" label={t("priorities")} rules={[someChosen]}>
           <Checkbox.Group options={PRIORITIES.map((value) => ({ value, label: t(value) }))} />
         </Form.Item>
-        <Form.Item name="transitions" label={t("transitions")} rules={[{ required: true, message: t("required") }]}>
+        <Form.Item name="transitions" label={t("transitions")} rules={[someChosen]}>
           <Checkbox.Group options={TRANSITIONS.map((value) => ({ value, label: t(value) }))} />
         </Form.Item>
         {channel === "page" ? null : (
