@@ -20,7 +20,7 @@ export type Told = Say<typeof connectWords>;
 /** Figures mean something only while the gateway reports on the connection. */
 const reports = ({ health }: Connection) => health.state !== "disabled" && health.state !== "unknown";
 /** A connection that is not there has no round trip. */
-export const roundTripText = ({ state, round_trip_ms }: Health) => (state === "connected" ? `${formatNumber(round_trip_ms, 1)} ms` : "–");
+export const roundTripText = ({ state, round_trip_ms }: Health) => (state === "connected" && round_trip_ms > 0 ? `${formatNumber(round_trip_ms, 1)} ms` : "–");
 /** How much a connection refused, where nothing else is wrong. */
 function refusedText({ refused }: Health, t: Told): string {
   const n = refused.reduce((sum, { count }) => sum + count, 0);
@@ -40,7 +40,7 @@ function columnsOf({ t, title, age, trouble }: Tools): Column<Connection>[] {
   return [
     { key: "state", title: t("state"), width: "112px", cell: ({ health }) => <StateMark state={health.state} /> },
     { key: "name", title: t("name"), width: "minmax(170px, 1.6fr)", cell: ({ name }) => <span className="ms-bold" title={name}>{name}</span> },
-    { key: "protocol", title: t("protocol"), width: "minmax(104px, .8fr)", cell: ({ driver }) => <span title={title(driver)}>{title(driver)}</span> },
+    { key: "protocol", title: t("protocol"), width: "minmax(150px, 1fr)", cell: ({ driver }) => <span title={title(driver)}>{title(driver)}</span> },
     { key: "address", title: t("address"), width: "minmax(190px, 1.8fr)", cell: ({ settings }) => <span className="ms-code" title={addressText(settings)}>{addressText(settings)}</span> },
     { key: "rate", title: t("valuesRate"), width: "80px", end: true, cell: (row) => figure(row, rateText(row.health.samples_per_s)) },
     { key: "errors", title: t("errorsRate"), width: "88px", end: true, cell: (row) => figure(row, rateText(row.health.errors_per_min)) },
@@ -49,7 +49,7 @@ function columnsOf({ t, title, age, trouble }: Tools): Column<Connection>[] {
     {
       key: "error",
       title: t("lastError"),
-      width: "minmax(130px, 2fr)",
+      width: "minmax(130px, 1.6fr)",
       cell: (row) => (
         <span className="ms-second" title={trouble(row)}>
           {trouble(row)}

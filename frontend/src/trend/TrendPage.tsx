@@ -49,7 +49,7 @@ export default function TrendPage() {
     change({ tags: [...view.tags, ...fresh.map(({ tag }) => tag)] }, "push");
   };
   useEffect(() => {
-    document.title = `${t("title")} · Mainspring`;
+    document.title = `${t("title")} - Mainspring`;
   }, [t]);
   if (view.tags.length === 0) {
     return (

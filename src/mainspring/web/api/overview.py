@@ -14,6 +14,7 @@ from nats.errors import Error as NatsError
 from ninja import Router
 
 from mainspring.core import quality, subjects
+from mainspring.core.current import KNOWN
 from mainspring.core.definitions import Priority
 from mainspring.core.errors import MainspringError
 from mainspring.core.history import EventQuery
@@ -85,9 +86,10 @@ def _areas(tenant: Tenant) -> tuple[list[Asset], dict[str, Ordinals]]:
 
 
 async def _bad_counts(tenant: str, of_area: dict[str, Ordinals]) -> dict[str, int | None]:
-    """Count the tags of each area whose value is not good now, or that never had one."""
+    """Count the tags of each area whose value is not good now; one that nobody ever sent or entered is not bad."""
     columns = await ask_current(runtime.require_bus(), tenant, np.concatenate([*of_area.values(), NO_ORDINALS]))
-    bad = (columns["quality"] & quality.MASK) != quality.GOOD
+    known = (columns["flags"] & KNOWN) != 0
+    bad = known & ((columns["quality"] & quality.MASK) != quality.GOOD)
     ends = np.cumsum([len(ordinals) for ordinals in of_area.values()])[:-1]
     return {path: int(part.sum()) for path, part in zip(of_area, np.split(bad, ends), strict=False)}
 
