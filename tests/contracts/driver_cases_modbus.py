@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Any
 
 from tests.contracts.driver_cases import DriverCase
+from tests.ports import free_port
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind
@@ -75,6 +75,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return ModbusTcpConfig(host="127.0.0.1", port=free.getsockname()[1], timeout_ms=500)
+        return ModbusTcpConfig(host="127.0.0.1", port=free_port(), timeout_ms=500)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from tests.contracts.driver_cases import DriverCase
-from tests.drivers.mqtt_site import free_port
+from tests.ports import free_port
 
 from mainspring.core.definitions import DeviceDefinition
 from mainspring.core.drivers import DriverTag, Settings, Value

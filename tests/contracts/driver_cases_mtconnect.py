@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-
 from tests.contracts.driver_cases import DriverCase
 from tests.drivers.mtconnect_machine import DEVICES, agent_tag
+from tests.ports import free_port
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind
@@ -66,6 +65,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return MtconnectConfig(url=f"http://127.0.0.1:{free.getsockname()[1]}", timeout_ms=1000)
+        return MtconnectConfig(url=f"http://127.0.0.1:{free_port()}", timeout_ms=1000)

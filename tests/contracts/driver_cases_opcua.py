@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-
 from tests.contracts.driver_cases import DriverCase
+from tests.ports import free_port
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind
@@ -74,7 +73,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        return OpcUaConfig(url=f"opc.tcp://127.0.0.1:{port}", security_policy="none", timeout_ms=1000)
+        return OpcUaConfig(url=f"opc.tcp://127.0.0.1:{free_port()}", security_policy="none", timeout_ms=1000)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-
 from tests.contracts.driver_cases import DriverCase
 from tests.drivers.mtconnect_machine import adapter_tag
+from tests.ports import free_port
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind
@@ -64,6 +63,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            return ShdrConfig(host="127.0.0.1", port=free.getsockname()[1], timeout_ms=1000)
+        return ShdrConfig(host="127.0.0.1", port=free_port(), timeout_ms=1000)

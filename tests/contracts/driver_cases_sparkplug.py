@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from tests.contracts.driver_cases import DriverCase
-from tests.drivers.mqtt_site import free_port
 from tests.drivers.open_broker import OpenBroker
+from tests.ports import free_port
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind

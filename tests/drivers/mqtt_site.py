@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
+
+from tests.ports import free_port
 
 from mainspring.core.definitions import DeviceDefinition
 from mainspring.core.drivers import Host, Traffic
@@ -22,13 +23,6 @@ from mainspring.drivers.mqtt_session import MqttSettings
 
 SECRET = "ms_0123456789abcdef_a-secret_with_lines"
 PATIENCE_S = 30.0
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def device(name: str, **more: Any) -> DeviceDefinition:

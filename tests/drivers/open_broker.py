@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from tests.drivers.mosquitto import Mosquitto
-from tests.drivers.mqtt_site import free_port
+from tests.ports import free_port
 
 
 class OpenBroker(Mosquitto):

@@ -14,8 +14,9 @@ from typing import Any
 from tests.bus.conftest import running_bus
 from tests.drivers.mosquitto import Authority, fingerprint
 from tests.drivers.mqtt_gateway_process import define, settings
-from tests.drivers.mqtt_site import SECRET, device, eventually, free_port
+from tests.drivers.mqtt_site import SECRET, device, eventually
 from tests.gateway import site
+from tests.ports import free_port
 
 from mainspring.core import quality as q
 from mainspring.core.commands import CommandItem

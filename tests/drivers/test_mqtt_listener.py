@@ -12,7 +12,8 @@ import aiomqtt
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.drivers.mqtt_site import SECRET, ListenerSite, Reader, device, eventually, free_port, running_listener
+from tests.drivers.mqtt_site import SECRET, ListenerSite, Reader, device, eventually, running_listener
+from tests.ports import free_port
 
 from mainspring.core.errors import NotConnected, Rejected
 from mainspring.core.text import Text

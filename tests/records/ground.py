@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from tests.ports import free_ports
+
 from mainspring.web.configure import Mail, WebSettings, configure
 
 Found = TypeVar("Found")
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 FOLDER = Path(tempfile.mkdtemp(prefix="mainspring-records-"))
 DATABASE = FOLDER / "records.sqlite"
 TEMPLATE = FOLDER / "template.sqlite"
 STATIC = FOLDER / "static"
-MAIL_PORT, HOOK_PORT = _free_ports(2)
+MAIL_PORT, HOOK_PORT = free_ports(2)
 SETTINGS = WebSettings(
     database_url=f"sqlite://{DATABASE}",
     secret_key="only-for-tests-" + "k" * 40,

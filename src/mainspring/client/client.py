@@ -139,7 +139,8 @@ class Client:
             except NotConnected:
                 if time.monotonic() - heard > LIVE_AWAY_S:
                     raise
-                time.sleep(LIVE_RETRY_S)
+            # Also where the stream was ended in order: a platform that stops must not be asked without a pause.
+            time.sleep(LIVE_RETRY_S)
 
     # Writing
 
