@@ -10,7 +10,7 @@ import asyncio
 import json
 import math
 import os
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
@@ -101,8 +101,10 @@ class Journal:
 
     def finish(self, command: Command, outcome: CommandOutcome) -> None:
         """Note the outcome."""
+        # Where power fails before this is on disk, the line of the beginning says that the outcome is unknown.
+        begun = command.id in self._seen
         self._seen[command.id] = (command.expires_ms, outcome)
-        self._write({"expires_ms": command.expires_ms, "outcome": outcome.model_dump(mode="json")})
+        self._write({"expires_ms": command.expires_ms, "outcome": outcome.model_dump(mode="json")}, sync=not begun)
 
     def _read(self, line: bytes) -> None:
         try:
@@ -118,7 +120,7 @@ class Journal:
         except (ValueError, KeyError) as error:
             log.warning("commands.journal_line_skipped", reason=str(error))
 
-    def _write(self, entry: dict[str, object]) -> None:
+    def _write(self, entry: dict[str, object], *, sync: bool = True) -> None:
         if self._file.exists() and self._file.stat().st_size > JOURNAL_BYTES_MAX:
             # The older half stays for people to read; what is still within its time is in memory and in it.
             self._file.replace(self._file.with_suffix(".1.jsonl"))
@@ -128,7 +130,8 @@ class Journal:
         with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as out:
             out.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
             out.flush()
-            os.fsync(out.fileno())
+            if sync:
+                os.fsync(out.fileno())
 
 
 class Commands:
@@ -176,7 +179,7 @@ class Commands:
         self._journal.finish(command, outcome)
         log.info(
             "command.finished", command=str(command.id), by=command.by, authority=command.authority,
-            outcomes=[item.outcome for item in items],
+            outcomes=dict(Counter(item.outcome for item in items)),
         )  # fmt: skip
         return outcome
 

@@ -12,6 +12,7 @@ from mainspring.core.errors import Conflict
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
 from mainspring.records.audit import Action, Author, Deed, append
+from mainspring.records.inserts import insert
 from mainspring.records.record import Record
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant, now_ms
@@ -60,13 +61,13 @@ def reserve(author: Author, tags: Sequence[Tag], lasts_ms: int = HELD_MS) -> tup
             mine = Reservation.objects.filter(tag__in=wanted, pseudonym=author.pseudonym)
             Reservation.objects.of(author.tenant).filter(selection__in=mine.values("selection")).delete()
             Reservation.objects.filter(tag__in=wanted, expires_ms__lte=now_ms()).delete()
-            Reservation.objects.bulk_create(
+            insert([
                 Reservation(
                     tenant=author.tenant, tag=tag, selection=selection, pseudonym=author.pseudonym,
                     expires_ms=expires_ms,
                 )
                 for tag in tags
-            )  # fmt: skip
+            ])  # fmt: skip
     except IntegrityError as error:
         raise Conflict(_TAKEN) from error
     return selection, expires_ms

@@ -172,6 +172,11 @@ class Tag(Record):
         self.path = f"{asset.path}/{draft.name}"
         self.search = searchable(self.path, self.description)
 
+    def definition(self) -> TagDefinition:
+        """Return what is published of this tag."""
+        names = TagDefinition.model_fields
+        return TagDefinition.model_validate({name: getattr(self, _COLUMNS.get(name, name)) for name in names})
+
     @staticmethod
     def definitions(rows: models.QuerySet[Tag]) -> Iterator[TagDefinition]:
         """Yield what is published of some tags, without a record for each."""

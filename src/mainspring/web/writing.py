@@ -163,14 +163,14 @@ async def examine(actor: Actor, asked: Sequence[UUID | int]) -> list[Target]:
 
 
 def _load(actor: Actor, asked: Sequence[UUID | int]) -> _Loaded:
-    rows = Tag.objects.of(actor.tenant).select_related("connection")
+    # Many tags share few connections: joined, each tag would make its own record of its connection.
+    rows = Tag.objects.of(actor.tenant).prefetch_related("connection")
     found: dict[UUID | int, Tag] = {}
     for tag in rows.filter(pk__in=[each for each in asked if isinstance(each, UUID)]):
         found[tag.pk] = tag
     for tag in rows.filter(ordinal__in=[each for each in asked if isinstance(each, int)]):
         found[tag.ordinal] = tag
-    definitions = {each.ordinal: each for each in Tag.definitions(rows.filter(pk__in=[t.pk for t in found.values()]))}
-    targets = [_target(each, found.get(each), definitions) for each in asked]
+    targets = [_target(each, found.get(each)) for each in asked]
     others = {target.policy.interlock.tag for target in targets if target.policy.interlock is not None}
     held = reservation.holders(list(found.values()), actor.pseudonym)
     return _Loaded(
@@ -181,11 +181,11 @@ def _load(actor: Actor, asked: Sequence[UUID | int]) -> _Loaded:
     )
 
 
-def _target(asked: UUID | int, tag: Tag | None, definitions: dict[int, TagDefinition]) -> Target:
+def _target(asked: UUID | int, tag: Tag | None) -> Target:
     if tag is None:
         return Target(asked, None)
     policy = WritePolicy.model_validate(tag.write_policy or {})
-    return Target(asked, tag, definitions.get(tag.ordinal), policy)
+    return Target(asked, tag, tag.definition(), policy)
 
 
 async def _values(tenant: Tenant, loaded: _Loaded) -> dict[int, Seen]:
