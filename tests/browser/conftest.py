@@ -118,11 +118,11 @@ def open_page(demo: Platform, chromium: Browser, sign_in_as: Callable[..., Perso
 
     def opened(
         path: str, language: Language = "en", theme: Theme = "light", size: tuple[int, int] = DESKTOP, *,
-        signed_in: bool = True, purpose: str = "reader",
+        signed_in: bool = True, purpose: str = "reader", zone: str = "Asia/Shanghai",
     ) -> Watched:  # fmt: skip
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, locale="zh-CN" if language == "zh" else "en-US",
-            color_scheme=theme, timezone_id="Asia/Shanghai", accept_downloads=True,
+            color_scheme=theme, timezone_id=zone, accept_downloads=True,
             is_mobile=size == PHONE, has_touch=size == PHONE,
         )  # fmt: skip
         contexts.append(context)
