@@ -54,7 +54,7 @@ export default function TrendPage() {
   if (view.tags.length === 0) {
     return (
       <section className="ms-page">
-        <Empty title={t("emptyTitle")} text={t("emptyText")} action={<AddTags shown={view.tags} onAdd={add} />} />
+        <Empty page title={t("emptyTitle")} text={t("emptyText")} action={<AddTags shown={view.tags} onAdd={add} />} />
       </section>
     );
   }
