@@ -9,9 +9,10 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -25,13 +26,14 @@ from mainspring.bus.credentials import RoleUser, seed_file, user_name
 from mainspring.bus.members import Members
 from mainspring.bus.tenant_watch import serve_definitions
 from mainspring.configuration import Configuration, bus_users
-from mainspring.core.errors import ConfigurationError, NotConnected, StoreError
+from mainspring.core.errors import ConfigurationError, MainspringError, NotConnected, StoreError
 from mainspring.core.health import Health
 from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
 
 STOP_S: Final = 4.0
+AGAIN_S: Final = 2.0
 GATHER_S: Final = 0.2
 BACK_OFF_S: Final = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 SETTLED_S: Final = 60.0
@@ -130,12 +132,12 @@ class Supervisor:
         try:
             if not self.configuration.bus.url:
                 await self._start_bus()
-                tasks.append(asyncio.create_task(self._keep_bus()))
+                tasks.append(asyncio.create_task(_lasting(self._keep_bus)))
             await self._prepare_bus()
             for role in roles_of(self.configuration):
                 self._begin(role)
-            tasks.append(asyncio.create_task(self._report()))
-            tasks.append(asyncio.create_task(self._keep_members()))
+            tasks.append(asyncio.create_task(_lasting(self._report)))
+            tasks.append(asyncio.create_task(_lasting(self._keep_members)))
             await self._stop.wait()
         finally:
             await self._end([*tasks, *self._kept.values()])
@@ -225,7 +227,7 @@ class Supervisor:
 
     def _begin(self, role: Role) -> None:
         self.roles.append(role)
-        self._kept[role.name, role.instance] = asyncio.create_task(self._keep(role))
+        self._kept[role.name, role.instance] = asyncio.create_task(_lasting(partial(self._keep, role)))
 
     async def _keep(self, role: Role) -> None:
         """Start a role and start it again with back-off whenever it ends."""
@@ -318,3 +320,13 @@ class Supervisor:
                 await asyncio.wait_for(self._bus_process.wait(), 2)
             except TimeoutError:
                 self._bus_process.kill()
+
+
+async def _lasting(work: Callable[[], Awaitable[None]]) -> None:
+    """Do work that never ends, and begin it again when it fails: a full disk must not stop the watch over roles."""
+    while True:
+        try:
+            await work()
+        except (MainspringError, NatsError, OSError, psutil.Error):
+            log.exception("supervisor.part_failed")
+        await asyncio.sleep(AGAIN_S)

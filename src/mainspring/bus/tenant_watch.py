@@ -156,7 +156,8 @@ class TenantWatch:
                 raise NotConnected(LATE, seconds=START_TIMEOUT_S)
             known = len(self._given)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._complete.wait(), START_TIMEOUT_S)
+                async with asyncio.timeout(START_TIMEOUT_S):
+                    await self._complete.wait()
 
     def renew(self) -> None:
         """Ask for what was stored meanwhile; called when contact has returned."""
@@ -180,7 +181,9 @@ class TenantWatch:
                 await self._retried(self._fetch)
                 self._complete.set()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._asked.wait(), ASK_S)
+                    # Not `wait_for`: before Python 3.12 it may swallow being cancelled.
+                    async with asyncio.timeout(ASK_S):
+                        await self._asked.wait()
                     await asyncio.sleep(GATHER_S)
         finally:
             with suppress(NatsError):

@@ -101,7 +101,8 @@ class Watch:
                 raise NotConnected(LATE, seconds=START_TIMEOUT_S)
             known = len(self._given)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._complete.wait(), START_TIMEOUT_S)
+                async with asyncio.timeout(START_TIMEOUT_S):
+                    await self._complete.wait()
 
     def renew(self) -> None:
         """Ask for everything again and give the differences; called when contact has returned."""

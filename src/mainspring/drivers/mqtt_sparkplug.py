@@ -122,14 +122,17 @@ class Sparkplug(Driver):
         await self.close()
         made = self._session = session(self.config, self.host, self.traffic, self.refuse)
         self._online_ms = time.time_ns() // 1_000_000
-        made.will = self._state(online=False)
+        if not self.host.passing:
+            # A test or a preview must not speak for the host that is at work.
+            made.will = self._state(online=False)
         try:
             await made.open()
             self._siblings().append(self)
             listening = asyncio.create_task(made.subscribe(self.filters, self._take), name="sparkplug")
             self._tasks = [listening, asyncio.create_task(self._tend(made), name="sparkplug-tend")]
             await asyncio.sleep(0)
-            await self._say_online(made)
+            if not self.host.passing:
+                await self._say_online(made)
         except BaseException:
             await self.close()
             raise

@@ -80,6 +80,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "commands.jsonl"
         self._seen: OrderedDict[UUID, tuple[int, CommandOutcome | None]] = OrderedDict()
+        self._begun: dict[UUID, Command] = {}
         if self._file.exists():
             for line in self._file.read_bytes().splitlines():
                 self._read(line)
@@ -91,20 +92,25 @@ class Journal:
 
     def begin(self, command: Command) -> None:
         """Note on disk that a command is about to be executed; raises LimitExceeded."""
-        now = now_ms()
-        if len(self._seen) >= SEEN_MAX:
-            self._seen = OrderedDict((key, known) for key, known in self._seen.items() if known[0] > now)
+        self._forget_expired()
         if len(self._seen) >= SEEN_MAX:
             raise LimitExceeded(_BUSY, limit=SEEN_MAX)
         self._seen[command.id] = (command.expires_ms, None)
+        self._begun[command.id] = command
         self._write({"command": command.model_dump(mode="json")})
 
     def finish(self, command: Command, outcome: CommandOutcome) -> None:
         """Note the outcome."""
         # Where power fails before this is on disk, the line of the beginning says that the outcome is unknown.
-        begun = command.id in self._seen
+        begun = self._begun.pop(command.id, None) is not None
+        self._forget_expired()
         self._seen[command.id] = (command.expires_ms, outcome)
         self._write({"expires_ms": command.expires_ms, "outcome": outcome.model_dump(mode="json")}, sync=not begun)
+
+    def _forget_expired(self) -> None:
+        if len(self._seen) >= SEEN_MAX:
+            now = now_ms()
+            self._seen = OrderedDict((key, known) for key, known in self._seen.items() if known[0] > now)
 
     def _read(self, line: bytes) -> None:
         try:
@@ -124,6 +130,8 @@ class Journal:
         if self._file.exists() and self._file.stat().st_size > JOURNAL_BYTES_MAX:
             # The older half stays for people to read; what is still within its time is in memory and in it.
             self._file.replace(self._file.with_suffix(".1.jsonl"))
+            for begun in self._begun.values():
+                self._write({"command": begun.model_dump(mode="json")})
             for expires_ms, outcome in self._seen.values():
                 if outcome is not None and expires_ms > now_ms():
                     self._write({"expires_ms": expires_ms, "outcome": outcome.model_dump(mode="json")})

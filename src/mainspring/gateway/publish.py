@@ -189,7 +189,8 @@ class Publisher:
                 delay_s = 0.1
             lane.returned.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(lane.returned.wait(), delay_s)
+                async with asyncio.timeout(delay_s):
+                    await lane.returned.wait()
             delay_s = min(delay_s * 2, RETRY_MAX_S)
 
     def _say(self, lane: Lane, text: Text) -> None:
@@ -316,7 +317,8 @@ class Publisher:
                 await self._publish(bus, lane, record)
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(lane.stirred.wait(), LOOK_S if lane.sent else None)
+                async with asyncio.timeout(LOOK_S if lane.sent else None):
+                    await lane.stirred.wait()
 
     async def _next(self, lane: Lane, reader: Reader) -> Record | None:
         """Return the next record of a lane, None if there is none for now."""
