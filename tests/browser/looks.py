@@ -62,7 +62,7 @@ _CUT: Final = """() => { const found = [];
     if (one.closest('canvas, svg, input, textarea, script, style, .ms-hidden, .ms-skip, [aria-hidden=true]')) continue;
     if (![...one.childNodes].some((part) => part.nodeType === 3 && part.nodeValue.trim() !== '')) continue;
     const style = getComputedStyle(one);
-    if (style.visibility === 'hidden' || style.display === 'none' || !one.getClientRects().length) continue;
+    if (style.visibility === 'hidden' || style.clipPath !== 'none' || !one.getClientRects().length) continue;
     const range = document.createRange(); range.selectNodeContents(one);
     const words = range.getBoundingClientRect();
     if (words.width < 2) continue;
