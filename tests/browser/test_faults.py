@@ -80,9 +80,16 @@ def test_a_slow_answer_shows_the_shape_of_the_page_and_then_the_page(open_page: 
     page = watched.page
     settled(page)
     held: list[Route] = []
-    page.route("**/api/v1/users?*", lambda route: held.append(route))  # noqa: PLW0108
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/v1/users?*", hold)
     page.goto(f"{watched.origin}/admin/users", wait_until="domcontentloaded")
-    expect(page.locator(".ms-loading .ant-skeleton").first).to_be_visible()
+    expect(page.locator(".ms-loading .ant-skeleton").last).to_be_visible()
+    # The code of the page may show a skeleton, too: it is the answer that is waited for.
+    eventually(lambda: page.evaluate("1") and held, 20, "the request is held")
+    expect(page.locator(".ms-loading .ant-skeleton").last).to_be_visible()
     for route in held:
         route.continue_()
     expect(page.get_by_role("grid").get_by_text("admin", exact=True)).to_be_visible()
