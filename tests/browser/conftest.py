@@ -12,14 +12,14 @@ from typing import Any, Final, Literal
 from urllib.parse import urlparse
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 from tests.e2e.platform import Person, Platform, eventually
 
 Language = Literal["en", "zh"]
 Theme = Literal["light", "dark"]
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (360, 780)
-WAIT_MS: Final = 10_000
+WAIT_MS: Final = 20_000
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -53,7 +53,7 @@ def administrator(demo: Platform) -> Person:
     """Someone at the API beside the browser, once both sources are live."""
     person = demo.administrator()
     eventually(
-        lambda: {each["health"]["state"] for each in person.get("/connections")["items"]} == {"connected"}, 30,
+        lambda: {each["health"]["state"] for each in person.get("/connections")["items"]} == {"connected"}, 60,
         "both sources live",
     )  # fmt: skip
     return person
@@ -127,6 +127,7 @@ def open_page(demo: Platform, chromium: Browser, sign_in_as: Callable[..., Perso
         )  # fmt: skip
         contexts.append(context)
         context.set_default_timeout(WAIT_MS)
+        expect.set_options(timeout=WAIT_MS)
         if signed_in:
             cookies = sign_in_as(language, theme, purpose).cookies
             context.add_cookies([{"name": name, "value": value, "url": demo.url} for name, value in cookies.items()])

@@ -22,8 +22,9 @@ from urllib.parse import urlencode
 
 import psutil
 
-STOP_S: Final = 5.0
-START_S: Final = 60.0
+# Five seconds are promised and measured by the benchmarks; here other tests run beside.
+STOP_S: Final = 8.0
+START_S: Final = 120.0
 BUS: Final = "bus"
 _PASSWORD: Final = re.compile(r"Sign in as (\S+) with the password (\S+)")
 

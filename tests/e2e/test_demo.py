@@ -13,9 +13,9 @@ from tests.e2e.platform import Person, Platform, eventually
 from mainspring.core import quality as q
 from mainspring.core.kinds import Origin
 
-LIVE_S = 30
-CHANGE_S = 5
-ALARM_S = 60
+LIVE_S = 60
+CHANGE_S = 20
+CLEARED_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -55,25 +55,25 @@ def test_both_recordings_are_live_and_kept(person: Person) -> None:
 
 
 def test_a_real_alarm_is_raised_acknowledged_and_cleared(person: Person) -> None:
-    def open_alarm() -> Any:
-        items = person.get("/alarms")["items"]
-        return next((each for each in items if each["state"] == "active-unacknowledged"), None)
+    taken: dict[str, dict[str, Any]] = {}
 
-    alarm = eventually(open_alarm, ALARM_S, "a recorded fault raises an alarm")
-    assert alarm["name"]["zh"] and alarm["consequence"]["en"] and alarm["value"] is not None
-    answer = person.post("/alarms/acknowledge", {"alarms": [alarm["alarm"]], "comment": "seen by the test"})
-    assert answer == {"acknowledged": [alarm["alarm"]], "refused": []}
-    listed = [each for each in person.get("/alarms")["items"] if each["alarm"] == alarm["alarm"]]
-    # The process may have come back in this very moment; then it is gone already.
-    assert [each["state"] for each in listed] in (["active-acknowledged"], [])
+    def cleared() -> Any:
+        """Acknowledge whatever the recorded faults raise, until one of them is over."""
+        for alarm in person.get("/alarms")["items"]:
+            if alarm["state"] == "active-unacknowledged" and alarm["alarm"] not in taken:
+                draft = {"alarms": [alarm["alarm"]], "comment": "seen by the test"}
+                if person.post("/alarms/acknowledge", draft)["acknowledged"]:
+                    taken[alarm["alarm"]] = alarm
+        for alarm in taken.values():
+            items = person.get("/alarms/history", alarm=alarm["alarm"])["items"]
+            own = [each for each in items if each["raised_ms"] == alarm["raised_ms"]]
+            if {each["transition"] for each in own} == {"acknowledged", "cleared", "raised"}:
+                return alarm, own
+        return None
 
-    def transitions() -> Any:
-        items = person.get("/alarms/history", alarm=alarm["alarm"])["items"]
-        own = [each for each in items if each["raised_ms"] == alarm["raised_ms"]]
-        return own if len(own) == 3 else None
-
-    kept = eventually(transitions, ALARM_S, "three transitions kept")
-    assert sorted(each["transition"] for each in kept) == ["acknowledged", "cleared", "raised"]
+    alarm, kept = eventually(cleared, CLEARED_S, "an alarm raised, acknowledged and cleared by a recorded fault")
+    assert alarm["name"]["zh"]
+    assert alarm["value"] is not None
     assert kept[-1]["transition"] == "raised"
     times = [each["time_ms"] for each in kept]
     assert times == sorted(times, reverse=True)

@@ -120,7 +120,7 @@ class Stream:
         self._writer = writer
         self._text = b""
 
-    async def event(self, timeout_s: float = 5) -> Event:
+    async def event(self, timeout_s: float = 20) -> Event:
         """Return the next event; raises EOFError at the end."""
         async with asyncio.timeout(timeout_s):
             while b"\n\n" not in self._text:
@@ -136,7 +136,7 @@ class Stream:
         return Event(lines["event"], json.loads(lines["data"]), time.monotonic())
 
     async def until(
-        self, name: str, fits: Callable[[Any], bool] = lambda _document: True, timeout_s: float = 8
+        self, name: str, fits: Callable[[Any], bool] = lambda _document: True, timeout_s: float = 20
     ) -> Event:
         """Return the next event of a name that fits."""
         async with asyncio.timeout(timeout_s):
@@ -233,7 +233,7 @@ class Running:
         await asyncio.wait_for(reached.wait(), timeout_s)
         await subscription.unsubscribe()
 
-    async def until(self, fits: Callable[[], Any], timeout_s: float = 10) -> Any:
+    async def until(self, fits: Callable[[], Any], timeout_s: float = 30) -> Any:
         """Wait until something holds; `fits` may be a coroutine function."""
         deadline = time.monotonic() + timeout_s
         while True:
