@@ -307,6 +307,15 @@ def test_events_are_kept_once_by_their_id(store: HistoryStore) -> None:
     assert store.events(2, EventQuery(**span)).num_rows == 1
 
 
+@pytest.mark.parametrize("number", [3, 300])
+def test_events_in_any_number_keep_their_words_and_extreme_values(store: HistoryStore, number: int) -> None:
+    values = [math.inf, -math.inf, 1e308]
+    events = [event(at, value=values[at % 3], comment=f"\"{at}\"\\\t\n'高'") for at in range(number)]
+    store.append_events("ALARM", pa.Table.from_pylist(events, schema=EVENT_SCHEMA), 1, number)
+    found = store.events(1, EventQuery(start_ms=0, end_ms=NOW + DAY)).sort_by("time").to_pylist()
+    assert found == [{name: value for name, value in each.items() if name != "tenant"} for each in events]
+
+
 def test_retention_by_age_drops_each_class_by_its_own_days(store: HistoryStore) -> None:
     store.classify("short", [2])
     days = [0, 1, 3, 10]
