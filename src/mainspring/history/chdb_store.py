@@ -51,8 +51,6 @@ EARLIEST_MS: Final = 946_684_800_000
 AHEAD_MAX_MS: Final = DAY_MS
 ROWS_OUT_MAX: Final = 5_000_000
 ORDINALS_MAX: Final = 2**24
-FEW_ROWS: Final = 200
-"""Up to so many rows, one statement with the rows in it takes a third of the time of an insert of columns."""
 
 _STEPS: Final = Text(
     "The query asks for {rows} steps; at most {limit} are answered. Ask for longer steps, fewer tags or less time.",
@@ -164,10 +162,8 @@ class ChdbStore:
             if key not in known:
                 known.add(key)
                 fresh.append(row)
-        if len(fresh) > FEW_ROWS:
+        if fresh:
             self._engine.insert(EVENT, _lists(events.take(pa.array(fresh))))
-        elif fresh:
-            self._engine.insert_few(EVENT, events.take(pa.array(fresh)).to_pylist())
 
     def correct(self, tenant: int, batch: SampleBatch, by: str, reason: str = "") -> None:
         """Replace values at given times; the former ones stay and can be found."""
