@@ -24,6 +24,8 @@ class Transition(StrEnum):
     TAKEN_OUT = "out-of-service"
     RETURNED = "in-service"
     COMMENTED = "commented"
+    SUPPRESSED = "suppressed"
+    UNSUPPRESSED = "unsuppressed"
 
 
 class AlarmState(StrEnum):
@@ -35,9 +37,12 @@ class AlarmState(StrEnum):
     NORMAL = "normal"
     SHELVED = "shelved"
     OUT_OF_SERVICE = "out-of-service"
+    SUPPRESSED = "suppressed"
 
 
-SILENT: Final = frozenset({AlarmState.NORMAL, AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE})
+SET_ASIDE: Final = frozenset({AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE, AlarmState.SUPPRESSED})
+"""States of alarms that are judged on without anyone being told."""
+SILENT: Final = SET_ASIDE | {AlarmState.NORMAL}
 """States that nobody is told of."""
 SHELF_MIN_MS: Final = 1000
 SHELF_MAX_MS: Final = 7 * 86_400_000
@@ -90,7 +95,8 @@ class ActiveAlarm(BaseModel):
     """A row of the alarm list: everything in it but normal.
 
     `acknowledged_by` and `comment` are those of the acknowledgement; of an alarm that is shelved or out of service
-    `by`, `since_ms` and `comment` say who put it there, when and why, and `active` whether its condition holds.
+    `by`, `since_ms` and `comment` say who put it there, when and why, and `active` whether its condition holds. Of one
+    that is suppressed by design `suppressed_by` is the definition or asset whose condition holds.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -110,6 +116,7 @@ class ActiveAlarm(BaseModel):
     by: str = ""
     since_ms: int | None = None
     until_ms: int | None = None
+    suppressed_by: UUID | None = None
 
 
 class View(StrEnum):
@@ -118,6 +125,7 @@ class View(StrEnum):
     ACTIVE = "active"
     SHELVED = "shelved"
     OUT_OF_SERVICE = "out-of-service"
+    SUPPRESSED = "suppressed"
 
 
 class ListAlarms(BaseModel):

@@ -149,6 +149,15 @@ WINDOW_MIN_MS: Final = 1000
 DAY_MS: Final = 86_400_000
 
 
+class Suppression(Document):
+    """A condition under which alarms are suppressed by design; while a tag of it is bad or stale, they are not."""
+
+    id: UUID = Field(description="of the alarm definition or the asset that names it")
+    expression: str = Field(max_length=500)
+    inputs: tuple[ExpressionInput, ...] = Field(max_length=16)
+    reason: Words
+
+
 class AlarmDefinition(Document):
     """One limit, staleness, rate of change or state of one tag, or an expression over several."""
 
@@ -170,15 +179,17 @@ class AlarmDefinition(Document):
     consequence: Words | None = None
     response: Words | None = None
     enabled: bool = True
+    suppressed_by: tuple[UUID, ...] = Field(default=(), description="conditions of its page; any suppresses it")
 
 
 class AlarmPage(Document):
-    """The alarm definitions of the tags of one page of ordinals."""
+    """The alarm definitions of the tags of one page of ordinals, and the conditions that suppress some of them."""
 
     revision: int
     tenant: str
     page: int
     alarms: tuple[AlarmDefinition, ...]
+    suppressions: tuple[Suppression, ...] = ()
 
 
 class DeviceDefinition(Document):

@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.core.alarms import SILENT, Acknowledge, ActiveAlarm, AlarmEvent, Transition, View
-from mainspring.core.definitions import AlarmDefinition, Condition
+from mainspring.core.definitions import AlarmDefinition, Condition, Suppression
 from mainspring.core.text import Text
 from mainspring.engine import kernels
 from mainspring.engine.current import GROWTH, CurrentValues
 from mainspring.engine.shelves import Shelf, Shelves
 from mainspring.engine.special import SPECIAL, Specials, program_of
+from mainspring.engine.suppression import Suppressions
 from mainspring.engine.words import (
     CONDITIONS,
     PRIORITIES,
@@ -45,6 +46,10 @@ _UNKNOWN: Final = Text(
 _ALREADY: Final = Text(
     "This alarm was acknowledged already by {by}.",
     "该报警已由 {by} 确认。",
+)
+_SILENT: Final = Text(
+    "This alarm is shelved, suppressed or out of service; nobody has to acknowledge it.",
+    "该报警已搁置、抑制或停用，无需确认。",
 )
 
 
@@ -91,6 +96,7 @@ class Listing:
     flags: npt.NDArray[np.uint8]
     acknowledged: list[tuple[str, str]]
     shelves: list[Shelf | None]
+    suppressed: list[tuple[int, UUID] | None]
 
     def alarms(self, start: int, stop: int) -> list[ActiveAlarm]:
         """Return a slice of the list in its travelling form."""
@@ -99,6 +105,7 @@ class Listing:
     def _alarm(self, place: int) -> ActiveAlarm:
         record, flags, shelf = self.records[place], int(self.flags[place]), self.shelves[place]
         by, comment = self.acknowledged[place]
+        suppressed_ms, suppressed_by = self.suppressed[place] or (None, None)
         return ActiveAlarm(
             alarm=identity_of(record),
             tag=int(record["tag"]),
@@ -113,8 +120,9 @@ class Listing:
             comment=shelf.comment if shelf else comment,
             active=bool(flags & kernels.ACTIVE),
             by=shelf.by if shelf else "",
-            since_ms=shelf.since_ms if shelf else None,
+            since_ms=shelf.since_ms if shelf else suppressed_ms,
             until_ms=shelf.until_ms if shelf else None,
+            suppressed_by=suppressed_by,
         )
 
 
@@ -128,12 +136,22 @@ class AlarmTable:
         self.extra: npt.NDArray[np.int32] = np.zeros(0, np.int32)
         self.specials = Specials()
         self.shelves = Shelves(self)
+        self.suppressions = Suppressions(self)
         self.longest = 1
         self._pages: dict[tuple[int, int], Rows] = {}
         self._used = 0
         self._free: list[int] = []
         self._acknowledged: dict[int, tuple[int, str, str]] = {}
         self._order: tuple[npt.NDArray[np.bytes_], Rows] | None = None
+
+    @property
+    def tags(self) -> Records:
+        """The current values of all tags."""
+        return self._values.tags
+
+    def reserve(self, ordinal: int) -> bool:
+        """Make room for the current value of a tag."""
+        return self._values.reserve(ordinal)
 
     @property
     def used(self) -> int:
@@ -146,9 +164,14 @@ class AlarmTable:
         return self._used - len(self._free)
 
     def define(
-        self, definitions: Sequence[AlarmDefinition], tenant: int, number: int, now_ms: int
+        self,
+        definitions: Sequence[AlarmDefinition],
+        tenant: int,
+        number: int,
+        now_ms: int,
+        suppressions: Sequence[Suppression] = (),
     ) -> tuple[Rows, Records]:
-        """Take a new version of a page; return the rows that are new or changed, and the events of those removed."""
+        """Take a new version of a page; return new or changed rows, and events of those removed or silenced."""
         before = self._pages.pop((tenant, number), np.zeros(0, np.int64))
         known = {_key(self.rows[row]): row for row in before.tolist()}
         wanted = {
@@ -181,7 +204,10 @@ class AlarmTable:
         self.rows[rows[~old]] = fresh[~old]
         stale = fresh["condition"][~old] == kernels.STALE
         self.flags[rows[~old]] = np.where(stale, kernels.WATCHES_STALENESS, 0)
+        covered: dict[UUID, list[int]] = {}
         for place, definition in enumerate(wanted.values()):
+            for condition in definition.suppressed_by:
+                covered.setdefault(condition, []).append(int(rows[place]))
             if definition.condition in SPECIAL:
                 row = int(rows[place])
                 self.extra[row], differs_too = self.specials.take(int(self.extra[row]), row, definition)
@@ -190,6 +216,8 @@ class AlarmTable:
             self._pages[tenant, number] = rows
             self.longest = max(self.longest, kernels.link(self._values.tags, self.rows, rows))
         self._order = None
+        if self.suppressions.define(tenant, number, suppressions, covered):
+            removed = np.concatenate([removed, self.suppressions.settle(now_ms)])
         return rows[changed], removed
 
     def acknowledge(self, request: Acknowledge, tenant: int, now_ms: int) -> tuple[Records, dict[UUID, Text]]:
@@ -203,6 +231,8 @@ class AlarmTable:
             row = found.get(identity)
             if row is None:
                 refused[identity] = _UNKNOWN
+            elif self.flags[row] & kernels.SILENCED:
+                refused[identity] = _SILENT
             elif not self.flags[row] & kernels.UNACKNOWLEDGED:
                 refused[identity] = _ALREADY.format(by=self.acknowledgement(row)[0] or "?")
             else:
@@ -235,20 +265,23 @@ class AlarmTable:
         return self._acknowledged
 
     def listed(self, tenant: int, limit: int, view: View = View.ACTIVE) -> tuple[Listing, int]:
-        """Return the alarms of a view, unacknowledged, grave and new ones first, and how many there are."""
+        """Return the alarms of a view, those to be acknowledged or active, grave and new first, and their number."""
         flags = self.flags[: self._used]
         if view is View.ACTIVE:
             rows = np.flatnonzero(((flags & kernels.SILENCED) == 0) & ((flags & STATE_BITS) != 0))
+        elif view is View.SUPPRESSED:
+            rows = np.flatnonzero((flags & kernels.SILENCED) == kernels.SUPPRESSED)
         else:
             rows = np.flatnonzero(flags & (kernels.SHELVED if view is View.SHELVED else kernels.OUT_OF_SERVICE))
         rows = rows[self.rows["tenant"][rows] == tenant]
         records = self.rows[rows]
-        settled = (self.flags[rows] & kernels.UNACKNOWLEDGED) == 0
-        order = np.lexsort((rows, -records["raised"], records["priority"], settled))[:limit]
+        later = (self.flags[rows] & (kernels.UNACKNOWLEDGED if view is View.ACTIVE else kernels.ACTIVE)) == 0
+        order = np.lexsort((rows, -records["raised"], records["priority"], later))[:limit]
         chosen = rows[order].tolist()
         by = [self.acknowledgement(row) for row in chosen]
         shelves = [self.shelves.kept.get(row) for row in chosen]
-        return Listing(records[order], self.flags[rows[order]], by, shelves), len(rows)
+        suppressed = self.suppressions.named(chosen if view is View.SUPPRESSED else ()) or [None] * len(chosen)
+        return Listing(records[order], self.flags[rows[order]], by, shelves, suppressed), len(rows)
 
     def find(self, identities: Sequence[UUID]) -> list[int]:
         """Return the row of each alarm, -1 where there is none."""
@@ -273,7 +306,7 @@ class AlarmTable:
                 self.acknowledge_row(row, event.by, event.comment)
                 self.rows["changed"][row] = event.time_ms
             return
-        if self.shelves.redo(row, event):
+        if self.shelves.redo(row, event) or self.suppressions.redo(row, event):
             return
         record = self.rows[row]
         kept = self.flags[row] & (kernels.WATCHES_STALENESS | kernels.SILENCED)
@@ -304,8 +337,9 @@ class AlarmTable:
         self.rows["tenant"][rows] = -1
         self.specials.drop(self.extra[rows][self.extra[rows] >= 0].tolist())
         self.extra[rows] = -1
-        for row in self.shelves.kept.keys() & set(rows.tolist()):
+        for row in (self.shelves.kept.keys() | self.suppressions.since.keys()) & set(rows.tolist()):
             self.shelves.forget(row)
+            self.suppressions.forget(row)
         self._free.extend(rows.tolist())
         return events
 

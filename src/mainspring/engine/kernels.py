@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit, types
 from numba.np.numpy_support import from_dtype
 
-from mainspring.engine.conditions import SPECIAL, STEP, among, evaluate, rate_beyond, take_rate, usable
+from mainspring.engine.conditions import SPECIAL, STEP, TAG_VALUE, among, evaluate, rate_beyond, take_rate, usable
 
 TAG: Final = np.dtype(
     [
@@ -67,6 +67,7 @@ EVENT: Final = np.dtype(
         ("limit", "f8"),
         ("tag", "u4"),
         ("tenant", "i4"),
+        ("reason", "i4"),  # place among the reasons of suppressions, 0 none
         ("condition", "u1"),
         ("priority", "u1"),
         ("transition", "u1"),
@@ -78,8 +79,10 @@ EVENT: Final = np.dtype(
 FLOAT64, INT64, TEXT = 0, 1, 2
 HH, H, L, LL, STALE, RATE, STATE, CHANGE, EXPRESSION = 0, 1, 2, 3, 4, 5, 6, 7, 8
 RAISED, CLEARED, ACKNOWLEDGED, REMOVED = 0, 1, 2, 3
-ACTIVE, UNACKNOWLEDGED, PENDING, WATCHES_STALENESS, SHELVED, OUT_OF_SERVICE = 1, 2, 4, 8, 16, 32
-SILENCED: Final = SHELVED | OUT_OF_SERVICE
+ACTIVE, UNACKNOWLEDGED, PENDING, WATCHES_STALENESS, SHELVED, OUT_OF_SERVICE, SUPPRESSED = 1, 2, 4, 8, 16, 32, 64
+SET_ASIDE: Final = SHELVED | OUT_OF_SERVICE
+"""What people do to an alarm; suppression comes from the plant, and may hold beside it."""
+SILENCED: Final = SET_ASIDE | SUPPRESSED
 SHOWN: Final = ACTIVE | UNACKNOWLEDGED | SILENCED
 """The bits that make the state of an alarm."""
 TAKEN, FOREIGN, MISMATCHED, IMPOSSIBLE, LATE, COUNTS = 0, 1, 2, 3, 4, 5
@@ -127,7 +130,7 @@ def _turn(alarms: Any, flags: Any, row: int, time: int, value: float, events: An
         flags[row] &= ~np.uint8(ACTIVE | PENDING)
         event.transition = CLEARED
     else:
-        # Nobody is told of an alarm that is shelved or out of service, so nobody acknowledges it.
+        # Nobody is told of an alarm that is set aside or suppressed, so nobody acknowledges it.
         told = 0 if flags[row] & SILENCED else UNACKNOWLEDGED
         flags[row] = (flags[row] & (WATCHES_STALENESS | SILENCED)) | ACTIVE | told
         alarm.raised = time
@@ -146,6 +149,7 @@ def _turn(alarms: Any, flags: Any, row: int, time: int, value: float, events: An
     event.tenant = alarm.tenant
     event.condition = alarm.condition
     event.priority = alarm.priority
+    event.reason = 0
     event.state = flags[row] & SHOWN
     return count + 1
 
@@ -434,6 +438,27 @@ def pass_time(
                 beyond = _beyond(alarm, (flags[row] & ACTIVE) != 0, tag.number)
                 count = _judge(alarms, flags, row, beyond, clock, tag.number, tag.cause, events, count)
     return len(rows), count, earliest
+
+
+@njit(
+    types.void(
+        _tags, _special, _program, types.float64[::1], _rows, types.int32[::1], types.int64, types.uint8[::1], _rows
+    ),
+    cache=True,
+    boundscheck=True,
+)  # fmt: skip
+def decide(
+    tags: Any, special: Any, program: Any, stack: Any, places: Any, owners: Any, now: int, holds: Any, newest: Any
+) -> None:
+    """Tell which conditions hold, and the tag of the newest reading of each, -1 none; not while a tag is stale."""
+    for place in places:
+        decided, newest[place] = evaluate(tags, owners[place], program, special[place], stack)
+        for step in range(special[place].start, special[place].start + special[place].length):
+            if program[step].step == TAG_VALUE:
+                tag = tags[program[step].tag]
+                if tag.stale_ms > 0 and now - tag.arrival > tag.stale_ms:
+                    decided = -1
+        holds[place] = decided == 1
 
 
 @njit(types.int64(_tags, _alarms, _rows), cache=True, boundscheck=True)

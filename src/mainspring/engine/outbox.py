@@ -62,9 +62,10 @@ class _Post:
 class Outbox:
     """A bounded queue with its own task; who fills it waits for `room` first, so that nothing is ever dropped."""
 
-    def __init__(self, bus: Bus, tenants: Sequence[str], transitions_max: int) -> None:
+    def __init__(self, bus: Bus, tenants: Sequence[str], reasons: Sequence[str], transitions_max: int) -> None:
         self._bus = bus
         self._tenants = tenants
+        self._reasons = reasons
         self._transitions_max = transitions_max
         self._entries: deque[_Entry] = deque()
         self._filled = asyncio.Event()
@@ -140,7 +141,8 @@ class Outbox:
         for record, identity in zip(events, event_ids(events), strict=True):
             if len(posts) % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
-            event = event_of(record, identity, entry.by, entry.comment, entry.until_ms)
+            comment = entry.comment or self._reasons[record["reason"]]
+            event = event_of(record, identity, entry.by, comment, entry.until_ms)
             headers = {"Nats-Msg-Id": identity, POSITION_HEADER: str(entry.position)}
             subject = subjects.alarm(self._tenants[record["tenant"]])
             posts.append(_Post(subject, event.model_dump_json().encode(), headers))

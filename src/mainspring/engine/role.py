@@ -85,7 +85,8 @@ class Engine:
         self.bus = bus
         self.settings = settings
         self.state = PlantState(settings.tags_max)
-        self.outbox = Outbox(bus, self.state.values.tenants, settings.transitions_max)
+        reasons = self.state.alarms.suppressions.reasons
+        self.outbox = Outbox(bus, self.state.values.tenants, reasons, settings.transitions_max)
         self.answers = Answers(self.state, now_ms, self._record)
         self.position = 0
         self.recovered = False

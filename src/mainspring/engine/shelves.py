@@ -101,15 +101,15 @@ class Shelves:
     def put(self, row: int, bit: int, shelf: Shelf) -> None:
         """Silence one alarm."""
         flags = self._table.flags
-        flags[row] = (flags[row] & ~np.uint8(kernels.UNACKNOWLEDGED | kernels.SILENCED)) | bit
+        flags[row] = (flags[row] & ~np.uint8(kernels.UNACKNOWLEDGED | kernels.SET_ASIDE)) | bit
         self.kept[row] = shelf
         self._due_ms = min(self._due_ms, kernels.FOREVER if shelf.until_ms is None else shelf.until_ms)
 
     def drop(self, row: int) -> None:
         """Give one alarm back; if it holds, someone has to acknowledge it."""
         flags = self._table.flags
-        flags[row] &= ~np.uint8(kernels.SILENCED)
-        if flags[row] & kernels.ACTIVE:
+        flags[row] &= ~np.uint8(kernels.SET_ASIDE)
+        if flags[row] & kernels.ACTIVE and not flags[row] & kernels.SUPPRESSED:
             flags[row] |= kernels.UNACKNOWLEDGED
         self.kept.pop(row, None)
 

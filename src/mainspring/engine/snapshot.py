@@ -59,6 +59,7 @@ class Snapshot:
     texts: dict[str, str]
     acknowledged: dict[str, tuple[int, str, str]]
     shelves: dict[str, tuple[str, int, str, int | None]]
+    suppressed: dict[str, int]
     tags: Records
     alarms: Records
     flags: npt.NDArray[np.uint8]
@@ -74,8 +75,10 @@ def take(state: PlantState, live: int, live_made: str) -> Snapshot:
     rows = np.flatnonzero(table.flags[: table.used] & (kernels.SHOWN | kernels.PENDING))
     acknowledged = table.acknowledgements()
     shelves = table.shelves.kept
-    # Both have only rows that are listed, which rise.
-    told = {name: np.searchsorted(rows, list(kept)).tolist() for name, kept in (("by", acknowledged), ("on", shelves))}
+    suppressed = table.suppressions.since
+    # All have only rows that are listed, which rise.
+    silenced = (("by", acknowledged), ("on", shelves), ("of", suppressed))
+    told = {name: np.searchsorted(rows, list(kept)).tolist() for name, kept in silenced}
     rated = np.flatnonzero((table.extra[: table.used] >= 0) & (table.rows["condition"][: table.used] == kernels.RATE))
     special, ring_times, ring_numbers = table.specials.copy(table.extra[rated])
     return Snapshot(
@@ -86,6 +89,7 @@ def take(state: PlantState, live: int, live_made: str) -> Snapshot:
         {str(ordinal): text for ordinal, text in state.values.texts.items()},
         {str(index): entry for index, entry in zip(told["by"], acknowledged.values(), strict=True)},
         {str(index): astuple(shelf) for index, shelf in zip(told["on"], shelves.values(), strict=True)},
+        {str(index): since for index, since in zip(told["of"], suppressed.values(), strict=True)},
         state.values.tags.copy(),
         table.rows[rows],
         table.flags[rows],
@@ -101,7 +105,7 @@ def write(path: Path, snapshot: Snapshot, alarm: int) -> None:
 
     `alarm` is the sequence of the last transition before the copy, known only when it has been recorded.
     """
-    kept = ("live", "live_made", "tenants", "texts", "acknowledged", "shelves")
+    kept = ("live", "live_made", "tenants", "texts", "acknowledged", "shelves", "suppressed")
     words = {"format": FORMAT, "alarm": alarm, **{name: getattr(snapshot, name) for name in kept}}
     fresh = path.with_suffix(".new")
     try:
@@ -142,7 +146,8 @@ def load(path: Path) -> Snapshot | None:
         shelves = {
             key: (by, int(since), why, until) for key, (by, since, why, until) in words.pop("shelves", {}).items()
         }
-        return Snapshot(**words, acknowledged=acknowledged, shelves=shelves, **arrays)
+        suppressed = {key: int(since) for key, since in words.pop("suppressed", {}).items()}
+        return Snapshot(**words, acknowledged=acknowledged, shelves=shelves, suppressed=suppressed, **arrays)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
@@ -167,7 +172,9 @@ def restore(state: PlantState, snapshot: Snapshot) -> list[tuple[str, AlarmEvent
             if raised:
                 table.keep_acknowledgement(row, raised, by, comment)
             if str(index) in snapshot.shelves:
-                table.shelves.put(row, flags & kernels.SILENCED, Shelf(*snapshot.shelves[str(index)]))
+                table.shelves.put(row, flags & kernels.SET_ASIDE, Shelf(*snapshot.shelves[str(index)]))
+            if flags & kernels.SUPPRESSED:
+                table.suppressions.put(row, snapshot.suppressed[str(index)])
         elif flags & kernels.SHOWN:
             gone.append((tenant, _standing(record, flags)))
     _restore_windows(state, snapshot)

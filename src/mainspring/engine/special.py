@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -32,6 +32,32 @@ def program_of(expression: str, inputs: tuple[ExpressionInput, ...]) -> Program 
         return None
 
 
+def steps_of(program: Program) -> list[tuple[float, int, int]]:
+    """Return the steps of a program as `conditions.STEP`, each tag by its ordinal."""
+    return [
+        (operand, program.tags[int(operand)] if step == conditions.TAG_VALUE else 0, int(step))
+        for step, operand in program.steps
+    ]
+
+
+class Stirring:
+    """Which tags stir what: for each ordinal that is watched, rows or places that have to be worked out anew."""
+
+    def __init__(self, watching: Mapping[int, Sequence[int]]) -> None:
+        self._watching = watching
+        self._watched = np.zeros(max(watching, default=-1) + 1, np.bool_)
+        self._watched[list(watching)] = True
+
+    def of(self, ordinals: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+        """Return what these tags stir, each once, in rising order."""
+        if not self._watching:
+            return np.zeros(0, np.int64)
+        inside = ordinals[ordinals < len(self._watched)]
+        changed = np.unique(inside[self._watched[inside]])
+        stirred = {each for ordinal in changed.tolist() for each in self._watching[ordinal]}
+        return np.array(sorted(stirred), np.int64)
+
+
 class Specials:
     """A place for each such alarm: `special`, `times` and `numbers` in step, and all programs one after another."""
 
@@ -44,8 +70,7 @@ class Specials:
         self._free: list[int] = []
         self._wanted: dict[int, tuple[Any, ...]] = {}
         self._programs: dict[int, tuple[int, Program]] = {}
-        self._watched: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
-        self._watching: dict[int, list[int]] = {}
+        self._stirring = Stirring({})
 
     def take(self, place: int, row: int, definition: AlarmDefinition) -> tuple[int, bool]:
         """Keep what a definition says, at its place or at a new one for -1; return the place and whether it differs."""
@@ -81,12 +106,7 @@ class Specials:
 
     def stirred(self, ordinals: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
         """Return the rows of expressions that name one of these tags, each once, in rising order."""
-        if not self._watching:
-            return np.zeros(0, np.int64)
-        inside = ordinals[ordinals < len(self._watched)]
-        changed = np.unique(inside[self._watched[inside]])
-        rows = {row for ordinal in changed.tolist() for row in self._watching[ordinal]}
-        return np.array(sorted(rows), np.int64)
+        return self._stirring.of(ordinals)
 
     def copy(self, places: npt.NDArray[np.int32]) -> tuple[npt.NDArray[Any], ...]:
         """Return what places hold."""
@@ -119,19 +139,15 @@ class Specials:
 
     def _link(self) -> None:
         """Lay all programs one after another, and note which tag stirs which row."""
-        self._watching = {}
+        watching: dict[int, list[int]] = {}
         steps: list[tuple[float, int, int]] = []
         for place, (row, program) in self._programs.items():
             self.special[place]["start"], self.special[place]["length"] = len(steps), len(program.steps)
-            steps += [
-                (operand, program.tags[int(operand)] if step == conditions.TAG_VALUE else 0, int(step))
-                for step, operand in program.steps
-            ]
+            steps += steps_of(program)
             for ordinal in program.tags:
-                self._watching.setdefault(ordinal, []).append(row)
+                watching.setdefault(ordinal, []).append(row)
         self.program = np.array(steps, conditions.STEP)
-        self._watched = np.zeros(max(self._watching, default=-1) + 1, np.bool_)
-        self._watched[list(self._watching)] = True
+        self._stirring = Stirring(watching)
 
 
 def _wanted(definition: AlarmDefinition) -> tuple[Any, ...]:

@@ -65,7 +65,9 @@ class PlantState:
             rows = np.flatnonzero(taken)
             values.take_texts(batch.tag[rows], batch.value[rows])
         stirred = alarms.specials.stirred(batch.tag)
-        return _joined(found + self._express(stirred)) if len(stirred) else _joined(found)
+        if len(stirred):
+            found += self._express(stirred)
+        return _joined(found + alarms.suppressions.stirred(batch.tag, now_ms))
 
     def sweep(self, now_ms: int) -> Records:
         """Let time pass: delays that have run out, tags that have turned stale."""
@@ -75,6 +77,7 @@ class PlantState:
             watching = np.flatnonzero(flags & kernels.WATCHES_STALENESS)
             stale, self._next_stale_ms = self._pass_time(watching, now_ms)
             found += stale
+        found += self.alarms.suppressions.pass_time(now_ms)
         return _joined([*found, self.alarms.shelves.expire(now_ms)])
 
     def define(self, key: str, definition: Definition | None, now_ms: int) -> Records:
@@ -88,14 +91,16 @@ class PlantState:
             self.values.define(definition if isinstance(definition, TagPage) else None, tenant, int(number), now_ms)
             return NO_EVENTS
         wanted = definition.alarms if isinstance(definition, AlarmPage) else ()
-        changed, removed = self.alarms.define(wanted, tenant, int(number), now_ms)
+        suppressions = definition.suppressions if isinstance(definition, AlarmPage) else ()
+        changed, removed = self.alarms.define(wanted, tenant, int(number), now_ms, suppressions)
         return _joined([removed, *self._pass_time(changed, now_ms, judge=True)[0]])
 
     def judge_all(self, now_ms: int) -> Records:
         """Judge every alarm at rest by the current value: its definition may have changed while nobody ran."""
         used = self.alarms.used
         rest = np.flatnonzero((self.alarms.flags[:used] & kernels.PENDING) == 0)
-        return _joined(self._pass_time(rest, now_ms, judge=True)[0])
+        settled = self.alarms.suppressions.settle(now_ms)
+        return _joined([settled, *self._pass_time(rest, now_ms, judge=True)[0]])
 
     def handle(self, request: Acknowledge, tenant: str, now_ms: int) -> tuple[Records, dict[str, Text]]:
         """Do what a person asks with alarms; return the transitions, and by id why others were refused."""
@@ -136,6 +141,7 @@ class PlantState:
     def prime(self) -> None:
         """Note which expressions can be decided by the values a snapshot brought back; no time passes for them."""
         self._pass_time(self.alarms.specials.expressions, 0)
+        self.alarms.suppressions.prime()
 
     def _express(self, rows: npt.NDArray[np.int64]) -> list[Records]:
         alarms, specials = self.alarms, self.alarms.specials

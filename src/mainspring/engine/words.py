@@ -15,7 +15,7 @@ CONDITIONS: Final = (
 )  # fmt: skip
 PRIORITIES: Final = tuple(Priority)
 TRANSITIONS: Final = tuple(Transition)
-SHELVED, UNSHELVED, TAKEN_OUT, RETURNED, COMMENTED = range(4, 9)
+SHELVED, UNSHELVED, TAKEN_OUT, RETURNED, COMMENTED, SUPPRESSED, UNSUPPRESSED = range(4, 11)
 STATES: Final = (
     AlarmState.NORMAL,
     AlarmState.ACTIVE_ACKNOWLEDGED,
@@ -30,7 +30,9 @@ def state_of(flags: int) -> AlarmState:
     """Return the state that flags mean."""
     if flags & kernels.OUT_OF_SERVICE:
         return AlarmState.OUT_OF_SERVICE
-    return AlarmState.SHELVED if flags & kernels.SHELVED else STATES[flags & STATE_BITS]
+    if flags & kernels.SHELVED:
+        return AlarmState.SHELVED
+    return AlarmState.SUPPRESSED if flags & kernels.SUPPRESSED else STATES[flags & STATE_BITS]
 
 
 def id_parts(identity: UUID) -> tuple[int, int]:
