@@ -190,3 +190,57 @@ def test_blobs_are_given_up_by_age_and_size(tmp_path: Path) -> None:
     assert store.retain(now_ms, 4, 2500) == 2, "the oldest beyond the size"
     left = [content for content in contents if there(store, "acme", hashlib.sha256(content).hexdigest())]
     assert left == contents[:2]
+
+
+def started(store: FolderBlobs, number: int, size: int = 3000) -> None:
+    """Put the first third of a blob."""
+    blob = Blob(f"{number:064x}", "image/png", size)
+    assert store.put("acme", Part(blob, 0, bytes(size // 3))) == (size // 3, False)
+
+
+def partial(folder: Path) -> list[int]:
+    return sorted(int(file.name, 16) for file in folder.glob("acme/partial/*"))
+
+
+def test_what_arrived_in_part_counts_and_is_given_up_by_age_and_size(tmp_path: Path) -> None:
+    store = FolderBlobs(tmp_path)
+    now_ms = time.time_ns() // 1_000_000
+    for number in range(1, 6):
+        started(store, number)
+        file = tmp_path / "acme" / "partial" / f"{number:064x}"
+        os.utime(file, (now_ms / 1000 - number * 86_400,) * 2)
+    assert store.retain(now_ms + 53 * DAY_MS // 2, 3650, 10**6) == 2, "two are older than their thirty days"
+    assert store.retain(now_ms, 3650, 2500) == 1, "the oldest beyond the size"
+    assert partial(tmp_path) == [1, 2]
+
+
+def test_one_tenants_partial_blobs_have_bounded_room(tmp_path: Path) -> None:
+    store = FolderBlobs(tmp_path, partial_bytes_max=6000)
+    for number in range(1, 8):
+        started(store, number)
+        os.utime(tmp_path / "acme" / "partial" / f"{number:064x}", (number, number))
+    assert partial(tmp_path) == [4, 5, 6, 7]
+
+
+def test_halves_of_a_crash_are_cleared(tmp_path: Path) -> None:
+    store = FolderBlobs(tmp_path)
+    content = b"whole"
+    sha = hashlib.sha256(content).hexdigest()
+    store.put("acme", Part(Blob(sha, "image/png", len(content)), 0, content))
+    folder = tmp_path / "acme" / sha[:2]
+    for name in (f"{sha[:2]}{'0' * 62}", f"{sha[:2]}{'1' * 62}.is", f"{sha[:2]}{'2' * 62}.part"):
+        (folder / name).write_bytes(b"half")
+    assert store.retain(time.time_ns() // 1_000_000, 30, 10**6) == 0
+    assert sorted(file.name for file in folder.iterdir()) == [sha, f"{sha}.is"]
+    assert there(store, sha256=sha)
+
+
+async def test_spoilt_blobs_of_a_gateway_do_not_fill_its_room_for_ever(tmp_path: Path) -> None:
+    folder = tmp_path / "gateway"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number:064x}.damaged").write_bytes(bytes(400_000))
+    blobs = kept_by(tmp_path, bytes_max=1_500_000)
+    blobs.keep(bytes(1_000_000), "image/png")
+    assert blobs.waiting == 1
+    assert blobs.size == sum(file.stat().st_size for file in folder.iterdir()) < 1_500_000

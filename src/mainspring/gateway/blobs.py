@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 RETRY_FIRST_S: Final = 0.5
 RETRY_MAX_S: Final = 30.0
+DAMAGED_MAX: Final = 10
+"""Spoilt files that stay for a look at the disk; the oldest beyond are deleted, and all that stand in a blob's way."""
 
 _TOO_LARGE: Final = Text(
     "A blob of {size} bytes is larger than the {limit} bytes a blob may have; it was not kept.",
@@ -67,7 +69,7 @@ class Blobs:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for cut_short in folder.glob("*.part"):
             cut_short.unlink(missing_ok=True)
-        self.size = sum(file.stat().st_size for file in folder.iterdir())
+        self.size = _size(folder)
         self.text: Text | None = None
 
     @property
@@ -117,7 +119,7 @@ class Blobs:
         except (DecodeError, ValueError) as error:
             # What the disk has spoilt must not stand before all others for ever.
             log.error("blobs.damaged", file=file.name, reason=str(error), kept_as=".damaged")
-            await asyncio.to_thread(file.rename, file.with_suffix(".damaged"))
+            await asyncio.to_thread(self._set_aside, file)
         else:
             await asyncio.to_thread(self._forget, file)
 
@@ -126,6 +128,17 @@ class Blobs:
             self.size -= file.stat().st_size
             file.unlink()
 
+    def _set_aside(self, file: Path) -> None:
+        with self._keeping:
+            file.replace(file.with_suffix(".damaged"))
+            self._clear_damaged(DAMAGED_MAX)
+
+    def _clear_damaged(self, left: int) -> None:
+        damaged = sorted(self.folder.glob("*.damaged"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+        for file in damaged[left:]:
+            file.unlink()
+        self.size = _size(self.folder)
+
     def _oldest_first(self) -> list[Path]:
         files = [file for file in self.folder.iterdir() if not file.suffix]
         return sorted(files, key=lambda file: file.stat().st_mtime_ns)
@@ -133,6 +146,8 @@ class Blobs:
     def _write(self, blob: Blob, content: bytes) -> None:
         line = f"{blob}\n".encode()
         size = len(line) + len(content)
+        if self.size + size > self._bytes_max:
+            self._clear_damaged(0)
         if self.size + size > self._bytes_max:
             raise StoreError(_FULL, used=self.size / 1e6, folder=self.folder)
         free = shutil.disk_usage(self.folder).free
@@ -151,6 +166,10 @@ class Blobs:
             part.unlink(missing_ok=True)
             raise StoreError(_FAILED, folder=self.folder, reason=error.strerror or type(error).__name__) from error
         self.size += size
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 async def send_file(bus: Bus, subject: str, file: Path) -> None:

@@ -28,6 +28,8 @@ DAY_MS: Final = 86_400_000
 CHUNK_BYTES: Final = 512 * 1024
 PARTIAL_DAYS: Final = 30
 """A blob that arrived in part is given up after this long; its gateway begins anew."""
+PARTIAL_BYTES_MAX: Final = 4 * 1024**3
+"""Room of one tenant's blobs that arrived in part; beyond it those untouched for longest are given up."""
 
 _NOT_HERE: Final = Text(
     "The content {sha256} has not arrived, or is no longer kept. Its gateway sends it when it is in contact.",
@@ -59,7 +61,10 @@ class BlobStore(Protocol):
         """Return a whole blob and the file that holds it; raises NotFound."""
 
     def retain(self, now_ms: int, days: int, bytes_max: int) -> int:
-        """Drop what is older than `days`, then the oldest beyond `bytes_max`; return how many were dropped."""
+        """Drop what is older than `days`, then the oldest beyond `bytes_max`, also of what arrived in part.
+
+        Returns how many were dropped.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,11 @@ class _Kept:
 class FolderBlobs:
     """Blobs as files `<tenant>/<first two digits>/<hash>`, beside each its reference in `<hash>.is`."""
 
-    def __init__(self, folder: Path, *, disk_free_min_bytes: int = 0) -> None:
+    def __init__(
+        self, folder: Path, *, disk_free_min_bytes: int = 0, partial_bytes_max: int = PARTIAL_BYTES_MAX
+    ) -> None:
         self._folder = folder
+        self._partial_bytes_max = partial_bytes_max
         self._disk_free_min_bytes = disk_free_min_bytes
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -93,7 +101,9 @@ class FolderBlobs:
         if free < self._disk_free_min_bytes:
             raise StoreError(_FULL, folder=self._folder, free=free >> 20)
         try:
-            partial.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not there:
+                partial.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._make_room(partial.parent, blob.size)
             with partial.open("ab") as out:
                 out.write(part.content)
                 out.flush()
@@ -115,16 +125,17 @@ class FolderBlobs:
             raise NotFound(_NOT_HERE, sha256=sha256) from error
 
     def retain(self, now_ms: int, days: int, bytes_max: int) -> int:
-        """Drop by age, then the oldest beyond the size."""
-        for partial in self._folder.glob("*/partial/*"):
-            if partial.stat().st_mtime * 1000 < now_ms - PARTIAL_DAYS * DAY_MS:
-                partial.unlink(missing_ok=True)
-        kept = sorted(self._all(), key=lambda each: each.time_ms)
-        excess = sum(each.size for each in kept) - bytes_max
+        """Drop by age, then the oldest beyond the size, whole or not; and what a crash left behind."""
+        for folder in self._folder.glob("*/??"):
+            _clear_halves(folder)
         dropped = 0
-        for each in kept:
-            if each.time_ms >= now_ms - days * DAY_MS and excess <= 0:
-                break
+        partial = [_kept(file) for file in self._folder.glob("*/partial/*")]
+        whole = [_kept(file) for file in self._folder.glob("*/??/*") if not file.suffix]
+        ages = [(PARTIAL_DAYS * DAY_MS, each) for each in partial] + [(days * DAY_MS, each) for each in whole]
+        excess = sum(each.size for _, each in ages) - bytes_max
+        for age_max_ms, each in sorted(ages, key=lambda aged: aged[1].time_ms):
+            if each.time_ms >= now_ms - age_max_ms and excess <= 0:
+                continue
             each.file.unlink(missing_ok=True)
             each.file.with_suffix(".is").unlink(missing_ok=True)
             excess -= each.size
@@ -134,13 +145,15 @@ class FolderBlobs:
     def _file(self, tenant: str, sha256: str) -> Path:
         return self._folder / tenant / sha256[:2] / sha256
 
-    def _all(self) -> list[_Kept]:
-        found = []
-        for file in self._folder.glob("*/??/*"):
-            if not file.suffix:
-                status = file.stat()
-                found.append(_Kept(file, int(status.st_mtime * 1000), status.st_size))
-        return found
+    def _make_room(self, folder: Path, size: int) -> None:
+        """Give up what arrived in part and was untouched for longest, where another would be too much."""
+        partial = sorted((_kept(file) for file in folder.iterdir()), key=lambda each: each.time_ms)
+        excess = sum(each.size for each in partial) + size - self._partial_bytes_max
+        for each in partial:
+            if excess <= 0:
+                return
+            each.file.unlink()
+            excess -= each.size
 
     def _complete(self, file: Path, partial: Path, blob: Blob) -> None:
         with partial.open("rb") as opened:
@@ -153,6 +166,21 @@ class FolderBlobs:
         partial.rename(file)
         for folder in (file.parent, file.parent.parent, self._folder):
             sync_folder(folder)
+
+
+def _kept(file: Path) -> _Kept:
+    status = file.stat()
+    return _Kept(file, int(status.st_mtime * 1000), status.st_size)
+
+
+def _clear_halves(folder: Path) -> None:
+    """Remove references and contents that a crash left without each other: neither can be found or counted."""
+    there = {file.name for file in folder.iterdir()}
+    for name in there:
+        stem, _, suffix = name.partition(".")
+        other = stem if suffix else f"{stem}.is"
+        if suffix == "part" or other not in there:
+            (folder / name).unlink()
 
 
 class BlobQuery(BaseModel):

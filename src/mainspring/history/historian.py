@@ -382,9 +382,9 @@ class Historian:
             self._size = self._store.bytes_on_disk()
         except MainspringError as error:
             log.error("history.not_retained", reason=error.text.en)
-            return
-        for partition in dropped:
-            log.info("history.dropped", partition=partition)
+        else:
+            for partition in dropped:
+                log.info("history.dropped", partition=partition)
         days = settings.retention_days.get("blob", settings.retention_days.get("standard", 3650))
         self._blobs.retain(_now_ms(), days, settings.blob_bytes_max)
 
