@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drivers.mtconnect_machine import DEVICES, adapter_tag
 from tests.drivers.test_mtconnect import Taken
+from tests.waiting import until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
@@ -111,6 +112,15 @@ async def test_a_heartbeat_that_stops_ends_contact(adapter: ShdrSimulator) -> No
     with pytest.raises(NotConnected, match="500 ms"):
         await asyncio.wait_for(task, 20)
     assert taken.rows
+    await driver.close()
+
+
+async def test_the_round_trip_is_that_of_the_last_sign_of_life(adapter: ShdrSimulator) -> None:
+    driver = driver_of(adapter, contact_timeout_ms=500)
+    await driver.connect()
+    slow_start_ms = driver.traffic.round_trip_ms = 711.0
+    await until(lambda: driver.traffic.round_trip_ms != slow_start_ms)
+    assert driver.traffic.round_trip_ms > 0
     await driver.close()
 
 

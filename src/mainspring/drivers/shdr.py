@@ -121,6 +121,7 @@ class Shdr(Driver):
         self._clock = Clock(self.config.time_offset_ms, ours=self.config.clock == "gateway")
         self._lost: MainspringError | None = None
         self._pong = asyncio.Event()
+        self._asked = time.perf_counter()
         self._has_heartbeat = False
         self._heard = time.monotonic()
 
@@ -220,17 +221,19 @@ class Shdr(Driver):
         self._pong.clear()
         if self._writer is None:
             return False
-        self._writer.write(_PING)
-        self.traffic.requests += 1
-        self.traffic.bytes_out += len(_PING)
-        started = time.perf_counter()
+        self._send_ping(self._writer)
         try:
             async with asyncio.timeout(timeout_ms / 1000):
                 await self._pong.wait()
         except TimeoutError:
             return False
-        self.traffic.round_trip_ms = (time.perf_counter() - started) * 1000
         return self._lost is None
+
+    def _send_ping(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(_PING)
+        self.traffic.requests += 1
+        self.traffic.bytes_out += len(_PING)
+        self._asked = time.perf_counter()
 
     async def _beat(self) -> None:
         """Ask for signs of life; ends when they fail to come. An adapter that never gives any is left alone."""
@@ -242,9 +245,7 @@ class Shdr(Driver):
                 self._lost = NotConnected(_SILENT, peer=self._peer, timeout_ms=contact_ms)
                 return
             if self._has_heartbeat and self._writer is not None:
-                self._writer.write(_PING)
-                self.traffic.requests += 1
-                self.traffic.bytes_out += len(_PING)
+                self._send_ping(self._writer)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         """Take lines in until the connection ends."""
@@ -277,6 +278,8 @@ class Shdr(Driver):
         prefix = f"{self.config.device}:" if self.config.device else ""
         parsed = parse_line(line, self._forms, prefix)
         if parsed.command.upper().startswith("PONG"):
+            # Of every ping: the first one's answer comes behind the whole state, and tells little of the days after.
+            self.traffic.round_trip_ms = (time.perf_counter() - self._asked) * 1000
             self._has_heartbeat = True
             self._pong.set()
         if parsed.command:

@@ -1,0 +1,24 @@
+"""Waiting for what has to come about, however slow the machine is."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+PATIENCE_S = 30.0
+
+
+async def until(holds: Callable[[], Any], within_s: float = PATIENCE_S, *, told: Callable[[], Any] = lambda: "") -> Any:
+    """Return the first true answer of `holds`, which may be a coroutine function; fails with what `told` returns."""
+    deadline = time.monotonic() + within_s
+    while True:
+        found = holds()
+        if inspect.isawaitable(found):
+            found = await found
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"it did not come about within {within_s:g} s {told()}"
+        await asyncio.sleep(0.02)
