@@ -129,6 +129,6 @@ def test_a_tag_of_an_expression_is_protected_and_keeps_its_name_there(plant: Ten
 
 
 def test_a_draft_is_checked_without_being_stored(plant: Tenant, made: dict[str, Tag]) -> None:
-    found = draft_definition(plant, draft(made["hot"], "expression", expression="TI-101 > 5 degC", enabled=False))
+    found, _ = draft_definition(plant, draft(made["hot"], "expression", expression="TI-101 > 5 degC", enabled=False))
     assert (found.enabled, found.inputs[0].tag) == (True, made["hot"].ordinal)
     assert not AlarmDefinition.objects.exists()

@@ -28,6 +28,10 @@ class Transition(StrEnum):
     UNSUPPRESSED = "unsuppressed"
 
 
+RETURNING: Final = frozenset({Transition.UNSHELVED, Transition.RETURNED, Transition.UNSUPPRESSED})
+"""Transitions by which an alarm comes back to those that people are told of."""
+
+
 class AlarmState(StrEnum):
     """The states of ISA-18.2 that an alarm in the list can have."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from mainspring.core import definitions
 from mainspring.core.definitions import DAY_MS, STATES_MAX, WINDOW_MIN_MS, Condition, Direction, Per, Priority, Words
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
-from mainspring.records import alarm_expression, changes, outbox
+from mainspring.records import alarm_expression, changes, outbox, suppression
 from mainspring.records.audit import Author
 from mainspring.records.draft import Description, Draft, Name, Number, merged
 from mainspring.records.faults import Invalid
@@ -76,6 +77,8 @@ class AlarmDraft(Draft):
     consequence: Description | None = None
     response: Description | None = None
     enabled: bool = True
+    suppress_when: str = Field(default="", max_length=500)
+    suppress_reason: Description | None = None
 
 
 class AlarmDefinition(Record):
@@ -99,6 +102,8 @@ class AlarmDefinition(Record):
     consequence: models.JSONField[Any, Any] = models.JSONField(null=True)
     response: models.JSONField[Any, Any] = models.JSONField(null=True)
     enabled = models.BooleanField(default=True)
+    suppress_when = models.CharField(max_length=500, default="", blank=True)
+    suppress_reason: models.JSONField[Any, Any] = models.JSONField(null=True)
     search = models.TextField()
 
     kind = "alarm-definition"
@@ -126,15 +131,10 @@ class AlarmDefinition(Record):
         """Return tag and condition."""
         return f"{self.tag.path} {self.condition}"
 
-    def definition(self) -> definitions.AlarmDefinition:
-        """Return what is published."""
-        own = definitions.AlarmDefinition.model_fields.keys() - {"tag", "inputs"}
-        fields: dict[str, Any] = {name: getattr(self, name) for name in own}
-        inputs = (
-            [alarm_expression.input_of(each.name, each.tag) for each in self.inputs.all()] if self.expression else []
-        )
-        fields["inputs"] = sorted(inputs, key=lambda each: each.name)
-        return definitions.AlarmDefinition.model_validate(fields | {"tag": self.tag.ordinal})
+    def definition(self, suppressed_by: Iterable[UUID] = ()) -> definitions.AlarmDefinition:
+        """Return what is published, with the conditions that suppress it."""
+        inputs = {each.name: each.tag for each in self.inputs.all()} if self.expression else {}
+        return _published(self, inputs, suppressed_by)
 
 
 def find(tenant: Tenant, id: UUID) -> AlarmDefinition:
@@ -149,9 +149,10 @@ def create(author: Author, draft: AlarmDraft) -> AlarmDefinition:
     """Store a new alarm definition."""
     with transaction.atomic():
         definition = AlarmDefinition(tenant=author.tenant)
-        inputs = _fill(definition, draft)
+        inputs, suppressing = _fill(definition, draft)
         changes.create(author, definition)
         alarm_expression.keep(definition, inputs)
+        suppression.keep(definition, suppressing)
         outbox.mark_alarms(author.tenant.key, [definition.tag.ordinal])
     return definition
 
@@ -162,7 +163,9 @@ def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None)
         definition = find(author.tenant, id)
         require_version(definition, version)
         before, ordinal = definition.document(), definition.tag.ordinal
-        alarm_expression.keep(definition, _fill(definition, merged(AlarmDraft, before, patch)))
+        inputs, suppressing = _fill(definition, merged(AlarmDraft, before, patch))
+        alarm_expression.keep(definition, inputs)
+        suppression.keep(definition, suppressing)
         changes.change(author, definition, before)
         outbox.mark_alarms(author.tenant.key, {ordinal, definition.tag.ordinal})
     return definition
@@ -177,19 +180,37 @@ def delete(author: Author, id: UUID, version: int | None) -> None:
         changes.delete(author, definition)
 
 
-def draft_definition(tenant: Tenant, draft: AlarmDraft, id: UUID | None = None) -> definitions.AlarmDefinition:
-    """Return what would be published of a draft, checked as if it were saved; nothing is stored."""
+def draft_definition(
+    tenant: Tenant, draft: AlarmDraft, id: UUID | None = None
+) -> tuple[definitions.AlarmDefinition, list[definitions.Suppression]]:
+    """Return what would be published of a draft, checked as if it were saved; nothing is stored.
+
+    Beside it come the conditions that would suppress it: its own and those of the assets above.
+    """
     stored = AlarmDefinition.objects.of(tenant).filter(pk=id).first() if id is not None else None
     definition = stored or AlarmDefinition(tenant=tenant)
-    inputs = _fill(definition, draft)
-    own = definitions.AlarmDefinition.model_fields.keys() - {"tag", "inputs"}
+    inputs, suppressing = _fill(definition, draft)
+    conditions = suppression.covering(definition.tag.path, suppression.groups(tenant))
+    if definition.suppress_when:
+        conditions.append(suppression.published(definition, suppressing))
+    definition.enabled = True
+    return _published(definition, inputs, [each.id for each in conditions]), conditions
+
+
+def _published(
+    definition: AlarmDefinition, inputs: Mapping[str, Tag], suppressed_by: Iterable[UUID]
+) -> definitions.AlarmDefinition:
+    own = definitions.AlarmDefinition.model_fields.keys() - {"tag", "inputs", "suppressed_by"}
     fields: dict[str, Any] = {name: getattr(definition, name) for name in own}
-    fields["inputs"] = [alarm_expression.input_of(name, tag) for name, tag in inputs.items()]
-    return definitions.AlarmDefinition.model_validate(fields | {"tag": definition.tag.ordinal, "enabled": True})
+    named = [alarm_expression.input_of(name, tag) for name, tag in inputs.items()]
+    fields["inputs"] = sorted(named, key=lambda each: each.name)
+    return definitions.AlarmDefinition.model_validate(
+        fields | {"tag": definition.tag.ordinal, "suppressed_by": tuple(suppressed_by)}
+    )
 
 
-def _fill(definition: AlarmDefinition, draft: AlarmDraft) -> dict[str, Tag]:
-    """Write a draft into a record; return the tags of its expression by the names they have there."""
+def _fill(definition: AlarmDefinition, draft: AlarmDraft) -> tuple[dict[str, Tag], dict[str, Tag]]:
+    """Write a draft into a record; return the tags of its expression and of its suppression, by their names there."""
     from mainspring.records.tag import Tag
 
     tag = Tag.objects.of(definition.tenant).filter(pk=draft.tag_id).first()
@@ -210,7 +231,8 @@ def _fill(definition: AlarmDefinition, draft: AlarmDraft) -> dict[str, Tag]:
             if definition._state.adding
             else {each.name: each.tag for each in definition.inputs.select_related("tag")}
         )
-        inputs = alarm_expression.resolve(definition.tenant, tag, draft.expression, known)
+        inputs = alarm_expression.resolve(definition.tenant, tag.asset_id, draft.expression, known)
+    suppressing = suppression.checked(definition, draft.suppress_when, draft.suppress_reason, tag.asset_id)
     definition.tag = tag
     for name, found in draft.model_dump(mode="json", exclude={"tag_id"}).items():
         unused = _OWN_FIELDS.get(name, draft.condition) is not draft.condition
@@ -220,7 +242,7 @@ def _fill(definition: AlarmDefinition, draft: AlarmDraft) -> dict[str, Tag]:
     if draft.name is None:
         definition.name = Words(en=f"{tag.name} {draft.condition}", zh=f"{tag.name} {draft.condition}").model_dump()
     definition.search = searchable(tag.path, definition.name)
-    return inputs
+    return inputs, suppressing
 
 
 def _refuse_kind(tag: Tag, draft: AlarmDraft) -> None:

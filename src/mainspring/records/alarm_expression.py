@@ -65,17 +65,23 @@ def input_of(name: str, tag: Tag) -> ExpressionInput:
     return ExpressionInput(name=name, tag=tag.ordinal, unit=tag.unit, kind=SampleKind(tag.sample_kind))
 
 
-def resolve(tenant: Tenant, home: Tag, expression: str, known: Mapping[str, Tag]) -> dict[str, Tag]:
-    """Find the tags an expression names and check that it makes sense; raises Invalid.
+def resolve(
+    tenant: Tenant,
+    asset: UUID | None,
+    expression: str,
+    known: Mapping[str, Tag],
+    field: str = "expression",
+) -> dict[str, Tag]:
+    """Find the tags an expression names and check that it makes sense; raises Invalid for `field`.
 
-    A name that the expression had before (`known`) keeps its tag; otherwise it is a path, a tag beside `home`, or the
+    A name that the expression had before (`known`) keeps its tag; otherwise it is a path, a tag of `asset`, or the
     only tag of that name.
     """
     try:
-        found = {name: known.get(name) or _find(tenant, home, name) for name in names(parse(expression))}
+        found = {name: known.get(name) or _find(tenant, asset, name) for name in names(parse(expression))}
         compiled(expression, {name: input_of(name, tag) for name, tag in found.items()})
     except ExpressionRefused as error:
-        raise Invalid({"expression": error.text}) from error
+        raise Invalid({field: error.text}) from error
     return found
 
 
@@ -95,16 +101,14 @@ def refuse_if_used(tag: Tag, *, own: bool = True) -> None:
         raise Conflict(_USED.format(alarm=found.definition.label(), tag=tag.path))
 
 
-def _find(tenant: Tenant, home: Tag, name: str) -> Tag:
+def _find(tenant: Tenant, asset: UUID | None, name: str) -> Tag:
     from mainspring.records.tag import Tag
 
     tags = Tag.objects.of(tenant)
     exact = tags.filter(path=name).first()
     if exact is not None:
         return exact
-    if name == home.name:
-        return home
-    beside = tags.filter(asset=home.asset_id, name=name).first()
+    beside = tags.filter(asset=asset, name=name).first()
     if beside is not None:
         return beside
     called = list(tags.filter(name=name)[: CANDIDATES + 1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 from uuid import UUID
 
 from django.db import models, transaction
@@ -14,13 +14,16 @@ from pydantic import Field
 from mainspring.core.definitions import Words
 from mainspring.core.errors import Conflict
 from mainspring.core.text import Text
-from mainspring.records import changes, outbox
+from mainspring.records import changes, outbox, suppression
 from mainspring.records.audit import Author
 from mainspring.records.draft import Description, Draft, Name, merged
 from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.search_words import below, initials, moved, searchable
 from mainspring.records.tenant import Tenant, no_words
+
+if TYPE_CHECKING:
+    from mainspring.records.tag import Tag
 
 PATH_LENGTH_MAX: Final = 280
 _SAME_PATH: Final = Text(
@@ -32,6 +35,8 @@ _TOO_DEEP: Final = Text(
     "路径 {path} 超过 {limit} 个字符，请缩短上级名称。",
 )
 _NO_PARENT: Final = Text("There is no such asset to put it under.", "没有可作为上级的该资产。")
+_NO_SITE: Final = Text("Shifts belong to a site.", "班次只能填写在厂区。")
+SHIFTS_MAX: Final = 12
 _NOT_EMPTY: Final = Text(
     "{name} still has {assets} assets and {tags} tags below it. Move or delete them first.",
     "{name} 之下还有 {assets} 个资产和 {tags} 个测点，请先移走或删除。",
@@ -58,6 +63,11 @@ class AssetDraft(Draft):
     name: Name
     slug: str = Field(default="", max_length=60, pattern=r"^[a-z0-9._-]*$")
     description: Description = Words(en="")
+    suppress_when: str = Field(default="", max_length=500, description="suppresses all alarms below while it holds")
+    suppress_reason: Description | None = None
+    shifts: list[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]] = Field(
+        default_factory=list, max_length=SHIFTS_MAX, description="of a site: when shifts start, on the plant's clock"
+    )
 
 
 class Asset(Record):
@@ -70,6 +80,9 @@ class Asset(Record):
     slug = models.CharField(max_length=60)
     path = models.CharField(max_length=PATH_LENGTH_MAX)
     search = models.TextField()
+    suppress_when = models.CharField(max_length=500, default="", blank=True)
+    suppress_reason: models.JSONField[Any, Any] = models.JSONField(null=True)
+    shifts: models.JSONField[Any, Any] = models.JSONField(default=list)
     owner = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
     operator = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
 
@@ -96,6 +109,9 @@ class Asset(Record):
             "slug": self.slug,
             "path": self.path,
             "description": self.description,
+            "suppress_when": self.suppress_when,
+            "suppress_reason": self.suppress_reason,
+            "shifts": self.shifts,
             "version": self.version,
         }
 
@@ -132,9 +148,10 @@ def create(author: Author, draft: AssetDraft) -> Asset:
     """Store a new asset."""
     with transaction.atomic():
         asset = Asset(tenant=author.tenant, owner=author.tenant, operator=author.tenant)
-        _fill(asset, draft)
+        suppressing = _fill(asset, draft)
         _refuse_same_path(asset)
         changes.create(author, asset)
+        suppression.keep(asset, suppressing)
     return asset
 
 
@@ -146,13 +163,16 @@ def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None)
             raise absent("asset", id)
         require_version(asset, version)
         before, old_path = asset.document(), asset.path
-        _fill(asset, merged(AssetDraft, before, patch))
+        suppressing = _fill(asset, merged(AssetDraft, before, patch))
         if asset.parent and f"{asset.parent.path}/".startswith(f"{old_path}/"):
             raise Invalid({"parent": _OWN_PARENT})
         _refuse_same_path(asset)
         changes.change(author, asset, before)
+        suppression.keep(asset, suppressing)
         if asset.path != old_path:
             _move(asset, old_path)
+        if any(before[name] != getattr(asset, name) for name in ("suppress_when", "suppress_reason")):
+            suppression.mark_below(author.tenant, asset.path)
     return asset
 
 
@@ -169,7 +189,8 @@ def delete(author: Author, id: UUID, version: int | None) -> None:
         changes.delete(author, asset)
 
 
-def _fill(asset: Asset, draft: AssetDraft) -> None:
+def _fill(asset: Asset, draft: AssetDraft) -> dict[str, Tag]:
+    """Write a draft into a record; return the tags of its suppression by the names they have there."""
     asset.parent = None
     if draft.parent is not None:
         asset.parent = Asset.objects.of(asset.tenant).filter(pk=draft.parent).first()
@@ -179,6 +200,13 @@ def _fill(asset: Asset, draft: AssetDraft) -> None:
     asset.name, asset.description = draft.name.model_dump(), draft.description.model_dump()
     asset.slug = draft.slug or slug_of(asset.name)
     asset.place()
+    if draft.shifts and draft.kind is not AssetKind.SITE:
+        raise Invalid({"shifts": _NO_SITE})
+    asset.shifts = sorted(set(draft.shifts))
+    found = suppression.checked(asset, draft.suppress_when, draft.suppress_reason, asset.pk)
+    asset.suppress_when = draft.suppress_when
+    asset.suppress_reason = draft.suppress_reason.model_dump() if draft.suppress_reason else None
+    return found
 
 
 def _refuse_same_path(asset: Asset) -> None:
@@ -196,6 +224,7 @@ def _move(asset: Asset, old_path: str) -> None:
         raise Invalid({"slug": _TOO_DEEP.format(path=asset.path, limit=PATH_LENGTH_MAX)})
     tags = Tag.objects.of(asset.tenant).filter(below(old_path))
     outbox.mark_tags(asset.tenant.key, tags.values_list("ordinal", flat=True))
+    suppression.mark_moved(asset.tenant, tags.values_list("ordinal", flat=True))
     for records in (under, tags):
         records.update(
             path=moved("path", old_path, asset.path), search=moved("search", old_path.lower(), asset.path.lower())

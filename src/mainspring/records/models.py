@@ -14,6 +14,7 @@ from mainspring.records.gateway import Gateway
 from mainspring.records.gateway_release import GatewayRelease, Software
 from mainspring.records.reservation import Reservation
 from mainspring.records.subscription import Notice, Subscription
+from mainspring.records.suppression import SuppressionInput
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
@@ -36,6 +37,7 @@ __all__ = [
     "Reservation",
     "Software",
     "Subscription",
+    "SuppressionInput",
     "Tag",
     "Tenant",
     "User",

@@ -16,9 +16,9 @@ from django.db import DatabaseError, connections
 from nats.errors import Error as NatsError
 
 from mainspring.core import definitions
-from mainspring.core.definitions import PAGE, AlarmPage, Definition, TagPage, TenantDefinition
+from mainspring.core.definitions import PAGE, AlarmPage, Definition, Suppression, TagPage, TenantDefinition
 from mainspring.core.errors import MainspringError
-from mainspring.records import device, gateway, gateway_release
+from mainspring.records import device, gateway, gateway_release, suppression
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.connection import Connection
 from mainspring.records.counter import REVISIONS, take
@@ -242,16 +242,26 @@ def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[i
 
 def _alarm_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, AlarmPage]:
     rows = AlarmDefinition.objects.of(tenant).select_related("tag").order_by("tag__ordinal", "condition", "id")
-    rows = rows.prefetch_related("inputs__tag")
+    rows = rows.prefetch_related("inputs__tag", "suppression_inputs__tag")
     if page is not None:
         rows = rows.filter(tag__tenant=tenant, tag__ordinal__gte=page * PAGE, tag__ordinal__lt=(page + 1) * PAGE)
+    groups = suppression.groups(tenant)
     pages: dict[int, list[Any]] = {}
+    suppressions: dict[int, dict[UUID, Suppression]] = {}
     for alarm in rows.defer("search", "tag__search").iterator(chunk_size=PAGE):
-        pages.setdefault(alarm.tag.ordinal // PAGE, []).append(alarm.definition())
+        number = alarm.tag.ordinal // PAGE
+        conditions = suppression.covering(alarm.tag.path, groups)
+        if alarm.suppress_when:
+            conditions.append(suppression.published(alarm))
+        pages.setdefault(number, []).append(alarm.definition([each.id for each in conditions]))
+        suppressions.setdefault(number, {}).update((each.id, each) for each in conditions)
     return {
-        number: AlarmPage(revision=revision, tenant=tenant.key, page=number, alarms=tuple(alarms))
+        number: AlarmPage(
+            revision=revision, tenant=tenant.key, page=number, alarms=tuple(alarms),
+            suppressions=tuple(suppressions[number].values()),
+        )
         for number, alarms in pages.items()
-    }
+    }  # fmt: skip
 
 
 def _same(key: str, lying: bytes | None, wanted: Definition) -> bool:

@@ -13,7 +13,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from pydantic import AfterValidator, Field, model_validator
 
-from mainspring.core.alarms import Transition
+from mainspring.core.alarms import RETURNING, AlarmState, Transition
 from mainspring.core.definitions import Priority
 from mainspring.core.errors import LimitExceeded
 from mainspring.core.ids import uuid7
@@ -148,9 +148,14 @@ class Subscription(Record):
         """Tell whether a transition (a row of the alarm list) concerns it; `area` is the path of its asset."""
         return (
             row["priority"] in self.priorities
-            and row["transition"] in self.transitions
+            and (row["transition"] in self.transitions or (Transition.RAISED in self.transitions and _comes_back(row)))
             and (area is None or f"{row['path']}/".startswith(f"{area}/"))
         )
+
+
+def _comes_back(row: dict[str, Any]) -> bool:
+    """Tell whether an alarm that holds returns to those people are told of: to them it is raised now."""
+    return row["transition"] in RETURNING and row["state"] == AlarmState.ACTIVE_UNACKNOWLEDGED
 
 
 class Notice(models.Model):

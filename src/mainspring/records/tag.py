@@ -15,7 +15,7 @@ from mainspring.core.definitions import TagDefinition, Words
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
-from mainspring.records import changes, outbox
+from mainspring.records import changes, outbox, suppression
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.alarm_expression import refuse_if_used
 from mainspring.records.asset import Asset
@@ -221,8 +221,10 @@ def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None)
         _fill(tag, merged(TagDraft, before, patch))
         if (tag.unit, tag.sample_kind) != (before["unit"], before["kind"]):
             refuse_if_used(tag)
+            suppression.refuse_if_used(tag)
         changes.change(author, tag, before)
         outbox.mark_tags(author.tenant.key, [tag.ordinal])
+        suppression.mark_moved(author.tenant, [tag.ordinal])
     return tag
 
 
@@ -232,6 +234,7 @@ def delete(author: Author, id: UUID, version: int | None) -> None:
         tag = find(author.tenant, id)
         require_version(tag, version)
         refuse_if_used(tag, own=False)
+        suppression.refuse_if_used(tag, own=False)
         definitions = AlarmDefinition.objects.of(author.tenant).filter(tag=tag)
         append(
             author, [changes.deed(Action.DELETE, definition, definition.document(), {}) for definition in definitions]

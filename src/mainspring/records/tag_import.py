@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +12,7 @@ from django.db import transaction
 
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
-from mainspring.records import changes, outbox
+from mainspring.records import changes, outbox, suppression
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.asset import PATH_LENGTH_MAX, Asset
 from mainspring.records.audit import Action, Author, Deed, append
@@ -108,9 +107,12 @@ def import_tags(author: Author, rows: list[dict[str, Any]], *, dry_run: bool = F
 class Importer:
     """Takes rows in pieces, each stored by itself, and remembers the rows before for tags named twice."""
 
-    def __init__(self, author: Author, *, dry_run: bool = False) -> None:
+    def __init__(
+        self, author: Author, *, dry_run: bool = False, before_commit: Callable[[Outcome], None] = lambda _outcome: None
+    ) -> None:
         self.author = author
         self.dry_run = dry_run
+        self._before_commit = before_commit
         self._row_of_path: dict[str, int] = {}
         self._assets: dict[str, Asset] = {}
         self._planned_assets: list[Asset] = []
@@ -122,26 +124,52 @@ class Importer:
     def take(self, rows: Sequence[dict[str, Any]], numbers: Sequence[int]) -> Outcome:
         """Check rows and, unless this is a dry run, store the right ones in one transaction.
 
-        `numbers` are the rows' numbers as people see them.
+        `numbers` are the rows' numbers as people see them. `before_commit` is told what was made and changed just before
+        it is stored for good.
         """
-        outcome = Outcome()
-        # A dry run holds no lock: others write meanwhile.
-        with nullcontext() if self.dry_run else transaction.atomic():
-            self._read(rows)
-            planned: list[_Planned] = []
-            for place, (row, number) in enumerate(zip(rows, numbers, strict=True)):
-                try:
-                    planned.append(self._plan(row, number))
-                except Invalid as error:
-                    outcome.refused += [Fault(place, path, text, text) for path, text in error.fields.items()]
-                except _RowFault as error:
-                    outcome.refused.append(Fault(place, error.field, error.text, error.cause, error.suggestion))
-            self._sum_up(planned, outcome)
-            if not self.dry_run:
-                self._store(planned, outcome)
+        planned, refused = self._planned(rows, numbers)
+        if self.dry_run:
+            return self._summed_up(planned, refused)
+        # Rows are read and checked without a lock: others write meanwhile.
+        with transaction.atomic():
+            if not self._still_true(planned):
+                self._assets, self._planned_assets = {}, []
+                taken = set(numbers)
+                self._row_of_path = {path: row for path, row in self._row_of_path.items() if row not in taken}
+                planned, refused = self._planned(rows, numbers)
+            outcome = self._summed_up(planned, refused)
+            self._store(planned, outcome)
+            self._before_commit(outcome)
         return outcome
 
-    def _sum_up(self, planned: list[_Planned], outcome: Outcome) -> None:
+    def _planned(self, rows: Sequence[dict[str, Any]], numbers: Sequence[int]) -> tuple[list[_Planned], list[Fault]]:
+        self._read(rows)
+        planned: list[_Planned] = []
+        refused: list[Fault] = []
+        for place, (row, number) in enumerate(zip(rows, numbers, strict=True)):
+            try:
+                planned.append(self._plan(row, number))
+            except Invalid as error:
+                refused += [Fault(place, path, text, text) for path, text in error.fields.items()]
+            except _RowFault as error:
+                refused.append(Fault(place, error.field, error.text, error.cause, error.suggestion))
+        return planned, refused
+
+    def _still_true(self, planned: list[_Planned]) -> bool:
+        """Tell whether the records are still as they were when rows were read from them."""
+        tags = [each.tag for each in planned if each.tag is not None]
+        assets = {tag.asset.id: tag.asset.path for tag in tags if not tag.asset._state.adding}
+        versions = {tag.id: tag.version for tag in tags if not tag._state.adding}
+        fresh = [tag.path for tag in tags if tag._state.adding]
+        of = self.author.tenant
+        return (
+            {asset.id: asset.path for asset in _among(Asset.objects.of(of).only("path"), "pk", assets)} == assets
+            and {tag.id: tag.version for tag in _among(Tag.objects.of(of).only("version"), "pk", versions)} == versions
+            and not _among(Tag.objects.of(of).only("pk"), "path", fresh)
+        )
+
+    def _summed_up(self, planned: list[_Planned], refused: list[Fault]) -> Outcome:
+        outcome = Outcome(refused=refused)
         known = [(each.tag, each.limits) for each in planned if each.tag is not None and each.before is not None]
         limited = written_limits(self.author, known, dry_run=True)
         for each in planned:
@@ -151,6 +179,7 @@ class Importer:
                 outcome.updated += 1
             else:
                 outcome.unchanged += 1
+        return outcome
 
     def _read(self, rows: Sequence[dict[str, Any]]) -> None:
         """Read what the rows refer to, once for all of them."""
@@ -239,6 +268,7 @@ class Importer:
         touched = [*fresh, *(tag for tag, _ in changed)]
         outbox.mark_tags(self.author.tenant.key, [tag.ordinal for tag in touched])
         outbox.mark_alarms(self.author.tenant.key, limited.values())
+        suppression.mark_moved(self.author.tenant, [tag.ordinal for tag, _ in changed])
 
     def _store_assets(self, tags: Sequence[Tag]) -> None:
         """Store the assets that rows made, those of refused rows apart."""
@@ -302,7 +332,8 @@ def _uuid(text: str) -> UUID | None:
 def undo(author: Author, made: Sequence[str], before: Sequence[tuple[dict[str, Any], int]]) -> tuple[int, int]:
     """Take an import back where nobody changed its tags since; returns how many were taken back and how many stay."""
     with transaction.atomic():
-        tags = {str(tag.id): tag for tag in _among(Tag.objects.of(author.tenant), "pk", made) if tag.version == 1}
+        there = _among(Tag.objects.of(author.tenant), "pk", made)
+        tags = {str(tag.id): tag for tag in there if tag.version == 1}
         alarms = _among(AlarmDefinition.objects.of(author.tenant), "tag_id", list(tags))
         stays = {str(alarm.tag_id) for alarm in alarms if alarm.version > 1}
         gone = [tag for id, tag in tags.items() if id not in stays]
@@ -316,7 +347,7 @@ def undo(author: Author, made: Sequence[str], before: Sequence[tuple[dict[str, A
         touched = [tag.ordinal for tag in (*gone, *back)]
         outbox.mark_tags(author.tenant.key, touched)
         outbox.mark_alarms(author.tenant.key, touched)
-    return len(gone) + len(back), len(made) + len(before) - len(gone) - len(back)
+    return len(gone) + len(back), len(there) - len(gone) + len(before) - len(back)
 
 
 def _restored(author: Author, before: Sequence[tuple[dict[str, Any], int]]) -> list[Tag]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mainspring.core.alarms import AlarmEvent, Transition
+from mainspring.core.alarms import SET_ASIDE, AlarmEvent, Transition
 
 HOUR_MS: Final = 3_600_000
 TEN_MINUTES_MS: Final = 600_000
@@ -25,10 +25,15 @@ MOST_PER_H: Final = 12
 
 
 def figures(events: Sequence[AlarmEvent], standing_ms: Mapping[str, int], start_ms: int, end_ms: int) -> dict[str, Any]:
-    """Work out the figures of a range from its transitions and from what stands now (id to time of its raise)."""
+    """Work out the figures of a range from its transitions and from what stands now (id to time of its raise).
+
+    What was raised on a shelf, out of service or suppressed was told to nobody and does not count.
+    """
     raised = sorted(
-        (event.time_ms, str(event.alarm)) for event in events if event.transition is Transition.RAISED
-    )  # fmt: skip
+        (event.time_ms, str(event.alarm))
+        for event in events
+        if event.transition is Transition.RAISED and event.state not in SET_ASIDE
+    )
     times = np.array([time for time, _ in raised], np.int64)
     hours = max((end_ms - start_ms) / HOUR_MS, 1e-9)
     slots = np.bincount((times - start_ms) // TEN_MINUTES_MS, minlength=1) if len(times) else np.zeros(1, np.int64)

@@ -25,7 +25,8 @@ _NUMBERS: Final = frozenset({"value", "limit"})
 _WORDS: Final[dict[str, str]] = {
     Transition.RAISED: "触发", Transition.CLEARED: "恢复", Transition.ACKNOWLEDGED: "确认", Transition.REMOVED: "移除",
     Transition.SHELVED: "搁置", Transition.UNSHELVED: "取消搁置", Transition.TAKEN_OUT: "停用",
-    Transition.RETURNED: "恢复使用", Transition.COMMENTED: "备注", Priority.CRITICAL: "紧急", Priority.HIGH: "高",
+    Transition.RETURNED: "恢复使用", Transition.COMMENTED: "备注",
+    Transition.SUPPRESSED: "抑制", Transition.UNSUPPRESSED: "解除抑制", Priority.CRITICAL: "紧急", Priority.HIGH: "高",
     Priority.MEDIUM: "中", Priority.LOW: "低", Priority.DIAGNOSTIC: "诊断", Condition.HH: "高高", Condition.H: "高",
     Condition.L: "低", Condition.LL: "低低", Condition.STALE: "过期", Condition.RATE: "变化率", Condition.STATE: "状态",
     Condition.CHANGE: "状态变化", Condition.EXPRESSION: "表达式",

@@ -10,6 +10,7 @@ from mainspring.core.alarms import ActiveAlarm, AlarmEvent
 from mainspring.core.definitions import Condition
 from mainspring.core.units import SIGNS
 from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.asset import Asset
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
@@ -21,12 +22,14 @@ PEOPLE_MAX = 1000
 def of_active(tenant: str, alarms: Sequence[ActiveAlarm]) -> list[dict[str, Any]]:
     """Return the rows of the alarm list, in the order given; alarms whose definition has gone are left out."""
     known = names(tenant, {alarm.alarm for alarm in alarms})
+    conditions = suppressions(tenant, {alarm.suppressed_by for alarm in alarms if alarm.suppressed_by})
     people = people_of({person for alarm in alarms for person in (alarm.acknowledged_by, alarm.by)})
     return [
         alarm.model_dump(mode="json")
         | known[alarm.alarm]
         | {"acknowledged_by": people.get(alarm.acknowledged_by, alarm.acknowledged_by)}
         | {"by": people.get(alarm.by, alarm.by)}
+        | {"suppression": conditions.get(alarm.suppressed_by)}
         for alarm in alarms
         if alarm.alarm in known
     ]
@@ -69,6 +72,23 @@ def names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
                 "expression": definition.expression,
             }
     return found
+
+
+def suppressions(tenant: str, identities: set[UUID]) -> dict[UUID | None, dict[str, Any]]:
+    """Return reason and condition of what suppresses alarms: alarm definitions, or assets for all below them."""
+    found: dict[UUID | None, dict[str, Any]] = {}
+    wanted = list(identities)
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        part = wanted[start : start + NAMES_AT_ONCE]
+        for asset in Asset.objects.filter(tenant__key=tenant, pk__in=part):
+            found[asset.id] = _condition(asset) | {"path": asset.path, "name": asset.name}
+        for definition in AlarmDefinition.objects.filter(tenant__key=tenant, pk__in=part):
+            found[definition.id] = _condition(definition) | {"path": "", "name": None}
+    return found
+
+
+def _condition(named: Asset | AlarmDefinition) -> dict[str, Any]:
+    return {"reason": named.suppress_reason, "expression": named.suppress_when}
 
 
 def _tags(tenant: str, ordinals: Iterable[int]) -> Iterable[Tag]:

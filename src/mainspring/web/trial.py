@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
-from mainspring.core.definitions import AlarmDefinition, AlarmPage, Condition, TagDefinition, TagPage
+from mainspring.core.definitions import AlarmDefinition, AlarmPage, Condition, Suppression, TagDefinition, TagPage
 from mainspring.core.history import AggregateQuery, RawQuery
 from mainspring.core.kinds import Column, Origin, SampleKind
 from mainspring.core.samples import build
@@ -31,6 +32,8 @@ BATCH: Final = 50_000
 TIMEOUT_S: Final = 30.0
 TEN_MINUTES_MS: Final = 600_000
 _TENANT: Final = "trial"
+Span = tuple[int, int | None]
+"""From - until; None: it stands at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +112,26 @@ def _sorted(parts: Sequence[Series], bucket_ms: int | None) -> Series:
 
 
 def tried(
-    definition: AlarmDefinition, tags: Sequence[TagDefinition], series: Series, start_ms: int, end_ms: int
+    definition: AlarmDefinition,
+    tags: Sequence[TagDefinition],
+    series: Series,
+    start_ms: int,
+    end_ms: int,
+    conditions: Sequence[Suppression] = (),
 ) -> dict[str, Any]:
-    """Say how often, when and how long an alarm would have been raised; call it in a thread."""
+    """Say how often, when and how long an alarm would have been told, and what of it suppressed; call it in a thread.
+
+    `tags` begins with the tag of the alarm and has those of the conditions too.
+    """
     if definition.condition is Condition.STALE:
-        changes = _silences(definition, tags[0], series, end_ms)
+        changes = _silences(definition, tags[0], _of_place(series, 0), end_ms)
     else:
         changes = _changes(definition, tags, series, end_ms)
-    spans: list[list[int | None]] = []
-    for time_ms, raised in changes:
-        if raised:
-            spans.append([time_ms, None])
-        elif spans:
-            spans[-1][1] = time_ms
-    lasted = [(end or end_ms) - (start or 0) for start, end in spans]
+    raised = _spans(changes)
+    hidden = [span for condition in conditions for span in _suppressed(condition, tags, series, end_ms)]
+    spans = _without(raised, hidden, end_ms)
+    told = {start for start, _ in _within(raised, spans, end_ms)}
+    lasted = [(end or end_ms) - start for start, end in spans]
     begins = np.array([start for start, _ in spans], np.int64)
     within = np.searchsorted(begins, begins + TEN_MINUTES_MS) - np.arange(len(begins))
     days = max((end_ms - start_ms) / 86_400_000, 1e-9)
@@ -130,6 +139,8 @@ def tried(
         "count": len(spans),
         "longest_ms": max(lasted, default=0),
         "total_ms": sum(lasted),
+        "suppressed_count": len(raised) - len(told),
+        "suppressed_ms": sum((end or end_ms) - start for start, end in raised) - sum(lasted),
         "per_day": len(spans) / days,
         "most_in_10_min": int(within.max()) if len(within) else 0,
         "standing": bool(spans) and spans[-1][1] is None,
@@ -138,6 +149,68 @@ def tried(
         "bucket_ms": series.bucket_ms,
         "oldest_ms": int(series.times[0]) if len(series.times) else None,
     }
+
+
+def _spans(changes: Sequence[tuple[int, bool]]) -> list[Span]:
+    """Join the moments of raising and clearing; what has not ended has no end."""
+    spans: list[Span] = []
+    for time_ms, begins in changes:
+        if begins:
+            spans.append((time_ms, None))
+        elif spans:
+            spans[-1] = (spans[-1][0], time_ms)
+    return spans
+
+
+def _without(spans: Sequence[Span], holes: Sequence[Span], end_ms: int) -> list[Span]:
+    """Return what is left of spans outside the holes."""
+    left = list(spans)
+    for begin, until in holes:
+        parts: list[Span] = []
+        for start, end in left:
+            if begin >= (end or end_ms) or (until is not None and until <= start):
+                parts.append((start, end))
+                continue
+            if start < begin:
+                parts.append((start, begin))
+            if until is not None and until < (end or end_ms):
+                parts.append((until, end))
+        left = parts
+    return sorted(left, key=lambda each: each[0])
+
+
+def _within(spans: Sequence[Span], parts: Sequence[Span], end_ms: int) -> list[Span]:
+    """Return the spans of which some part is left."""
+    begins = [start for start, _ in parts]
+    return [
+        (start, end)
+        for start, end in spans
+        if bisect_left(begins, start) < bisect_left(begins, max(end or end_ms, start + 1))
+    ]
+
+
+def _suppressed(condition: Suppression, tags: Sequence[TagDefinition], series: Series, end_ms: int) -> list[Span]:
+    """Return when a condition would have suppressed: it holds, and none of its tags is bad or silent."""
+    named = {each.tag for each in condition.inputs}
+    alarm = AlarmDefinition(
+        id=condition.id, tag=condition.inputs[0].tag, condition=Condition.EXPRESSION, expression=condition.expression,
+        inputs=condition.inputs, name=condition.reason,
+    )  # fmt: skip
+    silence = alarm.model_copy(update={"condition": Condition.STALE})
+    gaps = [
+        span
+        for place, tag in enumerate(tags)
+        if tag.ordinal in named
+        for span in _spans(_silences(silence, tag, _of_place(series, place), end_ms))
+    ]
+    return _without(_spans(_changes(alarm, tags, series, end_ms)), gaps, end_ms)
+
+
+def _of_place(series: Series, place: int) -> Series:
+    own = series.ordinals == place
+    return Series(
+        series.ordinals[own], series.times[own], series.values[own], series.qualities[own], series.bucket_ms
+    )  # fmt: skip
 
 
 def _plant(definition: AlarmDefinition, tags: Sequence[TagDefinition]) -> PlantState:
@@ -154,7 +227,9 @@ def _plant(definition: AlarmDefinition, tags: Sequence[TagDefinition]) -> PlantS
     )  # fmt: skip
     state.define(f"{_TENANT}.tags.0", TagPage(revision=1, tenant=_TENANT, page=0, tags=moved), 0)
     inputs = tuple(each.model_copy(update={"tag": places[each.tag]}) for each in definition.inputs)
-    alarm = definition.model_copy(update={"tag": places[definition.tag], "inputs": inputs, "id": UUID(int=1)})
+    alarm = definition.model_copy(
+        update={"tag": places[definition.tag], "inputs": inputs, "id": UUID(int=1), "suppressed_by": ()}
+    )
     state.define(f"{_TENANT}.alarms.0", AlarmPage(revision=1, tenant=_TENANT, page=0, alarms=(alarm,)), 0)
     return state
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 from pydantic import Field
 
-from mainspring.core.definitions import AlarmDefinition, TagDefinition
+from mainspring.core.definitions import AlarmDefinition, Suppression, TagDefinition
 from mainspring.core.errors import LimitExceeded
 from mainspring.core.text import Text
 from mainspring.records.alarm_definition import AlarmDraft, draft_definition
@@ -50,21 +50,26 @@ async def try_alarm_definition(request: HttpRequest, wanted: Trial) -> dict[str,
     if not 0 < wanted.end_ms - wanted.start_ms <= RANGE_MAX_MS:
         raise Invalid({"end_ms": _RANGE})
     tenant = actor_of(request).tenant
-    definition, tags = await sync_to_async(_checked)(tenant, wanted)
+    definition, tags, conditions = await sync_to_async(_checked)(tenant, wanted)
     if len(_under_way) >= AT_ONCE:
         raise LimitExceeded(_BUSY)
     token = object()
     _under_way.add(token)
     try:
         series = await trial.read(runtime.require_bus(), tenant.key, tags, wanted.start_ms, wanted.end_ms)
-        found = await asyncio.to_thread(trial.tried, definition, tags, series, wanted.start_ms, wanted.end_ms)
+        found = await asyncio.to_thread(
+            trial.tried, definition, tags, series, wanted.start_ms, wanted.end_ms, conditions
+        )
     finally:
         _under_way.discard(token)
     return found | {"start_ms": wanted.start_ms, "end_ms": wanted.end_ms, "tag": definition.tag}
 
 
-def _checked(tenant: Tenant, wanted: Trial) -> tuple[AlarmDefinition, list[TagDefinition]]:
-    definition = draft_definition(tenant, wanted.definition, wanted.id)
-    ordinals = list(dict.fromkeys((definition.tag, *(each.tag for each in definition.inputs))))
+def _checked(
+    tenant: Tenant, wanted: Trial
+) -> tuple[AlarmDefinition, list[TagDefinition], list[Suppression]]:  # fmt: skip
+    definition, conditions = draft_definition(tenant, wanted.definition, wanted.id)
+    named = [each.tag for inputs in (definition.inputs, *(each.inputs for each in conditions)) for each in inputs]
+    ordinals = list(dict.fromkeys((definition.tag, *named)))
     found = {tag.ordinal: tag for tag in Tag.definitions(Tag.objects.of(tenant).filter(ordinal__in=ordinals))}
-    return definition, [found[ordinal] for ordinal in ordinals]
+    return definition, [found[ordinal] for ordinal in ordinals], conditions

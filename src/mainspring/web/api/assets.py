@@ -62,6 +62,9 @@ class AssetDetail(AssetOut):
     """An asset with its surroundings."""
 
     description: Label
+    suppress_when: str
+    suppress_reason: Label | None
+    shifts: list[str]
     ancestors: list[Ancestor]
     children: list[AssetOut]
 

@@ -11,12 +11,20 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from mainspring.core.text import LANGUAGES
+from mainspring.records.asset import Asset, AssetKind
 from mainspring.records.record import absent
 from mainspring.records.tenant import Tenant, now_ms
 from mainspring.web.api.forms import Label
 from mainspring.web.configure import current
 
 router = Router(tags=["site"])
+
+
+class Shifts(Schema):
+    """When the shifts of a site begin, on the plant's clock."""
+
+    path: str
+    starts: list[str]
 
 
 class SiteOut(Schema):
@@ -32,6 +40,7 @@ class SiteOut(Schema):
     now_ms: int
     languages: list[str]
     shelf_hours_max: int
+    shifts: list[Shifts] = Field(description="of the sites that have a calendar; told to those signed in")
 
 
 @router.get("/site", auth=None, response=SiteOut)
@@ -53,4 +62,10 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "now_ms": now_ms(),
         "languages": list(LANGUAGES),
         "shelf_hours_max": current().shelf_hours_max,
+        "shifts": [] if actor is None else _shifts(tenant),
     }
+
+
+def _shifts(tenant: Tenant) -> list[dict[str, Any]]:
+    sites = Asset.objects.of(tenant).filter(asset_kind=AssetKind.SITE).exclude(shifts=[]).order_by("path")
+    return [{"path": site.path, "starts": site.shifts} for site in sites]

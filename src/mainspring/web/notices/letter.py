@@ -26,6 +26,10 @@ _TRANSITIONS: Final = {
     "shelved": Text("shelved", "搁置"),
     "unshelved": Text("unshelved", "取消搁置"),
     "commented": Text("commented", "备注"),
+    "out-of-service": Text("taken out of service", "停用"),
+    "in-service": Text("returned to service", "恢复使用"),
+    "suppressed": Text("suppressed", "抑制"),
+    "unsuppressed": Text("no longer suppressed", "解除抑制"),
 }
 _ONE: Final = Text("[{priority}] {name} {transition}: {value}", "[{priority}] {name} {transition}：{value}")
 _MANY: Final = Text("{count} alarms, first [{priority}] {name}", "{count} 条报警，首条 [{priority}] {name}")

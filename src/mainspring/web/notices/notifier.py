@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
-from mainspring.core.alarms import AlarmEvent, AlarmState
+from mainspring.core.alarms import SET_ASIDE, AlarmEvent
 from mainspring.core.errors import MainspringError
 from mainspring.core.text import Text
 from mainspring.records import subscription as records
@@ -42,7 +42,6 @@ FETCH_S: Final = 20.0
 RETRY_S: Final = 5.0
 OLD_MS: Final = 3_600_000
 """A transition that is older than this when it is seen helps nobody: the platform was down."""
-SET_ASIDE: Final = (AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE)
 BACK_OFF_S: Final = (10, 30, 60, 300, 900, 3600)
 _BROKEN: Final = Text(
     "The message could not be made ({reason}). It is tried again; the log of the web role has the details.",
