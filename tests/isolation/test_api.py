@@ -131,7 +131,7 @@ PLAIN: Final = frozenset({
     "GET /site", "GET /session", "GET /imports", "GET /imports/fields", "GET /imports/template", "GET /templates",
     "GET /drivers", "GET /connections", "GET /users", "GET /tokens", "GET /openapi.json", "GET /docs",
     "GET /alarms/performance", "GET /gateways", "GET /tenants", "GET /health", "GET /metrics", "GET /subscriptions",
-    "GET /overview", "GET /gateways/settings-schema", "GET /gateways/software",
+    "GET /overview", "GET /tasks", "GET /gateways/settings-schema", "GET /gateways/software",
 })  # fmt: skip
 NAMELESS: Final = frozenset({
     # They write what is new and name nothing that exists.

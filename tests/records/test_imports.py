@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,18 +13,22 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.records import ground
 from tests.records.plant import asset, author, modbus, tag, tenant
 
 from mainspring.core.errors import Conflict, NotFound
-from mainspring.records import imports as module
+from mainspring.records import import_files, import_work
 from mainspring.records import tag as tags
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.faults import Invalid
 from mainspring.records.import_files import WORKING, ImportStore
+from mainspring.records.import_processes import Processes
+from mainspring.records.import_work import Work, do
 from mainspring.records.imports import Imports
-from mainspring.records.sheets import NotASheet, read_sheet, xlsx_file
+from mainspring.records.outbox import outbox
+from mainspring.records.sheets import read_sheet, xlsx_file
 from mainspring.records.tag import Tag
 from mainspring.records.tag_import import Importer
 from mainspring.records.tenant import Tenant
@@ -34,21 +42,28 @@ def row(name: str, **change: str) -> list[str]:
     return list((cells | change).values())
 
 
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Processes]:
+    command = [sys.executable, "-m", "mainspring.web.import_process"]
+    greeting = {"database_url": ground.SETTINGS.database_url, "data_folder": str(ground.FOLDER)}
+    made = Processes(command, json.dumps(greeting), 1)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def imports(plant: Tenant, tmp_path: Path) -> Iterator[Imports]:
+def imports(plant: Tenant, tmp_path: Path, processes: Processes) -> Imports:
     asset(plant, "unit")
     modbus(plant)
-    made = Imports(ImportStore(tmp_path / "imports"))
-    yield made
-    made._threads.shutdown()
+    return Imports(ImportStore(tmp_path / "imports"), processes, processes)
 
 
 def done(imports: Imports, plant: Tenant, id: str) -> dict[str, Any]:
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
         state = imports.get(author(plant), UUID(id))
-        if state["stage"] not in WORKING and UUID(id) not in imports._working:
-            return imports.get(author(plant), UUID(id))
+        if state["stage"] not in WORKING:
+            return state
         time.sleep(0.01)
     raise AssertionError(state)
 
@@ -73,7 +88,7 @@ def test_columns_are_guessed_and_unsure_ones_marked(imports: Imports, plant: Ten
         "Remark": (None, False),
     }  # fmt: skip
     assert state["columns"][0]["sample"] == "TI-1"
-    with pytest.raises(NotASheet):
+    with pytest.raises(Invalid, match="not a sheet"):
         imports.add(author(plant), "photo.png", b"\x89PNG\0")
 
 
@@ -200,23 +215,112 @@ def test_another_company_does_not_find_it(imports: Imports, plant: Tenant) -> No
 def test_a_cancelled_load_stops_between_pieces_and_goes_on(
     imports: Imports, plant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PIECE", 5)
+    monkeypatch.setattr(import_work, "PIECE", 5)
+    monkeypatch.setattr(import_work, "TELL_S", 0)
     state = checked(imports, plant, [row(f"T{n}") for n in range(20)])
-    taken = Importer.take
-
-    def cancelling(self: Any, rows: Any, numbers: Any) -> Any:
-        imports.cancel(author(plant), UUID(state["id"]))
-        return taken(self, rows, numbers)
-
-    monkeypatch.setattr(Importer, "take", cancelling)
-    imports.load(author(plant), UUID(state["id"]))
-    state = done(imports, plant, state["id"])
-    assert (state["stage"], Tag.objects.count()) == ("cancelled", 5)
-    monkeypatch.setattr(Importer, "take", taken)
+    folder = imports.store.find("plant", UUID(state["id"]))
+    work = Work(folder, state | {"stage": "loading"}, author(plant), publish=lambda *_: work.stop.set())
+    outbox.take()
+    do(work)
+    state = imports.get(author(plant), UUID(state["id"]))
+    assert (state["stage"], state["report"]["created"], Tag.objects.count()) == ("cancelled", 5, 5)
     imports.load(author(plant), UUID(state["id"]))
     state = done(imports, plant, state["id"])
     assert (state["stage"], Tag.objects.count()) == ("loaded", 20)
     assert (state["report"]["created"], state["report"]["unchanged"]) == (15, 5)
+
+
+def test_a_killed_load_says_so_keeps_what_it_stored_and_is_taken_back_whole(
+    imports: Imports, plant: Tenant, processes: Processes
+) -> None:
+    state = checked(imports, plant, [row(f"T{n}") for n in range(10_000)])
+    id = UUID(state["id"])
+    outbox.take()
+    imports.load(author(plant), id)
+    deadline = time.monotonic() + WAIT_S
+    while not Tag.objects.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    running = processes._lanes[0]._process
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
+    state = done(imports, plant, state["id"])
+    stored = Tag.objects.count()
+    assert (state["stage"], 0 < stored < 10_000) == ("interrupted", True)
+    assert "interrupted" in state["text"]["en"]
+    assert state["counts"]["created"] == 10_000
+    # Nobody knows what was stored last: everything is compared.
+    assert outbox.take()[1]
+    folder = imports.store.find("plant", id)
+    noted = {made for piece in folder.lines(folder.deeds) for made in piece["made"]}
+    assert {str(found) for found in Tag.objects.values_list("id", flat=True)} <= noted
+    imports.undo(author(plant), id)
+    state = done(imports, plant, state["id"])
+    assert (state["stage"], state["report"]["undone"], state["report"]["kept"]) == ("undone", stored, 0)
+    assert Tag.objects.count() == 0
+    assert first_broken(plant) is None
+
+
+def test_what_waits_for_its_turn_is_cancelled_before_it_begins(imports: Imports, plant: Tenant) -> None:
+    first = checked(imports, plant, [row(f"T{n}") for n in range(5000)])
+    second = checked(imports, plant, [row("U")])
+    imports.load(author(plant), UUID(first["id"]))
+    imports.load(author(plant), UUID(second["id"]))
+    assert imports.get(author(plant), UUID(second["id"]))["stage"] == "loading"
+    with pytest.raises(Conflict):
+        imports.forget(author(plant), UUID(second["id"]))
+    imports.cancel(author(plant), UUID(second["id"]))
+    assert done(imports, plant, first["id"])["stage"] == "loaded"
+    assert done(imports, plant, second["id"])["stage"] == "cancelled"
+    assert not Tag.objects.filter(name="U").exists()
+    tasks = imports.tasks(author(plant))
+    assert [(each["id"], each["stage"]) for each in tasks] == [
+        (second["id"], "cancelled"), (first["id"], "loaded"),
+    ]  # fmt: skip
+    assert imports.tasks(author(tenant("other"))) == []
+
+
+def test_old_imports_go_but_none_that_is_worked_on(
+    imports: Imports, plant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_files, "KEPT_MAX", 2)
+    states = [imports.add(author(plant), "tags.xlsx", xlsx_file([HEAD, row("A")])) for _ in range(2)]
+    oldest = imports.store.find("plant", UUID(states[0]["id"]))
+    oldest.write(states[0] | {"stage": "loading"})
+    states += [imports.add(author(plant), "tags.xlsx", xlsx_file([HEAD, row("A")])) for _ in range(2)]
+    kept = {each["id"] for each in imports.all(author(plant))}
+    assert kept == {states[0]["id"], states[2]["id"], states[3]["id"]}
+
+
+def test_a_check_that_was_stopped_is_no_check(imports: Imports, plant: Tenant) -> None:
+    state = imports.add(author(plant), "tags.xlsx", xlsx_file([HEAD, row("A")]))
+    folder = imports.store.find("plant", UUID(state["id"]))
+    work = Work(folder, state | {"stage": "checking", "options": guessed(state)}, author(plant))
+    work.stop.set()
+    do(work)
+    assert imports.get(author(plant), UUID(state["id"]))["stage"] == "cancelled"
+    with pytest.raises(Conflict):
+        imports.load(author(plant), UUID(state["id"]))
+
+
+def test_records_changed_since_the_rows_were_read_are_read_again(plant: Tenant) -> None:
+    unit = asset(plant, "unit")
+    old = tag(plant, "old", unit)
+
+    class Meanwhile(Importer):
+        """Someone else writes between checking and storing."""
+
+        def _still_true(self, planned: Any) -> bool:
+            if not Tag.objects.filter(name="new").exists():
+                tag(plant, "new", unit, gain=5)
+                tags.modify(author(plant), old.id, {"gain": 7}, None)
+            return super()._still_true(planned)
+
+    rows = [{"name": name, "asset": "unit", "offset": 1} for name in ("old", "new")]
+    outcome = Meanwhile(author(plant)).take(rows, (2, 3))
+    assert (outcome.created, outcome.updated, outcome.refused) == (0, 2, [])
+    assert dict(Tag.objects.values_list("name", "gain")) == {"old": 7, "new": 5}
+    assert set(Tag.objects.values_list("offset", flat=True)) == {1}
 
 
 def test_work_whose_process_is_gone_is_interrupted(imports: Imports, plant: Tenant) -> None:

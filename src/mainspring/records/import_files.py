@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -34,20 +34,28 @@ class ImportFolder:
         self.path = path
         self.upload = path / "upload"
         self.faults = path / "faults.jsonl"
+        self.refused = path / "refused.jsonl"
         self.deeds = path / "undo.jsonl"
 
-    def state(self) -> dict[str, Any]:
-        """Return the state; work that nobody does any more is `interrupted`."""
-        state: dict[str, Any] = json.loads((self.path / "state.json").read_text())
-        if state["stage"] in WORKING and now_ms() - state["heartbeat_ms"] > HEARTBEAT_MAX_MS:
+    def state(self, *, waiting: bool = False) -> dict[str, Any]:
+        """Return the state; work that nobody does any more is `interrupted`, unless it waits for its turn."""
+        state: dict[str, Any] = json.loads((self.path / "state.json").read_text(encoding="utf-8"))
+        if not waiting and state["stage"] in WORKING and now_ms() - state["heartbeat_ms"] > HEARTBEAT_MAX_MS:
             state["stage"] = "interrupted"
         return state
+
+    def worked_on(self) -> bool:
+        """Tell whether some process is at it."""
+        try:
+            return self.state()["stage"] in WORKING
+        except (OSError, ValueError):
+            return False
 
     def write(self, state: dict[str, Any]) -> None:
         """Keep a state, as a whole or not at all."""
         state["heartbeat_ms"] = now_ms()
         part = self.path / "state.json.part"
-        part.write_text(json.dumps(state, ensure_ascii=False, default=str))
+        part.write_text(json.dumps(state, ensure_ascii=False, default=str), encoding="utf-8")
         part.replace(self.path / "state.json")
 
     def lines(self, file: Path) -> Iterator[Any]:
@@ -64,14 +72,21 @@ class ImportStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def make(self, tenant: str, id: UUID, content: bytes) -> ImportFolder:
-        """Keep an uploaded file under a new id."""
+    def make(self, tenant: str, id: UUID, content: bytes, spared: Container[UUID] = ()) -> ImportFolder:
+        """Keep an uploaded file under a new id; the oldest go, but none that is worked on or in `spared`."""
         folder = ImportFolder(self._root / tenant / str(id))
         folder.path.mkdir(parents=True, mode=0o700)
         folder.upload.write_bytes(content)
-        for old in sorted(folder.path.parent.iterdir(), reverse=True)[KEPT_MAX:]:
-            shutil.rmtree(old, ignore_errors=True)
+        for path in sorted(folder.path.parent.iterdir(), reverse=True)[KEPT_MAX:]:
+            if UUID(path.name) not in spared and not ImportFolder(path).worked_on():
+                shutil.rmtree(path, ignore_errors=True)
         return folder
+
+    def scratch(self) -> Path:
+        """Return the folder for files that are read at once and not kept."""
+        place = self._root / ".read"
+        place.mkdir(parents=True, mode=0o700, exist_ok=True)
+        return place
 
     def find(self, tenant: str, id: UUID) -> ImportFolder:
         """Return an import of the tenant; raises NotFound."""

@@ -1,135 +1,145 @@
 """Imports of tags from sheets: columns guessed, checked without writing, loaded in pieces, undone while unchanged.
 
-The work is done in threads of its own, a piece at a time, so that requests are answered meanwhile; a piece is one
-transaction, and nothing but what is loaded is written to the records.
+The work itself is done in processes of its own (`import_processes`, `import_work`), so that requests are answered
+meanwhile; what lies in an import's folder is all that this process and those know of it in common.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import shutil
+import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connections
 
-from mainspring.core.errors import Conflict, LimitExceeded, MainspringError
+from mainspring.core.errors import Conflict, LimitExceeded
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
 from mainspring.records.audit import Author
 from mainspring.records.faults import Invalid
 from mainspring.records.import_files import WORKING, ImportFolder, ImportStore, now_ms
-from mainspring.records.sheets import Sheet, read_sheet
-from mainspring.records.tag_columns import Layout, guess, suggestion
-from mainspring.records.tag_import import Fault, Importer, Outcome, undo
+from mainspring.records.import_processes import Errand, Processes
+from mainspring.records.import_work import INTERRUPTED, layout_of
+from mainspring.records.outbox import outbox
 
 log = structlog.get_logger(__name__)
 
-PIECE: Final = 500
-"""Rows of one transaction: others wait for it a fifth of a second at most."""
-BREATH_S: Final = 0.002
-"""Between pieces the thread lets requests pass."""
-WORKERS: Final = 2
 WAITING_MAX: Final = 8
-CAUSES_MAX: Final = 100
-ROWS_SHOWN: Final = 5
+READ_S: Final = 60.0
+"""How long a person waits for the columns of a file."""
 FIXES_MAX: Final = 10_000
-_NUMBERS: Final = re.compile(r"-?\d[\d.e+-]*")
+TASKS_SHOWN: Final = 10
+SETTLE_S: Final = 5.0
 
 _BUSY: Final = Text(
     "{limit} imports are waiting already. Try again in a minute.", "已有 {limit} 个导入在等待，请稍后再试。"
 )
+_UNREADABLE: Final = Text(
+    "{name} could not be read within the time and memory an import may take. Send it in parts, or as CSV.",
+    "无法在导入允许的时间和内存内读取 {name}，请分批或以 CSV 发送。",
+)
 _UNDER_WAY: Final = Text("This import is being worked on. Wait for it, or cancel it.", "此导入正在处理，请等待或取消。")
 _NOT_CHECKED: Final = Text("Check this import first.", "请先预检此导入。")
 _NOT_LOADED: Final = Text("Nothing of this import was loaded.", "此导入尚未载入任何内容。")
-_FAILED: Final = Text(
-    "The import stopped ({reason}). What was loaded is kept; load again to go on.",
-    "导入已停止（{reason}），已载入的内容保留，可再次载入以继续。",
-)
 _NO_NAME: Final = Text("Say which column holds the tag name.", "请指定哪一列是位号。")
 _CELLS: Final = Text(
     "At most {limit} cells are put right here. Correct the file.", "最多可在此修正 {limit} 处，请修改文件。"
 )
 
 
-@dataclass(slots=True)
-class _Work:
-    """One import being worked on."""
+@dataclass(frozen=True, slots=True)
+class _Under:
+    """An import under way, or waiting for its turn."""
 
     folder: ImportFolder
-    state: dict[str, Any]
-    author: Author
-    stop: threading.Event = field(default_factory=threading.Event)
-    written: float = 0.0
-
-    def step(self, done: int, *, now: bool = False) -> None:
-        """Tell how far it is, on disk once a second."""
-        progress = self.state["progress"]
-        progress["done"] = done
-        elapsed_s = max(0.001, (now_ms() - progress["started_ms"]) / 1000)
-        progress["rows_per_s"] = round(done / elapsed_s)
-        if now or time.monotonic() - self.written > 1:
-            self.written = time.monotonic()
-            self.folder.write(self.state)
+    tenant: Any
+    errand: Errand
 
 
 class Imports:
-    """All imports of this process."""
+    """The imports this process has done: `workers` check, load and take back, `readers` look into what is uploaded."""
 
-    def __init__(self, store: ImportStore) -> None:
+    def __init__(self, store: ImportStore, workers: Processes, readers: Processes) -> None:
         self.store = store
+        self._workers, self._readers = workers, readers
         self._lock = threading.Lock()
-        self._working: dict[UUID, _Work] = {}
-        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="import")
+        self._under: dict[UUID, _Under] = {}
+
+    def close(self) -> None:
+        """End the processes; what they are at is left as interrupted."""
+        self._readers.close()
+        self._workers.close()
 
     def add(self, author: Author, name: str, content: bytes) -> dict[str, Any]:
-        """Take a file and guess its columns; raises NotASheet, in one sentence, for one that is none."""
-        sheet = read_sheet(content, name)
+        """Take a file and guess its columns; raises Invalid, in one sentence, for one that is no sheet."""
         id = uuid7()
-        folder = self.store.make(author.tenant.key, id, content)
-        first = sheet.rows[0] if sheet.rows else []
-        columns = [
-            {
-                "title": title,
-                "sample": next((row[place] for row in sheet.rows[:50] if place < len(row) and row[place]), ""),
-                "field": found.field,
-                "sure": found.sure,
-            }
-            for place, (title, found) in enumerate(zip(sheet.head, guess(sheet.head), strict=True))
-        ]
+        with self._lock:
+            spared = frozenset(self._under)
+        folder = self.store.make(author.tenant.key, id, content, spared)
+        try:
+            found = self._read(folder.upload, name)
+        except BaseException:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
         state = {
             "id": str(id), "name": name, "bytes": len(content), "created_ms": now_ms(), "stage": "columns",
-            "rows": len(sheet.rows), "columns": columns, "first": first, "options": {}, "fixes": [],
-            "progress": {"done": 0, "total": len(sheet.rows), "started_ms": 0, "rows_per_s": 0},
-            "counts": None, "causes": [], "report": None, "text": None,
+            "by": str(author.pseudonym), "rows": found["total"], "columns": found["columns"], "first": found["first"],
+            "options": {}, "fixes": [], "counts": None, "causes": [], "report": None, "text": None,
+            "progress": {"done": 0, "total": found["total"], "started_ms": 0, "rows_per_s": 0},
         }  # fmt: skip
         folder.write(state)
         return state
 
+    def rows(self, name: str, content: bytes, rows_max: int) -> tuple[list[list[str]], int]:
+        """Read a file into rows of text, its head first, and say how many more it has; nothing is kept."""
+        with tempfile.TemporaryDirectory(dir=self.store.scratch()) as place:
+            upload = Path(place) / "upload"
+            upload.write_bytes(content)
+            found = self._read(upload, name, rows_max)
+        return found["rows"], max(0, found["total"] - rows_max)
+
+    def _read(self, upload: Path, name: str, rows_max: int = 0) -> dict[str, Any]:
+        errand = Errand({"read": {"file": str(upload), "name": name, "rows": rows_max}})
+        self._readers.send(errand)
+        errand.ended.wait(READ_S)
+        if errand.answer is None:
+            self._readers.cancel(errand)
+        found = errand.answer or {"refused": _UNREADABLE.format(name=name).document()}
+        if "refused" in found:
+            text = Text.of(found["refused"])
+            raise Invalid({"file": text}, text)
+        return found
+
     def get(self, author: Author, id: UUID) -> dict[str, Any]:
         """Return the state of an import; raises NotFound."""
         with self._lock:
-            work = self._working.get(id)
-        if work is not None and work.author.tenant.pk == author.tenant.pk:
-            return dict(work.state)
-        return self.store.find(author.tenant.key, id).state()
+            under = id in self._under
+        return self.store.find(author.tenant.key, id).state(waiting=under)
 
     def all(self, author: Author) -> list[dict[str, Any]]:
         """Return the imports of the tenant, newest first."""
         return [self.get(author, UUID(folder.path.name)) for folder in self.store.of(author.tenant.key)]
 
+    def tasks(self, author: Author) -> list[dict[str, Any]]:
+        """Return how far the last imports of a person are, newest first, without what only their pages show."""
+        shown = ("id", "name", "stage", "created_ms", "progress", "report", "text", "heartbeat_ms")
+        newest = self.store.of(author.tenant.key)[:TASKS_SHOWN]
+        found = (self.get(author, UUID(folder.path.name)) for folder in newest)
+        return [{name: each[name] for name in shown} for each in found if each.get("by") == str(author.pseudonym)]
+
     def check(self, author: Author, id: UUID, options: dict[str, Any]) -> dict[str, Any]:
         """Begin the dry run with columns as people settled them; raises Invalid for a layout that cannot work."""
-        layout = _layout(options)
+        layout = layout_of(options)
         if "name" not in layout.columns:
             raise Invalid({"mapping": _NO_NAME})
-        return self._begin(author, id, "checking", self._check, {"options": options, "counts": None, "causes": []})
+        return self._begin(author, id, "checking", {"options": options, "counts": None, "causes": []})
 
     def fix(self, author: Author, id: UUID, fixes: list[dict[str, Any]]) -> dict[str, Any]:
         """Put cells right, one or all alike, and check again; the file itself stays as it came."""
@@ -139,33 +149,37 @@ class Imports:
             raise LimitExceeded(_CELLS, limit=FIXES_MAX)
         if not state["options"]:
             raise Conflict(_NOT_CHECKED)
-        return self._begin(author, id, "checking", self._check, {"fixes": known, "counts": None, "causes": []})
+        return self._begin(author, id, "checking", {"fixes": known, "counts": None, "causes": []})
 
     def load(self, author: Author, id: UUID) -> dict[str, Any]:
         """Begin to store the rows that are right."""
-        if self.get(author, id)["stage"] not in {"checked", "cancelled", "failed", "interrupted"}:
+        state = self.get(author, id)
+        if state["counts"] is None or state["stage"] not in {"checked", "cancelled", "failed", "interrupted"}:
             raise Conflict(_NOT_CHECKED)
-        return self._begin(author, id, "loading", self._load, {})
+        return self._begin(author, id, "loading", {})
 
     def undo(self, author: Author, id: UUID) -> dict[str, Any]:
         """Begin to take back what was loaded and not changed since."""
         if not self.store.find(author.tenant.key, id).deeds.exists():
             raise Conflict(_NOT_LOADED)
-        return self._begin(author, id, "undoing", self._undo, {})
+        return self._begin(author, id, "undoing", {})
 
     def cancel(self, author: Author, id: UUID) -> dict[str, Any]:
         """Stop after the piece under way; what is loaded stays."""
         state = self.get(author, id)
         with self._lock:
-            if id in self._working:
-                self._working[id].stop.set()
+            under = self._under.get(id)
+        if under is not None:
+            self._workers.cancel(under.errand)
         return state
 
     def forget(self, author: Author, id: UUID) -> None:
         """Remove an import that is not worked on."""
-        if self.get(author, id)["stage"] in WORKING:
-            raise Conflict(_UNDER_WAY)
-        self.store.forget(author.tenant.key, id)
+        stage = self.get(author, id)["stage"]
+        with self._lock:
+            if id in self._under or stage in WORKING:
+                raise Conflict(_UNDER_WAY)
+            self.store.forget(author.tenant.key, id)
 
     def faults(self, author: Author, id: UUID, cause: str, offset: int, limit: int) -> tuple[list[Any], int]:
         """Return some faults of a check, of one cause or all, and how many there are."""
@@ -174,210 +188,62 @@ class Imports:
         return found[offset : offset + limit], len(found)
 
     def refused(self, author: Author, id: UUID, language: str) -> Iterator[list[str]]:
-        """Yield the refused rows as they came, each with its number and the reasons, after a head."""
+        """Yield the refused rows as they are, each with its number and the reasons, after a head."""
         folder = self.store.find(author.tenant.key, id)
-        state, sheet = folder.state(), read_sheet(folder.upload.read_bytes(), "upload")
+        head = [column["title"] for column in folder.state()["columns"]]
         reasons: dict[int, list[str]] = {}
         for each in folder.lines(folder.faults):
             words = each["text"].get(language) or each["text"]["en"]
             reasons.setdefault(each["row"], []).append(f"{each['column'] or each['field']}: {words}")
-        yield [*sheet.head, *({"en": ("Row", "Reason"), "zh": ("行号", "原因")}.get(language, ("Row", "Reason")))]
-        fixes = _Fixes(state["fixes"], _layout(state["options"]))
-        for cells, number in zip(sheet.rows, sheet.numbers, strict=True):
-            if number in reasons:
-                padded = [*fixes.applied(cells, number), *[""] * (len(sheet.head) - len(cells))]
-                yield [*padded, str(number), "; ".join(reasons[number])]
+        yield [*head, *({"en": ("Row", "Reason"), "zh": ("行号", "原因")}.get(language, ("Row", "Reason")))]
+        for row in folder.lines(folder.refused):
+            padded = [*row["cells"], *[""] * (len(head) - len(row["cells"]))]
+            yield [*padded, str(row["row"]), "; ".join(reasons.get(row["row"], []))]
 
-    def _begin(
-        self, author: Author, id: UUID, stage: str, work: Callable[[_Work], None], more: dict[str, Any]
-    ) -> dict[str, Any]:
+    def _begin(self, author: Author, id: UUID, stage: str, more: dict[str, Any]) -> dict[str, Any]:
         folder = self.store.find(author.tenant.key, id)
         with self._lock:
-            if id in self._working or (state := folder.state())["stage"] in WORKING:
+            before = self._under.get(id)
+        if before is not None and folder.state(waiting=True)["stage"] not in WORKING:
+            # Its state says that it is done, its process is about to.
+            before.errand.ended.wait(SETTLE_S)
+        task = {
+            "folder": str(folder.path), "tenant": author.tenant.key, "address": author.address,
+            "pseudonym": str(author.pseudonym) if author.pseudonym else "",
+        }  # fmt: skip
+        errand = Errand({"work": task}, heard=_heard, finish=partial(self._settle, id))
+        with self._lock:
+            if id in self._under or (state := folder.state())["stage"] in WORKING:
                 raise Conflict(_UNDER_WAY)
-            if len(self._working) >= WAITING_MAX:
+            if len(self._under) >= WAITING_MAX:
                 raise LimitExceeded(_BUSY, limit=WAITING_MAX)
             progress = {"done": 0, "total": state["rows"], "started_ms": now_ms(), "rows_per_s": 0}
-            state |= {"stage": stage, "text": None, "progress": progress} | more
-            begun = self._working[id] = _Work(folder, state, author)
-        folder.write(state)
-        self._threads.submit(self._run, id, begun, work)
-        return dict(state)
+            state |= {"stage": stage, "text": None, "progress": progress, "by": str(author.pseudonym)} | more
+            folder.write(state)
+            self._under[id] = _Under(folder, author.tenant, errand)
+        self._workers.send(errand)
+        return state
 
-    def _run(self, id: UUID, begun: _Work, work: Callable[[_Work], None]) -> None:
-        state = begun.state
-        state["progress"]["started_ms"] = now_ms()
-        try:
-            work(begun)
-        except MainspringError as error:
-            state |= {"stage": "failed", "text": error.text.document()}
-        except (DatabaseError, OSError, ValueError) as error:
-            log.exception("import.failed", id=str(id))
-            state |= {"stage": "failed", "text": _FAILED.format(reason=type(error).__name__).document()}
-        except Exception:
-            # The next start finds it interrupted; the log has the bug.
-            log.exception("import.broken", id=str(id))
-            state |= {"stage": "failed", "text": _FAILED.format(reason="bug").document()}
-        finally:
-            connections.close_all()
-            try:
-                begun.folder.write(state)
-            except OSError as error:
-                log.error("import.state_not_kept", id=str(id), reason=str(error))
-            with self._lock:
-                self._working.pop(id, None)
-
-    def _check(self, work: _Work) -> None:
-        outcome = _Tally()
-        with work.folder.faults.open("w", encoding="utf-8") as out:
-            for piece in _pieces(work, dry_run=True):
-                outcome.add(piece, out)
-        work.state |= {"counts": outcome.counts, "causes": outcome.listed()}
-        work.state["stage"] = "cancelled" if work.stop.is_set() else "checked"
-
-    def _load(self, work: _Work) -> None:
-        outcome = _Tally()
-        began = time.monotonic()
-        with work.folder.faults.open("w", encoding="utf-8") as out, work.folder.deeds.open("a") as deeds:
-            for piece in _pieces(work, dry_run=False):
-                outcome.add(piece, out)
-                if piece.outcome.made or piece.outcome.before:
-                    done = {"made": piece.outcome.made, "before": piece.outcome.before}
-                    deeds.write(json.dumps(done, default=str) + "\n")
-                    deeds.flush()
-        work.state |= {"counts": outcome.counts, "causes": outcome.listed()}
-        work.state["report"] = outcome.counts | {
-            "finished_ms": now_ms(), "seconds": round(time.monotonic() - began, 1), "undone": 0, "kept": 0
-        }  # fmt: skip
-        work.state["stage"] = "cancelled" if work.stop.is_set() else "loaded"
-
-    def _undo(self, work: _Work) -> None:
-        undone = kept = 0
-        pieces = list(work.folder.lines(work.folder.deeds))
-        work.state["progress"]["total"] = sum(len(each["made"]) + len(each["before"]) for each in pieces)
-        for each in reversed(pieces):
-            back, stays = undo(work.author, each["made"], each["before"])
-            undone, kept = undone + back, kept + stays
-            work.step(undone + kept)
-            time.sleep(BREATH_S)
-        work.folder.deeds.unlink()
-        work.state["report"] = (work.state["report"] or {}) | {"undone": undone, "kept": kept, "finished_ms": now_ms()}
-        work.state["stage"] = "undone"
+    def _settle(self, id: UUID, errand: Errand) -> None:
+        """Leave the state of an import at the truth, however its process ended."""
+        with self._lock:
+            folder = self._under[id].folder
+        if errand.answer is None and not errand.cancelled:
+            # What it stored last it may not have told.
+            outbox.compare()
+        with suppress(OSError, ValueError):
+            state = folder.state(waiting=True)
+            if state["stage"] in WORKING:
+                cancelled = errand.cancelled and errand.answer is None
+                state |= (
+                    {"stage": "cancelled"} if cancelled else {"stage": "interrupted", "text": INTERRUPTED.document()}
+                )
+                folder.write(state)
+        with self._lock:
+            del self._under[id]
 
 
-@dataclass(slots=True)
-class _Piece:
-    """What became of some rows; `faults` are as people read them."""
-
-    outcome: Outcome
-    faults: list[dict[str, Any]]
-
-
-def _layout(options: dict[str, Any]) -> Layout:
-    mapping = {int(column): key for column, key in options.get("mapping", {}).items() if key}
-    return Layout(mapping, **{name: found for name, found in options.items() if name != "mapping"})
-
-
-def _pieces(work: _Work, *, dry_run: bool) -> Iterator[_Piece]:
-    """Read the file again and take its rows piece by piece, until it is cancelled."""
-    sheet = read_sheet(work.folder.upload.read_bytes(), work.state["name"])
-    layout = _layout(work.state["options"])
-    fixes = _Fixes(work.state["fixes"], layout)
-    importer = Importer(work.author, dry_run=dry_run)
-    for start in range(0, len(sheet.rows), PIECE):
-        if work.stop.is_set():
-            return
-        yield _piece(sheet, layout, fixes, importer, start)
-        work.step(min(start + PIECE, len(sheet.rows)))
-        time.sleep(BREATH_S)
-
-
-def _piece(sheet: Sheet, layout: Layout, fixes: _Fixes, importer: Importer, start: int) -> _Piece:
-    rows: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    kept: list[list[str]] = []
-    faults: list[dict[str, Any]] = []
-    for cells, number in zip(sheet.rows[start : start + PIECE], sheet.numbers[start : start + PIECE], strict=True):
-        right = fixes.applied(cells, number)
-        try:
-            row = layout.row(right)
-        except Invalid as error:
-            faults += [_told(sheet, layout, right, number, Fault(0, k, t, t)) for k, t in error.fields.items()]
-            continue
-        rows.append(row)
-        numbers.append(number)
-        kept.append(right)
-    outcome = importer.take(rows, numbers)
-    faults += [_told(sheet, layout, kept[each.row], numbers[each.row], each) for each in outcome.refused]
-    return _Piece(outcome, sorted(faults, key=lambda each: int(each["row"])))
-
-
-def _told(sheet: Sheet, layout: Layout, cells: list[str], number: int, fault: Fault) -> dict[str, Any]:
-    place = layout.columns.get(fault.field)
-    if place is None:
-        # A whole address or limit is wrong: the first of its columns stands for it.
-        place = next((at for key, at in layout.columns.items() if key.startswith(f"{fault.field}.")), None)
-    found = cells[place] if place is not None and place < len(cells) else ""
-    return {
-        "row": number, "field": fault.field, "column": sheet.head[place] if place is not None else "", "found": found,
-        "text": fault.text.document(), "title": fault.cause.document(),
-        "cause": f"{fault.field}: {_NUMBERS.sub('#', fault.cause.en)}",
-        "suggestion": fault.suggestion or suggestion(fault.field, found),
-    }  # fmt: skip
-
-
-class _Fixes:
-    """Cells put right: one of a row, or all that hold the same."""
-
-    def __init__(self, fixes: list[dict[str, Any]], layout: Layout) -> None:
-        self._everywhere: dict[tuple[int, str], str] = {}
-        self._single: dict[int, dict[int, str]] = {}
-        for fix in fixes:
-            column = layout.columns.get(fix["field"])
-            if column is None:
-                continue
-            if fix.get("row") is not None:
-                self._single.setdefault(fix["row"], {})[column] = fix["value"]
-            else:
-                self._everywhere[column, fix["found"]] = fix["value"]
-
-    def applied(self, cells: list[str], number: int) -> list[str]:
-        """Return the cells of a row as they are meant."""
-        if not self._everywhere and not self._single:
-            return cells
-        right = [self._everywhere.get((place, cell), cell) for place, cell in enumerate(cells)]
-        for column, value in self._single.get(number, {}).items():
-            right += [""] * (column + 1 - len(right))
-            right[column] = value
-        return right
-
-
-class _Tally:
-    """Counts what became of rows, and their faults by cause."""
-
-    def __init__(self) -> None:
-        self.counts = {"created": 0, "updated": 0, "unchanged": 0, "refused": 0}
-        self._causes: dict[str, dict[str, Any]] = {}
-
-    def add(self, piece: _Piece, out: Any) -> None:
-        """Count a piece and write its faults, a line each."""
-        counts, outcome = self.counts, piece.outcome
-        counts["created"] += outcome.created
-        counts["updated"] += outcome.updated
-        counts["unchanged"] += outcome.unchanged
-        counts["refused"] += len({each["row"] for each in piece.faults})
-        for each in piece.faults:
-            out.write(json.dumps(each, ensure_ascii=False) + "\n")
-            known = self._causes.get(each["cause"])
-            if known is None:
-                if len(self._causes) >= CAUSES_MAX:
-                    continue
-                kept = {name: each[name] for name in ("cause", "field", "column", "title", "found", "suggestion")}
-                known = self._causes[each["cause"]] = kept | {"count": 0, "rows": []}
-            known["count"] += 1
-            if len(known["rows"]) < ROWS_SHOWN:
-                known["rows"].append(each["row"])
-
-    def listed(self) -> list[dict[str, Any]]:
-        """Return the causes, those of most rows first."""
-        return sorted(self._causes.values(), key=lambda each: -int(each["count"]))
+def _heard(message: dict[str, Any]) -> None:
+    if message["everything"]:
+        outbox.compare()
+    outbox.add(message["keys"])

@@ -35,6 +35,15 @@ class Outbox:
         if wake is not None:
             wake()
 
+    def compare(self) -> None:
+        """Have everything compared: what changed is not known key by key."""
+        with self._lock:
+            self._keys.clear()
+            self._everything = True
+            wake = self.wake
+        if wake is not None:
+            wake()
+
     def take(self) -> tuple[set[str], bool]:
         """Return the keys and whether everything must be compared; the outbox is empty afterwards."""
         with self._lock:

@@ -124,7 +124,7 @@ class Importer:
     def take(self, rows: Sequence[dict[str, Any]], numbers: Sequence[int]) -> Outcome:
         """Check rows and, unless this is a dry run, store the right ones in one transaction.
 
-        `numbers` are the rows' numbers as people see them. `before_commit` is told what was made and changed just before
+        `numbers` are the rows' numbers as people see them. `before_commit` is told what was made and changed before
         it is stored for good.
         """
         planned, refused = self._planned(rows, numbers)

@@ -42,6 +42,7 @@ async def run(
     # Imported after `configure`: models and the API exist only once Django is set up.
     from mainspring.records.publication import Publication
     from mainspring.web import rollouts
+    from mainspring.web.api.imports import imports
     from mainspring.web.asgi import application
     from mainspring.web.listen import Listener
     from mainspring.web.live import hub
@@ -75,11 +76,12 @@ async def run(
     finally:
         hub.end()
         server.should_exit = True
+        closing = asyncio.create_task(asyncio.to_thread(imports().close), name="imports")
         with suppress(TimeoutError, Exception):
             await asyncio.wait_for(work[-1], 2)
         for task in (*work, stopped):
             task.cancel()
-        await asyncio.gather(*work, stopped, return_exceptions=True)
+        await asyncio.gather(*work, stopped, closing, return_exceptions=True)
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from functools import cache
 from typing import Annotated, Any, Final, Literal
@@ -14,12 +15,13 @@ from pydantic import Field
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
 from mainspring.records.import_files import ImportStore
+from mainspring.records.import_processes import Processes
 from mainspring.records.imports import FIXES_MAX, Imports
 from mainspring.records.rights import Right
-from mainspring.records.sheets import COLUMNS_MAX, csv_lines, read_sheet, xlsx_file
+from mainspring.records.sheets import COLUMNS_MAX, csv_lines, xlsx_file
 from mainspring.records.tag_columns import ADDRESS, FIELDS, address_fields, fields
 from mainspring.records.tag_import import ROWS_MAX
-from mainspring.web.configure import current
+from mainspring.web.configure import WebSettings, current
 from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["imports"])
@@ -28,12 +30,22 @@ _EMPTY: Final = Text(
     "The request holds no file. Send the file itself as its body.", "请求中没有文件，请将文件作为请求体发送。"
 )
 Form = Literal["xlsx", "csv"]
+WORKERS: Final = 1
+"""Imports that are checked or loaded at once: the records take one writer at a time."""
+READERS: Final = 1
 
 
 @cache
 def imports() -> Imports:
     """Return the imports of this process."""
-    return Imports(ImportStore(current().data_folder.resolve() / "imports"))
+    web = current()
+    command = [sys.executable, "-m", "mainspring.web.import_process"]
+    # Where the records lie is all those processes are told: they get no keys.
+    greeting = WebSettings(database_url=web.database_url, data_folder=web.data_folder).model_dump_json(
+        include={"database_url", "data_folder"}
+    )
+    store = ImportStore(web.data_folder.resolve() / "imports")
+    return Imports(store, Processes(command, greeting, WORKERS), Processes(command, greeting, READERS))
 
 
 class Named(Schema):
@@ -120,8 +132,15 @@ def add_import(request: HttpRequest, named: Query[Named]) -> Status[Any]:
 @router.post("/imports/read", auth=Needs(Right.CONFIGURE))
 def read_import(request: HttpRequest, named: Query[Named]) -> dict[str, Any]:
     """Read a sheet into rows of text, the first being its head; nothing is kept."""
-    sheet = read_sheet(_content(request), named.name)
-    return {"rows": [sheet.head, *sheet.rows[:ROWS_MAX]], "left": max(0, len(sheet.rows) - ROWS_MAX)}
+    rows, left = imports().rows(named.name, _content(request), ROWS_MAX)
+    return {"rows": rows, "left": left}
+
+
+@router.get("/tasks", auth=Needs(Right.CONFIGURE))
+def list_tasks(request: HttpRequest) -> dict[str, Any]:
+    """List how far the long work is that the person began, newest first: imports and what became of them."""
+    items = imports().tasks(actor_of(request).author)
+    return {"items": items, "total": len(items)}
 
 
 @router.get("/imports/fields", auth=Needs(Right.CONFIGURE))

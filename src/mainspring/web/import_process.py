@@ -1,0 +1,113 @@
+"""The process that imports are done in: `python -m mainspring.web.import_process`, started by the web role alone.
+
+It knows the records and no keys, takes no more memory than it may, and steps back behind the roles of the plant.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from mainspring.web.configure import WebSettings, configure
+
+if TYPE_CHECKING:
+    from mainspring.records.import_work import Work
+
+MEMORY_MAX_BYTES: Final = 3 * 2**30
+"""Address space, of which a quarter is taken before anything is read."""
+NICENESS: Final = 5
+
+
+class Process:
+    """Reads what is to be done from one end, does it, and answers at the other."""
+
+    def __init__(self, asked: IO[str], answers: IO[str]) -> None:
+        self._asked, self._answers = asked, answers
+        self._tasks: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._lock = threading.Lock()
+        self._work: Work | None = None
+        self._lost = threading.Event()
+
+    def run(self) -> None:
+        """Work until the other end hangs up."""
+        threading.Thread(target=self._listen, daemon=True).start()
+        while (task := self._tasks.get()) is not None:
+            kind, wanted = next(iter(task.items()))
+            self._say({"done": self._read(wanted) if kind == "read" else self._do(wanted)})
+
+    def _listen(self) -> None:
+        for line in self._asked:
+            message = json.loads(line)
+            if "cancel" not in message:
+                self._tasks.put(message)
+            elif self._work is not None:
+                self._work.stop.set()
+        self._lost.set()
+        if self._work is not None:
+            self._work.stop.set()
+        self._tasks.put(None)
+
+    def _say(self, message: dict[str, Any]) -> None:
+        # Whoever asked may be gone: what was done stays done.
+        with self._lock, suppress(OSError):
+            self._answers.write(json.dumps(message, default=str) + "\n")
+            self._answers.flush()
+
+    def _read(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        from mainspring.records.import_work import columns_of
+        from mainspring.records.sheets import NotASheet, read_sheet
+
+        try:
+            sheet = read_sheet(Path(wanted["file"]).read_bytes(), wanted["name"])
+        except NotASheet as error:
+            return {"refused": error.text.document()}
+        if wanted["rows"]:
+            return {"rows": [sheet.head, *sheet.rows[: wanted["rows"]]], "total": len(sheet.rows)}
+        return {"columns": columns_of(sheet), "first": sheet.rows[0] if sheet.rows else [], "total": len(sheet.rows)}
+
+    def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        from mainspring.records.audit import Author
+        from mainspring.records.import_files import ImportFolder
+        from mainspring.records.import_work import Work, do
+        from mainspring.records.tenant import Tenant
+
+        pseudonym = UUID(wanted["pseudonym"]) if wanted["pseudonym"] else None
+        author = Author(Tenant.objects.get(key=wanted["tenant"]), pseudonym, wanted["address"])
+        folder = ImportFolder(Path(wanted["folder"]))
+        self._work = Work(folder, folder.state(waiting=True), author, publish=self._publish, lost=self._lost)
+        if self._lost.is_set():
+            self._work.stop.set()
+        try:
+            do(self._work)
+        finally:
+            self._work = None
+        return {}
+
+    def _publish(self, keys: set[str], everything: bool) -> None:
+        self._say({"keys": sorted(keys), "everything": everything})
+
+
+def main() -> None:
+    """Be the process, until standard input closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
+    # Whatever else prints must not come between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    configure(WebSettings.model_validate(json.loads(sys.stdin.readline())))
+    Process(sys.stdin, answers).run()
+
+
+if __name__ == "__main__":
+    main()
