@@ -23,6 +23,8 @@ export interface Site {
   now_ms: number;
   languages: Language[];
   shelf_hours_max: number;
+  /** Of the sites that have a calendar: when their shifts begin, on the plant's clock. */
+  shifts: { path: string; starts: string[] }[];
 }
 
 export const ROLES = ["viewer", "operator", "engineer", "administrator"] as const;
@@ -62,6 +64,9 @@ export interface AssetDetail extends Asset {
   ancestors: Ancestor[];
   children: Asset[];
   description: Words | null;
+  suppress_when: string;
+  suppress_reason: Words | null;
+  shifts: string[];
 }
 
 export const CONDITIONS = ["HH", "H", "L", "LL", "stale", "rate", "state", "change", "expression"] as const;
@@ -118,7 +123,8 @@ export type AlarmState =
   | "cleared-unacknowledged"
   | "normal"
   | "shelved"
-  | "out-of-service";
+  | "out-of-service"
+  | "suppressed";
 export const TRANSITIONS = [
   "raised",
   "cleared",
@@ -129,6 +135,8 @@ export const TRANSITIONS = [
   "out-of-service",
   "in-service",
   "commented",
+  "suppressed",
+  "unsuppressed",
 ] as const;
 export type AlarmTransition = (typeof TRANSITIONS)[number];
 export interface Alarm {
@@ -163,6 +171,8 @@ export interface Alarm {
   by?: string;
   since_ms?: number | null;
   until_ms?: number | null;
+  /** Of an alarm that is suppressed by design: why, and what names the condition; an asset has path and name. */
+  suppression?: { reason: Words | null; expression: string; path: string; name: Words | null } | null;
 }
 export type AlarmCounts = Record<Priority, { unacknowledged: number; total: number }>;
 export interface AlarmPage extends Page<Alarm> {
@@ -210,6 +220,8 @@ export interface AlarmDefinition {
   consequence: Words | null;
   response: Words | null;
   enabled: boolean;
+  suppress_when: string;
+  suppress_reason: Words | null;
   version: number;
 }
 

@@ -19,6 +19,7 @@ import { alarmWords } from "../words/alarms";
 import { AlarmDetail } from "./AlarmDetail";
 import { Flood } from "./Flood";
 import { floodOf } from "./flood-areas";
+import { type Mark, useMarks } from "./marks";
 import { useCalmOrder } from "./order";
 import { alarmStore, useAlarmList } from "./store";
 import { placeOfPath, valueAndLimit } from "./text";
@@ -82,10 +83,26 @@ function useAcknowledge(): (alarms: readonly string[], comment?: string) => void
   };
 }
 
-function StateCell({ alarm, pending, t }: { alarm: Alarm; pending: boolean; t: Say<typeof alarmWords> }) {
+interface StateCellProps {
+  alarm: Alarm;
+  pending: boolean;
+  marks: readonly Mark[] | undefined;
+  t: Say<typeof alarmWords>;
+}
+
+function StateCell({ alarm, pending, marks, t }: StateCellProps) {
   if (pending) return <span className="ms-third">{t("pending")}</span>;
-  if (alarm.state === "active-acknowledged" && alarm.acknowledged_by) return t("byPerson", { who: alarm.acknowledged_by });
-  return t(alarm.state);
+  const by = alarm.state === "active-acknowledged" && alarm.acknowledged_by !== "";
+  return (
+    <>
+      {by ? t("byPerson", { who: alarm.acknowledged_by }) : t(alarm.state)}
+      {marks?.map((mark) => (
+        <span key={mark} className="ms-mark">
+          {t(mark)}
+        </span>
+      ))}
+    </>
+  );
 }
 
 /** The present, a quarter of a minute at a time: whether it is a flood changes no faster. */
@@ -104,10 +121,11 @@ interface ColumnTools {
   selected: ReadonlySet<string>;
   toggle: (alarm: Alarm) => void;
   pending: ReadonlySet<string>;
+  marks: ReadonlyMap<string, Mark[]>;
   acknowledge: ((alarms: readonly string[]) => void) | null;
 }
 
-function columnsOf({ t, say, selected, toggle, pending, acknowledge }: ColumnTools): Column<Alarm>[] {
+function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge }: ColumnTools): Column<Alarm>[] {
   const name = (alarm: Alarm) => <span className={isOpen(alarm) ? "ms-bold" : ""}>{say(alarm.name)}</span>;
   return [
     {
@@ -141,8 +159,8 @@ function columnsOf({ t, say, selected, toggle, pending, acknowledge }: ColumnToo
     {
       key: "state",
       title: t("state"),
-      width: "minmax(120px, 1.2fr)",
-      cell: (alarm) => <StateCell alarm={alarm} pending={pending.has(alarm.alarm)} t={t} />,
+      width: "minmax(140px, 1.5fr)",
+      cell: (alarm) => <StateCell alarm={alarm} pending={pending.has(alarm.alarm)} marks={marks.get(alarm.alarm)} t={t} />,
     },
     {
       key: "act",
@@ -158,7 +176,7 @@ function columnsOf({ t, say, selected, toggle, pending, acknowledge }: ColumnToo
   ];
 }
 
-function PhoneRow({ alarm, pending, t }: { alarm: Alarm; pending: boolean; t: Say<typeof alarmWords> }) {
+function PhoneRow({ alarm, pending, marks, t }: StateCellProps) {
   const say = useSay();
   return (
     <>
@@ -169,7 +187,7 @@ function PhoneRow({ alarm, pending, t }: { alarm: Alarm; pending: boolean; t: Sa
       </span>
       <span className="ms-row ms-second ms-caption">
         <span className="ms-num ms-grow ms-cut">{valueAndLimit(alarm, say)}</span>
-        <StateCell alarm={alarm} pending={pending} t={t} />
+        <StateCell alarm={alarm} pending={pending} marks={marks} t={t} />
       </span>
     </>
   );
@@ -225,7 +243,9 @@ export function ActiveAlarms() {
   const acknowledge = useAcknowledge();
   const [shelving, setShelving] = useState<readonly string[]>([]);
   const [byArea, setByArea] = useState(true);
-  const flood = floodOf(alarms, useMinute());
+  const now = useMinute();
+  const flood = floodOf(alarms, now);
+  const marks = useMarks(alarms, now);
 
   const matching = useMemo(() => alarms.filter((alarm) => matches(alarm, filter)), [alarms, filter]);
   const { shown, waiting, renew } = useCalmOrder(matching, pointer || focus);
@@ -248,7 +268,7 @@ export function ActiveAlarms() {
     setSelected(new Set());
   };
   const mayAcknowledge = may("operator");
-  const columns = columnsOf({ t, say, selected, toggle, pending, acknowledge: mayAcknowledge ? act : null });
+  const columns = columnsOf({ t, say, selected, toggle, pending, marks, acknowledge: mayAcknowledge ? act : null });
   const hidden = alarms.length - matching.length;
   const detail = chosen === null ? undefined : alarms.find(({ alarm }) => alarm === chosen);
 
@@ -330,7 +350,7 @@ export function ActiveAlarms() {
             onSelect={toggle}
             onOpen={open}
             onVisible={setVisible}
-            phone={(alarm) => <PhoneRow alarm={alarm} pending={pending.has(alarm.alarm)} t={t} />}
+            phone={(alarm) => <PhoneRow alarm={alarm} pending={pending.has(alarm.alarm)} marks={marks.get(alarm.alarm)} t={t} />}
             empty={alarms.length > 0 ? <NoneMatch total={alarms.length} onClear={clear} /> : <Empty title={t("noneTitle")} text={t("noneText")} />}
           />
         </div>

@@ -20,6 +20,8 @@ const MONTH_MS = 30 * 86_400_000;
 const AROUND_MS = 600_000;
 const EVENTS = 200;
 const LIMITS: ReadonlySet<string> = new Set(["HH", "H", "L", "LL"]);
+/** What happens to an alarm without a person. */
+const UNATTENDED: ReadonlySet<string> = new Set(["unshelved", "suppressed", "unsuppressed"]);
 const TIMES = 10;
 const LOGGED = 30;
 const COMMENT_MAX = 500;
@@ -58,7 +60,7 @@ function Events({ alarm, changed_ms, comments }: { alarm: string; changed_ms: nu
       {({ items }) => {
         const ends = new Map(items.filter(({ transition }) => transition === "cleared").map(({ raised_ms, time_ms }) => [raised_ms, time_ms]));
         const raised = items.filter(({ transition }) => transition === "raised").slice(0, TIMES);
-        const told = items.filter(({ by, transition }) => by !== "" || transition === "unshelved").slice(0, LOGGED);
+        const told = items.filter(({ by, transition }) => by !== "" || UNATTENDED.has(transition)).slice(0, LOGGED);
         return (
           <>
             <h3>{t("lastRaised")}</h3>

@@ -31,6 +31,8 @@ const SIGN_STATES: Record<AlarmTransition, AlarmState> = {
   "out-of-service": "out-of-service",
   "in-service": "active-acknowledged",
   commented: "active-acknowledged",
+  suppressed: "suppressed",
+  unsuppressed: "active-acknowledged",
 };
 const FILTERS = ["priority", "transition", "asset", "person"] as const;
 const FORMATS = ["csv", "xlsx", "parquet"] as const;

@@ -8,15 +8,17 @@ import { Performance } from "./Performance";
 import { SilencedAlarms, useSilenced } from "./SilencedAlarms";
 import { SoundSwitch } from "./SoundSwitch";
 import { useAlarmList } from "./store";
+import { SuppressedAlarms } from "./SuppressedAlarms";
 import "./alarms.css";
 
-const TABS = ["active", "shelved", "out-of-service", "history", "performance"] as const;
+const TABS = ["active", "shelved", "suppressed", "out-of-service", "history", "performance"] as const;
 
 /** Active alarms, those nobody is told of, and what has been. The active list has no time range: a standing alarm is never out of sight. */
 export default function AlarmsPage() {
   const t = useWords(alarmWords);
   const { total, loaded } = useAlarmList();
   const shelved = useSilenced("shelved").value?.total ?? "-";
+  const suppressed = useSilenced("suppressed").value?.total ?? "-";
   const out = useSilenced("out-of-service").value?.total ?? "-";
   const [search, setSearch] = useSearchParams();
   const tab = TABS.find((each) => each === search.get("tab")) ?? "active";
@@ -34,6 +36,7 @@ export default function AlarmsPage() {
         items={[
           { key: "active", label: number(t("active", { n: loaded ? total : "-" })) },
           { key: "shelved", label: number(t("shelvedTab", { n: shelved })) },
+          { key: "suppressed", label: number(t("suppressedTab", { n: suppressed })) },
           { key: "out-of-service", label: number(t("outTab", { n: out })) },
           { key: "history", label: t("history") },
           { key: "performance", label: t("performance") },
@@ -41,6 +44,7 @@ export default function AlarmsPage() {
       />
       {tab === "active" ? <ActiveAlarms /> : null}
       {tab === "shelved" || tab === "out-of-service" ? <SilencedAlarms key={tab} view={tab} /> : null}
+      {tab === "suppressed" ? <SuppressedAlarms /> : null}
       {tab === "history" ? <AlarmHistory /> : null}
       {tab === "performance" ? <Performance /> : null}
     </div>

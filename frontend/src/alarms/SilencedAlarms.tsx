@@ -16,9 +16,9 @@ import { placeOfPath } from "./text";
 import { useAlarmWork, WorkDialog } from "./WorkDialog";
 
 const LIMIT = 5000;
-const STIRRING: ReadonlySet<string> = new Set(["shelved", "unshelved", "out-of-service", "in-service", "removed"]);
+const STIRRING: ReadonlySet<string> = new Set(["shelved", "unshelved", "out-of-service", "in-service", "removed", "suppressed", "unsuppressed"]);
 
-export type Silenced = "shelved" | "out-of-service";
+export type Silenced = "shelved" | "out-of-service" | "suppressed";
 
 /** Alarms that nobody is told of; read again whenever one comes or goes. */
 export function useSilenced(view: Silenced) {
@@ -36,7 +36,7 @@ function Left({ until_ms }: { until_ms: number }) {
   return <span className="ms-num">{elapsed(Math.max(0, until_ms - now))}</span>;
 }
 
-export function SilencedAlarms({ view }: { view: Silenced }) {
+export function SilencedAlarms({ view }: { view: Exclude<Silenced, "suppressed"> }) {
   const t = useWords(alarmWords);
   const say = useSay();
   const zone = useZone();

@@ -1,9 +1,12 @@
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { App, Input, InputNumber, Modal, Select } from "antd";
 import { api } from "../api";
 import { MomentField } from "../components/RangeFields";
 import { useFailed } from "../failed";
+import { type Calendar, shiftAt, shiftsAt } from "../format/shifts";
+import { live } from "../live";
 import { useSession } from "../session";
+import { fromWall, toWall, type Zone } from "../trend/zone";
 import type { Words } from "../types";
 import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
@@ -12,6 +15,12 @@ import { alarmStore } from "./store";
 const MINUTE_MS = 60_000;
 const REASON_MAX = 500;
 const TIMES = { quarter: 15, hour: 60, shift: 480 } as const;
+
+/** When the shift ends in which an alarm's site is now; null where it has no calendar. */
+export function shiftEndAt(path: string, calendars: readonly Calendar[], now_ms: number, zone: Zone): number | null {
+  const starts = shiftsAt(path, calendars);
+  return starts ? fromWall(shiftAt(toWall(now_ms, zone), starts).end, zone) : null;
+}
 
 export type Deed = "shelve" | "out" | "return" | "comment";
 
@@ -57,11 +66,17 @@ export function WorkDialog({ deed, alarms, onClose }: WorkDialogProps) {
 function Dialog({ deed, alarms, title, onClose }: WorkDialogProps & { deed: Deed; title: string }) {
   const t = useWords(alarmWords);
   const work = useAlarmWork();
-  const { site } = useSession();
+  const { site, zone } = useSession();
+  const [opened] = useState(() => live.now());
+  const shiftEnd = useMemo(() => {
+    // Alarms of sites that differ in their shifts have no common end.
+    const ends = new Set(alarmStore.current().alarms.filter(({ alarm }) => alarms.includes(alarm)).map(({ path }) => shiftEndAt(path, site.shifts, opened, zone)));
+    return ends.size === 1 ? ([...ends][0] ?? null) : null;
+  }, [alarms, site, opened, zone]);
   const [reason, setReason] = useState("");
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [time, setTime] = useState<keyof typeof TIMES | "minutes" | "until">("quarter");
+  const [time, setTime] = useState<keyof typeof TIMES | "shiftEnd" | "minutes" | "until">("quarter");
   const [minutes, setMinutes] = useState(30);
   const [until, setUntil] = useState(() => Date.now() + 60 * MINUTE_MS);
   const [path, done, button] = {
@@ -74,7 +89,7 @@ function Dialog({ deed, alarms, title, onClose }: WorkDialogProps & { deed: Deed
     setTried(true);
     if (reason.trim() === "") return;
     const shelf =
-      time === "until" ? { until_ms: until } : { for_ms: Math.round((time === "minutes" ? minutes : TIMES[time]) * MINUTE_MS) };
+      time === "until" || time === "shiftEnd" ? { until_ms: time === "until" ? until : (shiftEnd ?? until) } : { for_ms: Math.round((time === "minutes" ? minutes : TIMES[time]) * MINUTE_MS) };
     const own = { shelve: shelf, out: { out: true }, return: { out: false }, comment: {} }[deed];
     setBusy(true);
     await work(path, { alarms, comment: reason.trim(), ...own }, done);
@@ -96,6 +111,9 @@ function Dialog({ deed, alarms, title, onClose }: WorkDialogProps & { deed: Deed
                 onChange={setTime}
                 options={[
                   ...(["quarter", "hour", "shift"] as const).map((value) => ({ value, label: t(value), disabled: TIMES[value] > site.shelf_hours_max * 60 })),
+                  ...(shiftEnd === null
+                    ? []
+                    : [{ value: "shiftEnd" as const, label: t("shiftEnd", { time: zone.full(shiftEnd).slice(11, 16) }), disabled: shiftEnd - opened > site.shelf_hours_max * 60 * MINUTE_MS }]),
                   { value: "minutes" as const, label: t("ownMinutes") },
                   { value: "until" as const, label: t("untilTime") },
                 ]}

@@ -28,7 +28,7 @@ export interface AlarmList {
 export const noCounts = (): AlarmCounts =>
   Object.fromEntries(PRIORITIES.map((priority) => [priority, { unacknowledged: 0, total: 0 }])) as AlarmCounts;
 
-const SILENT: ReadonlySet<AlarmState> = new Set(["normal", "shelved", "out-of-service"]);
+const SILENT: ReadonlySet<AlarmState> = new Set(["normal", "shelved", "out-of-service", "suppressed"]);
 const isUnacknowledged = (state: AlarmState) => state.endsWith("-unacknowledged");
 const RANK = Object.fromEntries(PRIORITIES.map((priority, index) => [priority, index])) as Record<Priority, number>;
 

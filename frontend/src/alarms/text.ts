@@ -41,7 +41,7 @@ export function lengthText(t: Say<typeof alarmWords>, ms: number): string {
   return t("days", { n: Math.round(hours / 24) });
 }
 
-const TRANSITION_WORDS = { acknowledged: "acknowledgedEvent", "out-of-service": "takenOut", "in-service": "returned", shelved: "shelvedEvent" } as const;
+const TRANSITION_WORDS = { acknowledged: "acknowledgedEvent", "out-of-service": "takenOut", "in-service": "returned", shelved: "shelvedEvent", suppressed: "suppressedEvent" } as const;
 
 export const transitionWord = (transition: AlarmTransition) =>
   transition in TRANSITION_WORDS ? TRANSITION_WORDS[transition as keyof typeof TRANSITION_WORDS] : (transition as Exclude<AlarmTransition, keyof typeof TRANSITION_WORDS>);

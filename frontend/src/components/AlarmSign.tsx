@@ -35,6 +35,7 @@ export function AlarmSign({ priority, state = "active-unacknowledged", size = 20
       <text x="10" y={MIDDLES[priority]} dy="0.36em" textAnchor="middle">
         {alarmSigns[priority]}
       </text>
+      {state === "suppressed" ? <path className="ms-sign-strike" d="M2 18 18 2" /> : null}
     </svg>
   );
 }

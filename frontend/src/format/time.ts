@@ -1,5 +1,7 @@
 /** Times in the plant's zone. Integer arithmetic: asking `Intl` for every tick of an axis is a thousand times slower. */
 
+import { USUAL_SHIFTS } from "./shifts";
+
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
@@ -36,12 +38,15 @@ function civilFromDays(days: number): { year: number; month: number; day: number
 /** A plant's time zone: `offsetMs` is exact through changes of daylight saving time and cheap to ask. */
 export class Zone {
   readonly name: string;
+  /** When shifts begin on this clock, in milliseconds since midnight. */
+  readonly shifts: readonly number[];
   private readonly clock: Intl.DateTimeFormat;
   private readonly wholeYears = new Map<number, number | null>();
   private readonly quarters = new Map<number, number>();
 
-  constructor(name: string) {
+  constructor(name: string, shifts: readonly number[] = USUAL_SHIFTS) {
     this.name = name;
+    this.shifts = shifts;
     this.clock = new Intl.DateTimeFormat("en-US", {
       timeZone: name,
       hourCycle: "h23",

@@ -21,6 +21,8 @@ interface Tried {
   count: number;
   longest_ms: number;
   total_ms: number;
+  suppressed_count: number;
+  suppressed_ms: number;
   per_day: number;
   most_in_10_min: number;
   standing: boolean;
@@ -85,6 +87,9 @@ export function Trial({ tag, form, draft, id, limit }: TrialProps) {
             {tried.count === 0 ? t("triedNever", { range }) : t("tried", { n: tried.count, range, longest: lengthText(of, tried.longest_ms) })}
           </p>
           <MiniTrend tag={tag.tag} start_ms={tried.start_ms} end_ms={tried.end_ms} spans={tried.occurrences} limit={limit} decimals={tag.decimals} unit={tag.unit_sign} />
+          {tried.suppressed_ms > 0 ? (
+            <p>{t("triedSuppressed", { n: tried.suppressed_count, length: lengthText(of, tried.suppressed_ms) })}</p>
+          ) : null}
           {tried.count > 0 ? (
             <>
               <p className="ms-num">

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Modal } from "antd";
 import { api, ApiError, onSignedOut } from "../api";
 import { Failure, Loading } from "../components/PageState";
+import { shiftsOfPlant } from "../format/shifts";
 import { Zone } from "../format/time";
 import { usePreferences } from "../preferences";
 import { rankOf, type Session, SessionContext } from "../session";
@@ -52,7 +53,7 @@ function SignedIn({ site, person, onPerson }: { site: Site; person: Person; onPe
   const session = useMemo<Session>(
     () => ({
       site,
-      zone: new Zone(site.zone),
+      zone: new Zone(site.zone, shiftsOfPlant(site.shifts)),
       person,
       may: (role) => rankOf(person.role) >= rankOf(role),
       signOut: async () => {

@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import { api } from "../api";
 import { keepFeed, live, type LiveAlarm } from "../live";
 import type { Priority } from "../theme/tokens";
-import type { Words } from "../types";
+import type { AlarmState, AlarmTransition, Words } from "../types";
 import { useSay, useWords } from "../words";
 import { noticesWords } from "../words/notices";
 
@@ -29,12 +29,18 @@ export interface Subscriptions {
 export const CHANGED = "ms-subscriptions";
 
 /** Whether a subscription to the open page is about this change of an alarm. */
-export function concerns(subscription: Subscription, alarm: Pick<LiveAlarm, "priority" | "transition" | "path">): boolean {
+export function concerns(subscription: Subscription, alarm: Pick<LiveAlarm, "priority" | "transition" | "path" | "state">): boolean {
   const { channel, enabled, priorities, transitions, area } = subscription;
   if (channel !== "page" || !enabled) return false;
   const inside = area === null || `${alarm.path}/`.startsWith(`${area.path}/`);
-  return inside && priorities.includes(alarm.priority) && transitions.includes(alarm.transition);
+  // An alarm that comes back from where nobody was told of it is raised now, to those who are told.
+  const told = RETURNING.has(alarm.transition) && alarm.state === "active-unacknowledged" ? "raised" : alarm.transition;
+  const setAside = SET_ASIDE.has(alarm.state);
+  return inside && !setAside && priorities.includes(alarm.priority) && transitions.includes(told);
 }
+
+const RETURNING: ReadonlySet<AlarmTransition> = new Set(["unshelved", "in-service", "unsuppressed"]);
+const SET_ASIDE: ReadonlySet<AlarmState> = new Set(["shelved", "out-of-service", "suppressed"]);
 
 const granted = () => typeof Notification !== "undefined" && Notification.permission === "granted";
 

@@ -10,7 +10,7 @@ import type { LaneMode } from "./lanes";
 import type { Picture } from "./picture";
 import { type Range, spanWords } from "./range";
 import { RangeField } from "./RangeField";
-import { COMPARISONS, type View } from "./view";
+import { type Comparison, comparisonsOf, type View } from "./view";
 import { spanText } from "./zone";
 
 const LANE_WORDS = { unit: "laneUnit", each: "laneEach", overlay: "laneOverlay" } as const;
@@ -56,7 +56,9 @@ type Menu = NonNullable<MenuProps["items"]>;
 function useMenus(props: TrendBarProps) {
   const t = useWords(trendWords);
   const { view } = props;
-  const compared = Object.entries(COMPARISONS).find(([, span]) => span === view.compare_ms)?.[0] as keyof typeof COMPARISONS | undefined;
+  const comparisons = comparisonsOf(useZone());
+  // With one shift a day it is compared with the day before: the address keeps the first name.
+  const compared = Object.entries(comparisons).find(([, span]) => span === view.compare_ms)?.[0] as Comparison | undefined;
   const lanes: Menu = (["unit", "each", "overlay"] as const).map((mode) => ({ key: mode, label: t(LANE_WORDS[mode]) }));
   const compare: Menu = [
     { key: "none", label: t("compareNone") },
@@ -70,7 +72,7 @@ function useMenus(props: TrendBarProps) {
   const act = (key: string) => {
     if (key === "unit" || key === "each" || key === "overlay") props.onMode(key);
     else if (key === "none") props.onCompare(0);
-    else if (key in COMPARISONS) props.onCompare(COMPARISONS[key as keyof typeof COMPARISONS]);
+    else if (key in comparisons) props.onCompare(comparisons[key as Comparison]);
     else if (key === "cursors") props.onCursors();
     else if (key === "table") props.onTable(!view.table);
     else props.onExport();

@@ -4,6 +4,7 @@
  * A range slides (`8h`), grows (`since 06:00`, `today`), is named (`yesterday`) or is fixed. Its parameter in the URL
  * is canonical and can itself be typed.
  */
+import { shiftAt } from "../format/shifts";
 import { DAY, HOUR, MINUTE, SECOND, type Zone, fromWall, toWall } from "./zone";
 
 export type Named =
@@ -34,10 +35,6 @@ export interface Span {
 
 export const SPAN_MIN_MS = 10;
 export const SPAN_MAX_MS = 50 * 366 * DAY;
-
-// Three shifts of eight hours; a calendar of shifts is not part of the contract yet.
-const SHIFT_MS = 8 * HOUR;
-const SHIFT_START_MS = 6 * HOUR;
 
 const NAMED: Record<string, Named> = {
   today: "today",
@@ -295,7 +292,7 @@ function namedSpan(name: Named, now_ms: number, zone: Zone): [start: number, end
   const date = new Date(today);
   const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
   const monday = today - ((date.getUTCDay() + 6) % 7) * DAY;
-  const shift = Math.floor((wall - SHIFT_START_MS) / SHIFT_MS) * SHIFT_MS + SHIFT_START_MS;
+  const shift = shiftAt(wall, zone.shifts).start;
   switch (name) {
     case "today":
       return [today, null];
@@ -316,7 +313,7 @@ function namedSpan(name: Named, now_ms: number, zone: Zone): [start: number, end
     case "last-month":
       return [Date.UTC(year, month - 1, 1), Date.UTC(year, month, 1)];
     case "last-shift":
-      return [shift - SHIFT_MS, shift];
+      return [shiftAt(shift - 1, zone.shifts).start, shift];
   }
 }
 

@@ -20,7 +20,9 @@ export interface View {
 }
 
 export const DEFAULT_RANGE: Range = { kind: "sliding", span_ms: 8 * HOUR };
-export const COMPARISONS = { shift: 8 * HOUR, day: DAY, week: 7 * DAY } as const;
+/** How far back each comparison lies; shifts of unequal length count with their mean. */
+export const comparisonsOf = ({ shifts }: Pick<Zone, "shifts">) => ({ shift: DAY / Math.max(1, shifts.length), day: DAY, week: 7 * DAY });
+export type Comparison = keyof ReturnType<typeof comparisonsOf>;
 
 function numbers(text: string | null): number[] {
   const found = (text ?? "").split(",").map(Number);
@@ -51,14 +53,14 @@ export function useView(): ViewControl {
   const view = useMemo<View>(() => {
     const tags = search.get("tags") ? numbers(search.get("tags")).slice(0, TAGS_MAX) : [];
     const mode = MODES.find((each) => each === search.get("lanes")) ?? "unit";
-    const compare = search.get("compare") as keyof typeof COMPARISONS | null;
+    const compare = search.get("compare") as Comparison | null;
     return {
       tags,
       range: rangeOf(search, zone),
       mode,
       hidden: new Set(search.get("hide") ? numbers(search.get("hide")) : []),
       table: search.get("view") === "table",
-      compare_ms: (compare && COMPARISONS[compare]) || 0,
+      compare_ms: (compare && comparisonsOf(zone)[compare]) || 0,
       a: moment(search.get("a")),
       b: moment(search.get("b")),
     };
@@ -79,7 +81,7 @@ export function useView(): ViewControl {
           if (next.hidden) put("hide", [...next.hidden].join());
           if (next.table !== undefined) put("view", next.table ? "table" : null);
           if (next.compare_ms !== undefined) {
-            put("compare", Object.entries(COMPARISONS).find(([, span]) => span === next.compare_ms)?.[0] ?? null);
+            put("compare", Object.entries(comparisonsOf(zone)).find(([, span]) => span === next.compare_ms)?.[0] ?? null);
           }
           if (next.a !== undefined) put("a", next.a === null ? null : String(Math.round(next.a)));
           if (next.b !== undefined) put("b", next.b === null ? null : String(Math.round(next.b)));

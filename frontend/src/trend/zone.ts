@@ -9,6 +9,8 @@ export const DAY = 24 * HOUR;
 export interface Zone {
   /** Milliseconds to add to UTC to get the wall clock. */
   offsetMs(utc_ms: number): number;
+  /** When shifts begin on its wall clock, in milliseconds since midnight. */
+  readonly shifts: readonly number[];
 }
 
 export interface Stretch {

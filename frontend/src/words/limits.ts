@@ -40,6 +40,10 @@ export const limitWords = {
   triedNever: { en: "Would not have been raised in {range}", zh: "{range}内不会触发" },
   triedRate: { en: "{n} a day, at most {most} in 10 min, {total} altogether.", zh: "平均每天 {n} 次，10 分钟内最多 {most} 次，共 {total}。" },
   triedFlood: { en: "That is a flood: change limit, dead-band or delays.", zh: "已构成报警泛滥，请调整限值、死区或延时。" },
+  triedSuppressed: {
+    en: "{n, plural, one {# more time it would have been suppressed} other {# more times it would have been suppressed}}, for {length} altogether.",
+    zh: "另有 {n} 次会被抑制，共 {length}。",
+  },
   triedStands: { en: "stands at the end", zh: "至末仍活动" },
   triedRaw: { en: "Tried on {n} samples.", zh: "基于 {n} 个采样值。" },
   triedBuckets: { en: "Too many samples: tried on extremes of {length} each, so short delays are estimates.", zh: "采样值过多，按每 {length} 的极值估算，短延时为近似。" },

@@ -69,6 +69,7 @@ export const shared = {
   normal: { en: "cleared", zh: "已恢复" },
   shelved: { en: "shelved", zh: "已搁置" },
   "out-of-service": { en: "out of service", zh: "已停用" },
+  suppressed: { en: "suppressed by design", zh: "设计抑制" },
   acknowledge: { en: "Acknowledge", zh: "确认" },
 
   running: { en: "running", zh: "运行" },
@@ -119,8 +120,8 @@ export const shared = {
   hiddenByFilter: { en: "{n} hidden by filter", zh: "筛选隐藏 {n} 项" },
   show: { en: "Show", zh: "显示" },
   conflict: {
-    en: "Someone else changed this in the meantime. Your entries are still here: compare with the current record, then save again.",
-    zh: "此记录已被他人修改。您的输入仍保留：请与当前记录比较后再保存。",
+    en: "Someone else changed this in the meantime. Your entries are still here: choose what holds, then save again.",
+    zh: "此记录已被他人修改。您的输入仍保留：选择以何为准后再保存。",
   },
   required: { en: "Needed", zh: "必填" },
 } as const satisfies Messages;

@@ -1,14 +1,11 @@
-import { useState } from "react";
 import { Checkbox, Form, InputNumber, Select } from "antd";
-import { api } from "../api";
-import { useResource } from "../resource";
-import type { Page, Role, Tag } from "../types";
+import { TagPick } from "../components/TagPick";
+import type { Role } from "../types";
 import { useWords } from "../words";
 import { writeWords } from "../words/write";
 
 const ROLES: readonly Role[] = ["operator", "engineer", "administrator"];
 const HOLDS = ["equals", "differs", "above", "below"] as const;
-const FOUND = 20;
 
 export const NO_POLICY = { role: "operator", reason: false, password: false, second_person: false, hold: false, interlock: null };
 
@@ -18,25 +15,6 @@ export function policyOf(values: Record<string, unknown>): Record<string, unknow
   if (!policy) return values;
   const interlock = policy.interlock?.tag ? { holds: "equals", value: 1, ...policy.interlock } : null;
   return { ...values, write_policy: { ...policy, interlock } };
-}
-
-function TagPick({ value, onChange, id }: { value?: string | null; onChange?: (tag: string | null) => void; id?: string }) {
-  const t = useWords(writeWords);
-  const [search, setSearch] = useState("");
-  const found = useResource(search, (signal) => api.get<Page<Tag>>("/tags", { search, limit: FOUND }, signal));
-  const known = useResource(value ?? null, (signal) => api.get<Tag>(`/tags/${value ?? ""}`, undefined, signal), true);
-  const tags = [...(known.value ? [known.value] : []), ...(found.value?.items ?? []).filter((tag) => tag.id !== value)];
-  return (
-    <Select
-      id={id}
-      allowClear
-      value={value ?? null}
-      placeholder={t("interlockNone")}
-      showSearch={{ filterOption: false, onSearch: setSearch }}
-      options={tags.map((tag) => ({ value: tag.id, label: tag.path }))}
-      onChange={(tag: string | undefined) => onChange?.(tag ?? null)}
-    />
-  );
 }
 
 /** Who may write a tag and with what care; shown where the tag is writable. */
@@ -64,7 +42,7 @@ export function PolicyFields() {
         </Form.Item>
       ))}
       <Form.Item name={["write_policy", "interlock", "tag"]} label={t("interlock")} className="ms-gap-top">
-        <TagPick />
+        <TagPick placeholder={t("interlockNone")} />
       </Form.Item>
       {locked ? (
         <div className="ms-pair">
