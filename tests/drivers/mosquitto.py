@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.drivers.mqtt_site import PATIENCE_S
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
 PASSWORD = "mosquitto-secret"
 

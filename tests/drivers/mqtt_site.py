@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 from tests.ports import free_port
+from tests.waiting import until
 
 from mainspring.core.definitions import DeviceDefinition
 from mainspring.core.drivers import Host, Traffic
@@ -22,7 +22,6 @@ from mainspring.drivers.mqtt_packets import Message
 from mainspring.drivers.mqtt_session import MqttSettings
 
 SECRET = "ms_0123456789abcdef_a-secret_with_lines"
-PATIENCE_S = 30.0
 
 
 def device(name: str, **more: Any) -> DeviceDefinition:
@@ -33,13 +32,6 @@ def device(name: str, **more: Any) -> DeviceDefinition:
         "publish": (f"{name}/#",), "subscribe": (f"{name}/#",),
     }  # fmt: skip
     return DeviceDefinition(name=name, **(fields | more))
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it never came about"
-        await asyncio.sleep(0.02)
 
 
 class Reader:
@@ -95,7 +87,7 @@ async def running_listener(*devices: DeviceDefinition, **settings: Any) -> Async
     for each in devices:
         site.listener.define(each)
     task = asyncio.create_task(site.listener.run())
-    await eventually(lambda: site.hub.text is None)
+    await until(lambda: site.hub.text is None)
     site.reader.start()
     try:
         yield site

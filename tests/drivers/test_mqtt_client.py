@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.drivers.mosquitto import PASSWORD, Authority, Mosquitto, running_mosquitto
-from tests.drivers.mqtt_site import eventually
+from tests.waiting import until
 
 from mainspring.core.drivers import DriverTag, Host
 from mainspring.core.errors import NotConnected, Rejected
@@ -80,13 +80,13 @@ async def test_values_come_and_commands_go(broker: Mosquitto) -> None:
     await device.subscribe("plant/press/set")
     await taken.start()
     await device.publish("plant/press", {"n": 0}, retain=True)
-    await eventually(lambda: 0 in taken.numbers)
+    await until(lambda: 0 in taken.numbers)
     for number in range(1, 500):
         await device.publish("plant/press", {"n": number})
-    await eventually(lambda: len(taken.numbers) == 500)
+    await until(lambda: len(taken.numbers) == 500)
     assert taken.numbers == list(range(500))
     assert await taken.driver.write([(TAG, 7)]) == [None]
-    await eventually(lambda: commands == [("plant/press/set", {"value": 7})])
+    await until(lambda: commands == [("plant/press/set", {"value": 7})])
     await taken.stop()
     await device.close()
 
@@ -96,23 +96,23 @@ async def test_what_was_not_kept_comes_again(broker: Mosquitto) -> None:
     await taken.start()
     device = await pressing(broker)
     await device.publish("plant/press", {"n": 1})
-    await eventually(lambda: taken.numbers == [1])
+    await until(lambda: taken.numbers == [1])
     taken.keeping.clear()
     for number in (2, 3):
         await device.publish("plant/press", {"n": number})
-    await eventually(lambda: 2 in taken.numbers)
+    await until(lambda: 2 in taken.numbers)
     await taken.stop()
     # While nobody is there the broker gathers for the session.
     await device.publish("plant/press", {"n": 4})
     again = Taken(config(broker))
     await again.start()
-    await eventually(lambda: len(again.numbers) == 3)
+    await until(lambda: len(again.numbers) == 3)
     assert again.numbers == [2, 3, 4]
     await again.stop()
     last = Taken(config(broker))
     await last.start()
     await device.publish("plant/press", {"n": 5})
-    await eventually(lambda: last.numbers)
+    await until(lambda: last.numbers)
     assert last.numbers == [5]
     await last.stop()
     await device.close()
@@ -122,21 +122,21 @@ async def test_after_a_change_of_tags_the_broker_is_still_answered(broker: Mosqu
     taken, device = Taken(config(broker)), await pressing(broker)
     await device.publish("plant/press", {"n": 0}, retain=True)
     await taken.start()
-    await eventually(lambda: taken.numbers == [0])
+    await until(lambda: taken.numbers == [0])
     # More than a broker sends to someone who does not acknowledge.
     for first in range(100, 400, 100):
         taken.keeping.clear()
         before = len(taken.numbers)
         for number in range(first, first + 20):
             await device.publish("plant/press", {"n": number})
-        await eventually(partial(taken.has_more_than, before))
+        await until(partial(taken.has_more_than, before))
         assert taken.task is not None
         taken.task.cancel()
         with suppress(asyncio.CancelledError):
             await taken.task
         taken.keeping.set()
         taken.task = asyncio.create_task(taken.driver.subscribe([TAG], taken.deliver))
-        await eventually(partial(taken.numbers.__contains__, first + 19))
+        await until(partial(taken.numbers.__contains__, first + 19))
     await taken.stop()
     await device.close()
 
@@ -145,18 +145,18 @@ async def test_a_preview_leaves_a_connection_that_is_away_what_it_is_owed(broker
     taken, device = Taken(config(broker)), await pressing(broker)
     await device.publish("plant/press", {"n": 1}, retain=True)
     await taken.start()
-    await eventually(lambda: taken.numbers == [1])
+    await until(lambda: taken.numbers == [1])
     await taken.stop()
     await device.publish("plant/press", {"n": 2})
     passing = Taken(config(broker))
     passing.driver.host = replace(passing.driver.host, passing=True)
     await passing.start()
-    await eventually(lambda: passing.numbers == [1])
+    await until(lambda: passing.numbers == [1])
     await device.publish("plant/press", {"n": 3})
-    await eventually(lambda: passing.numbers == [1, 3])
+    await until(lambda: passing.numbers == [1, 3])
     await passing.stop()
     await taken.start()
-    await eventually(lambda: {2, 3} <= set(taken.numbers))
+    await until(lambda: {2, 3} <= set(taken.numbers))
     await taken.stop()
     await device.close()
 
@@ -175,7 +175,7 @@ async def test_a_broker_that_goes_away_is_lost_contact(broker: Mosquitto) -> Non
     await taken.start()
     device = await pressing(broker)
     await device.publish("plant/press", {"n": 1})
-    await eventually(lambda: taken.numbers == [1])
+    await until(lambda: taken.numbers == [1])
     await taken.stop()
     await device.close()
 
@@ -216,7 +216,7 @@ async def test_the_test_names_what_came_and_does_not_push_out_who_is_there(broke
     await taken.start()
     device = await pressing(broker)
     await device.publish("plant/press", {"n": 1}, retain=True)
-    await eventually(lambda: taken.numbers == [1])
+    await until(lambda: taken.numbers == [1])
     other = Taken(config(broker), parts).driver
     checks = [check async for check in other.checks()]
     assert all(check.ok for check in checks), checks[-1].detail
@@ -227,7 +227,7 @@ async def test_the_test_names_what_came_and_does_not_push_out_who_is_there(broke
     assert value.address == {"topic": "plant/press", "path": "n"}
     await other.close()
     await device.publish("plant/press", {"n": 2})
-    await eventually(lambda: taken.numbers == [1, 2])
+    await until(lambda: taken.numbers == [1, 2])
     await taken.stop()
     await device.close()
 
@@ -244,7 +244,7 @@ async def test_tls_with_certificates_on_both_sides(tmp_path: Path) -> None:
         await taken.start()
         await asyncio.sleep(0)
         await taken.driver._open.publish("plant/press", b'{"n": 9}', 1, retain=True)
-        await eventually(lambda: taken.numbers == [9])
+        await until(lambda: taken.numbers == [9])
         await taken.stop()
         with pytest.raises(Rejected, match="not trusted"):
             await Taken(config(broker, ca=stranger.file, **secured)).driver.connect()

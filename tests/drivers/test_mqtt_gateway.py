@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import random
 import sys
@@ -11,23 +12,34 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.bus.conftest import running_bus
 from tests.drivers.mosquitto import Authority, fingerprint
 from tests.drivers.mqtt_gateway_process import define, settings
-from tests.drivers.mqtt_site import SECRET, device, eventually
+from tests.drivers.mqtt_site import SECRET, device
 from tests.gateway import site
-from tests.ports import free_port
+from tests.gateway.devices import page
+from tests.ports import free_port, free_ports
+from tests.waiting import until
 
 from mainspring.core import quality as q
 from mainspring.core.commands import CommandItem
-from mainspring.core.definitions import ConnectionDefinition, DeviceDefinition, TagDefinition, device_key
+from mainspring.core.definitions import (
+    ConnectionDefinition,
+    DeviceDefinition,
+    TagDefinition,
+    connection_key,
+    device_key,
+    tag_page_key,
+)
 from mainspring.core.drivers import Host, registered
 from mainspring.core.ids import uuid7
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import decode
 from mainspring.drivers.mqtt_packets import connect
-from mainspring.gateway.role import Gateway
+from mainspring.gateway.role import Gateway, run
 from mainspring.gateway.segments import Reader, SegmentLog
+from mainspring.gateway.settings import GatewaySettings
 from mainspring.simulators.mqtt_device import MqttDevice, Refused
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +98,7 @@ async def running_gateway(folder: Path, *devices: DeviceDefinition, **more: Any)
     assert made.gateway.listener is not None
     parts = (made.gateway.writer, made.gateway.fleet, made.gateway.listener)
     tasks = [asyncio.create_task(part.run()) for part in parts]
-    await eventually(lambda: made.host.parts["mqtt"].text is None)
+    await until(lambda: made.host.parts["mqtt"].text is None)
     try:
         yield made
     finally:
@@ -114,7 +126,7 @@ async def test_while_the_log_takes_nothing_no_message_is_acknowledged(tmp_path: 
     async with running_gateway(tmp_path, device("d0"), disk_free_min_bytes=2**62) as running:
         press = MqttDevice(running.port, "d0", SECRET)
         await press.connect()
-        await eventually(lambda: not running.gateway.gate.open)
+        await until(lambda: not running.gateway.gate.open)
         sending = [asyncio.create_task(press.publish("d0/n", {"n": number})) for number in range(1, 6)]
         await asyncio.wait(sending, timeout=1.5)
         assert not any(task.done() for task in sending)
@@ -157,7 +169,7 @@ async def test_kills_of_the_gateway_lose_nothing_that_was_acknowledged(tmp_path:
     for _ in range(4):
         gateway = await start()
         before = [len(numbers) for numbers in acknowledged]
-        await eventually(lambda: all(len(n) > b + 20 for n, b in zip(acknowledged, before, strict=True)))  # noqa: B023
+        await until(lambda: all(len(n) > b + 20 for n, b in zip(acknowledged, before, strict=True)))  # noqa: B023
         await asyncio.sleep(chance.uniform(0, 0.3))
         gateway.kill()
         await gateway.wait()
@@ -179,7 +191,7 @@ async def test_rights_follow_the_definitions_within_a_moment(tmp_path: Path) -> 
         await press.connect()
         await asyncio.wait_for(press.publish("d0/n", {"n": 1}), 30)
         running.gateway.fleet.changed(device_key("acme", known.id), None)
-        await eventually(lambda: not press.connected)
+        await until(lambda: not press.connected)
         for stranger in (known, device("d0", tenant="other"), device("d0", gateway="g2")):
             if stranger is not known:
                 running.gateway.fleet.changed(device_key(stranger.tenant, stranger.id), stranger)
@@ -194,7 +206,7 @@ async def test_rights_follow_the_definitions_within_a_moment(tmp_path: Path) -> 
         assert running.refused("wrong user name") == 3
         await press.close()
         # A start without the bus lets the same devices in.
-        await eventually(lambda: known.digest in (tmp_path / "definitions.json").read_text())
+        await until(lambda: known.digest in (tmp_path / "definitions.json").read_text())
 
 
 async def test_what_does_not_fit_the_mapping_is_counted_on_the_connection(tmp_path: Path) -> None:
@@ -280,8 +292,60 @@ async def test_from_the_registry_over_the_bus_to_the_device_and_back(tmp_path: P
         checks = (await plant.ask("test", {"driver": "mqtt", "settings": CONNECTION.settings}))["checks"]
         assert all(check["ok"] for check in checks)
         await plant.admin.delete_definition(device_key("acme", known.id))
-        await eventually(lambda: not press.connected)
+        await until(lambda: not press.connected)
         await press.close()
+
+
+async def test_a_device_of_another_company_is_refused_and_topics_do_not_cross(tmp_path: Path) -> None:
+    ports = free_ports(2)
+    own, foreign = device("d0"), device("d0", tenant="other", digest=hashlib.sha256(b"of-the-other").hexdigest())
+    foreign_secret = "ms_0123456789abcdef_of-the-other"
+    elsewhere = GatewaySettings(
+        name="g1", tenant="other", folder=tmp_path / "other", disk_free_min_bytes=0, segment_bytes=64 * 1024,
+        mqtt_port=ports[1],
+    )  # fmt: skip
+    async with (
+        running_bus(tmp_path) as bus,
+        site.running_gateway(bus, tmp_path / "acme", None, mqtt_port=ports[0]) as plant,
+    ):
+        stop, own_bus = asyncio.Event(), await bus.connect("gateway-other-g1")
+        other = asyncio.create_task(run(own_bus, elsewhere, stop))
+        theirs: dict[int, int] = {}
+
+        async def seen(message: Any) -> None:
+            batch = decode(message.data)
+            theirs.update(zip(batch.tag.tolist(), batch.value.tolist(), strict=True))
+
+        await plant.admin.nc.subscribe("ms.other.live.>", cb=seen)
+        # The other company has the same names of gateway, device, connection and topic.
+        await plant.admin.put_definition(device_key("other", foreign.id), foreign)
+        there = CONNECTION.model_copy(update={"id": uuid7(), "tenant": "other"})
+        await plant.admin.put_definition(connection_key("other", there.id), there)
+        their_tag = tags(1)[0].model_copy(update={"ordinal": 5, "connection": there.id})
+        await plant.admin.put_definition(
+            tag_page_key("other", 0), page(their_tag).model_copy(update={"tenant": "other"})
+        )
+        await plant.define(CONNECTION, tags(1))
+        await plant.admin.put_definition(device_key("acme", own.id), own)
+        press, stranger = MqttDevice(ports[0], "d0", SECRET), MqttDevice(ports[0], "d0", foreign_secret)
+        at_home = MqttDevice(ports[1], "d0", foreign_secret)
+        await plant.until(lambda: plant.connections is not None and plant.connections.connections != ())
+        # Both gateways know their devices by then: what one does not let in, it never will.
+        await _let_in(press)
+        await _let_in(at_home)
+        with pytest.raises(Refused):
+            await stranger.connect()
+        with pytest.raises(Refused):
+            await MqttDevice(ports[1], "d0", SECRET).connect()
+        await at_home.publish("d0/n", {"n": 666})
+        await press.publish("d0/n", {"n": 1})
+        await plant.until(lambda: plant.latest.get(0) == (1, q.GOOD) and theirs.get(5) == 666)
+        assert (set(plant.latest), set(theirs)) == ({0}, {5})
+        for each in (press, stranger, at_home):
+            await each.close()
+        stop.set()
+        await asyncio.wait_for(other, 30)
+        await own_bus.close()
 
 
 async def _let_in(press: MqttDevice) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import aiomqtt
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.drivers.mqtt_site import SECRET, ListenerSite, Reader, device, eventually, running_listener
+from tests.drivers.mosquitto import Authority
+from tests.drivers.mqtt_site import SECRET, ListenerSite, Reader, device, running_listener
 from tests.ports import free_port
+from tests.waiting import until
 
 from mainspring.core.errors import NotConnected, Rejected
 from mainspring.core.text import Text
@@ -62,7 +66,7 @@ async def test_aiomqtt_publishes_and_reads(site: ListenerSite, qos: int) -> None
         await mine.publish("press/line", b'{"v": 1}', qos=qos)
         message = await asyncio.wait_for(anext(aiter(mine.messages)), 30)
         assert (str(message.topic), message.payload, message.qos) == ("press/line", b'{"v": 1}', min(qos, 1))
-    await eventually(lambda: [m.payload for m in site.reader.messages] == [b'{"v": 1}'])
+    await until(lambda: [m.payload for m in site.reader.messages] == [b'{"v": 1}'])
 
 
 async def test_paho_publishes_a_thousand_in_order(site: ListenerSite) -> None:
@@ -104,7 +108,7 @@ async def test_version_5_is_refused_with_a_sentence(site: ListenerSite) -> None:
     await asyncio.to_thread(work)
     assert told[0] == ("Unsupported protocol version", told[0][1])
     assert "3.1.1" in told[0][1]
-    await eventually(lambda: site.reader.told("MQTT 5") >= 1)
+    await until(lambda: site.reader.told("MQTT 5") >= 1)
 
 
 async def test_version_3_1_may_come_in(site: ListenerSite) -> None:
@@ -119,7 +123,7 @@ async def test_nothing_is_acknowledged_before_it_is_kept(site: ListenerSite) -> 
     sending = asyncio.create_task(press.publish("press/a", {"v": 1}))
     async with client(site, "oven") as oven:
         exact = asyncio.create_task(oven.publish("oven/a", b"1", qos=2))
-        await eventually(lambda: site.reader.messages)
+        await until(lambda: site.reader.messages)
         await asyncio.wait({sending, exact}, timeout=0.3)
         assert not sending.done()
         assert not exact.done()
@@ -151,13 +155,13 @@ async def test_who_only_looks_holds_nothing_up_and_takes_nothing(site: ListenerS
     visitor.keeping.clear()
     await site.reader.stop()
     sending = asyncio.create_task(press.publish("press/a", {"v": 1}))
-    await eventually(lambda: site.hub.bytes_waiting)
+    await until(lambda: site.hub.bytes_waiting)
     visitor.start()
     await asyncio.sleep(0)
     site.reader.start()
     await asyncio.wait_for(sending, 30)
     await press.publish("press/a", {"v": 2})
-    await eventually(lambda: len(visitor.messages) == 1)
+    await until(lambda: len(visitor.messages) == 1)
     await visitor.stop()
     await press.publish("press/a", {"v": 3})
     assert [message.payload for message in site.reader.messages] == [b'{"v": 1}', b'{"v": 2}', b'{"v": 3}']
@@ -221,7 +225,7 @@ async def test_what_waits_for_a_connection_that_never_returns_is_let_go(site: Li
     press = await simulated(site)
     sending = asyncio.create_task(press.publish("press/a", 1))
     (outlet,) = site.hub._outlets
-    await eventually(lambda: outlet.messages)
+    await until(lambda: outlet.messages)
     other = Reader(site.hub)
     other.start("oven/#")
     outlet.away_since -= AWAY_MAX_S
@@ -234,7 +238,7 @@ async def test_what_waits_for_a_connection_that_never_returns_is_let_go(site: Li
 async def test_the_room_of_a_connection_that_is_away_is_bounded_and_nobody_else_waits(site: ListenerSite) -> None:
     away = Reader(site.hub)
     away.start("press/#")
-    await eventually(lambda: len(site.hub._outlets) == 2)
+    await until(lambda: len(site.hub._outlets) == 2)
     await away.stop()
     press, oven = await simulated(site), await simulated(site, "oven")
     sending = [asyncio.create_task(press.publish("press/a", bytes(900_000))) for _ in range(12)]
@@ -254,7 +258,7 @@ async def test_while_the_gateway_takes_nothing_everything_waits_however_long(sit
     press = await simulated(site)
     sending = asyncio.create_task(press.publish("press/a", 1))
     (outlet,) = site.hub._outlets
-    await eventually(lambda: outlet.messages)
+    await until(lambda: outlet.messages)
     outlet.away_since -= AWAY_MAX_S
     site.hub.look()
     site.hub.closed = lambda: False
@@ -271,7 +275,7 @@ async def test_topic_rights(site: ListenerSite) -> None:
     assert list(await press.subscribe("press/set", "oven/#", "#", "press/+")) == [1, 0x80, 0x80, 1]
     with pytest.raises(ConnectionResetError):
         await press.publish("oven/a", {"v": 1})
-    await eventually(lambda: not press.connected)
+    await until(lambda: not press.connected)
     assert site.reader.told("no right to;") == 1
     assert site.reader.told("no right to read") == 2
     assert not site.reader.messages
@@ -290,7 +294,7 @@ async def test_a_device_without_topics_may_do_nothing() -> None:
 async def test_a_revoked_device_is_shut_out_at_once(site: ListenerSite) -> None:
     press, oven = await simulated(site), await simulated(site, "oven")
     site.listener.withdraw(PRESS.id)
-    await eventually(lambda: not press.connected)
+    await until(lambda: not press.connected)
     with pytest.raises(Refused) as refused:
         await press.connect()
     assert refused.value.code == packets.BAD_LOGIN
@@ -302,7 +306,7 @@ async def test_a_revoked_device_is_shut_out_at_once(site: ListenerSite) -> None:
 async def test_an_expired_device_is_shut_out(site: ListenerSite) -> None:
     press = await simulated(site)
     site.listener.define(device("press", id=PRESS.id, expires_ms=time.time_ns() // 10**6))
-    await eventually(lambda: not press.connected)
+    await until(lambda: not press.connected)
     with pytest.raises(Refused):
         await press.connect()
     await press.close()
@@ -312,7 +316,7 @@ async def test_changed_rights_hold_at_once(site: ListenerSite) -> None:
     press = await simulated(site)
     await press.publish("press/a", 1)
     site.listener.define(device("press", id=PRESS.id, publish=("press/b",)))
-    await eventually(lambda: not press.connected)
+    await until(lambda: not press.connected)
     await press.connect()
     with pytest.raises(ConnectionResetError):
         await press.publish("press/a", 1)
@@ -323,7 +327,7 @@ async def test_the_same_client_id_takes_over_within_a_device_only(site: Listener
     first = await simulated(site, client_id="same")
     other = await simulated(site, "oven", client_id="same")
     second = await simulated(site, client_id="same")
-    await eventually(lambda: not first.connected)
+    await until(lambda: not first.connected)
     await asyncio.gather(second.publish("press/a", 1), other.publish("oven/a", 1))
     for each in (first, other, second):
         await each.close()
@@ -365,7 +369,7 @@ async def test_ten_thousand_wrong_passwords_slow_nobody(site: ListenerSite) -> N
     assert set(heads) == {bytes((0x20, 2, 0, packets.BAD_LOGIN)), b""}
     assert site.reader.told("wrong user name") == 10_000
     await oven.close()
-    await eventually(lambda: not site.listener.slowed)
+    await until(lambda: not site.listener.slowed)
 
 
 async def test_a_payload_of_50_mb_is_refused_when_its_length_is_read(site: ListenerSite) -> None:
@@ -401,13 +405,39 @@ async def test_silence_beyond_the_keep_alive_ends_the_connection_and_the_will_te
     raw = packets.connect("quiet", clean=True, keep_alive_s=1, user="press", password=SECRET, will=will)
     head, _ = await connect_packet(site, raw)
     assert head == packets.connect_ack(packets.ACCEPTED)
-    await eventually(lambda: [message.payload for message in site.reader.messages] == [b"gone"])
+    await until(lambda: [message.payload for message in site.reader.messages] == [b"gone"])
     assert site.reader.told("keep-alive") == 1
 
 
 async def test_after_a_farewell_there_is_no_will(site: ListenerSite) -> None:
     async with client(site, will=aiomqtt.Will("press/state", b"gone", 1)):
         pass
+    oven = await simulated(site, "oven")
+    await oven.publish("oven/a", 1)
+    assert [message.topic for message in site.reader.messages] == ["oven/a"]
+    await oven.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda site: site.listener.withdraw(PRESS.id),
+        lambda site: site.listener.define(device("press", id=PRESS.id, expires_ms=1)),
+        lambda site: site.listener.define(device("press", id=PRESS.id, digest="0" * 64)),
+        lambda site: site.listener.define(device("press", id=PRESS.id, publish=("press/a",))),
+    ],
+    ids=["revoked", "expired", "new secret", "less rights"],
+)
+async def test_who_may_no_longer_speak_has_no_last_word(
+    site: ListenerSite, change: Callable[[ListenerSite], None]
+) -> None:
+    will = Message("press/state", b"gone", 1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
+    writer.write(packets.connect("w", clean=True, keep_alive_s=60, user="press", password=SECRET, will=will))
+    assert await reader.readexactly(4) == packets.connect_ack(packets.ACCEPTED)
+    change(site)
+    await until(lambda: not site.listener.peers)
+    writer.close()
     oven = await simulated(site, "oven")
     await oven.publish("oven/a", 1)
     assert [message.topic for message in site.reader.messages] == ["oven/a"]
@@ -443,7 +473,7 @@ async def test_commands_reach_the_device_and_say_whether_they_did(site: Listener
     assert taken == [("press/set", {"value": 3})]
     assert not site.reader.messages
     await press.close()
-    await eventually(lambda: not site.listener.by_client)
+    await until(lambda: not site.listener.by_client)
     # No session outlives its connection: a command never arrives late.
     with pytest.raises(Rejected):
         await site.reader.session.publish("press/set", b"1", 1)
@@ -460,10 +490,34 @@ async def test_more_devices_than_allowed_are_cut_off_and_counted() -> None:
         await press.close()
 
 
+async def test_handshakes_under_way_count_and_leave_room_when_they_end(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("gateway")
+    tls = ssl.create_default_context(cafile=str(authority.file))
+    async with running_listener(
+        PRESS, connections_max=2, tls_certificate=certificate, tls_key=key, tls_client_ca=authority.file
+    ) as site:
+        # They say nothing: TLS is never agreed.
+        knocking = [await asyncio.open_connection("127.0.0.1", site.port) for _ in range(2)]
+        await until(lambda: len(site.listener.entering) == 2)
+        with pytest.raises((OSError, ssl.SSLError)):
+            await asyncio.open_connection("127.0.0.1", site.port, ssl=tls)
+        assert site.reader.told("More devices") == 1
+        for _, writer in knocking:
+            writer.close()
+        await until(lambda: not site.listener.entering)
+        reader, writer = await asyncio.open_connection("127.0.0.1", site.port, ssl=tls)
+        writer.write(packets.connect("w", clean=True, keep_alive_s=60, user="press", password=SECRET))
+        assert await reader.readexactly(4) == packets.connect_ack(packets.ACCEPTED)
+        assert (len(site.listener.peers), len(site.listener.entering)) == (1, 0)
+        writer.close()
+        await until(lambda: not site.listener.peers)
+
+
 async def test_outside_loopback_the_listener_wants_tls() -> None:
     site = ListenerSite(ListenerSettings(host="0.0.0.0", port=free_port()))
     task = asyncio.create_task(site.listener.run())
-    await eventually(lambda: site.hub.text is not None and "in clear" in site.hub.text.en)
+    await until(lambda: site.hub.text is not None and "in clear" in site.hub.text.en)
     with pytest.raises(NotConnected, match="in clear"):
         await site.reader.session.open()
     task.cancel()
@@ -472,5 +526,5 @@ async def test_outside_loopback_the_listener_wants_tls() -> None:
 async def test_a_port_that_is_taken_is_told_and_tried_again(site: ListenerSite) -> None:
     second = ListenerSite(ListenerSettings(port=site.port))
     task = asyncio.create_task(second.listener.run())
-    await eventually(lambda: second.hub.text is not None and str(site.port) in second.hub.text.en)
+    await until(lambda: second.hub.text is not None and str(site.port) in second.hub.text.en)
     task.cancel()

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.drivers.mqtt_site import SECRET, device, eventually, running_listener
+from tests.drivers.mqtt_site import SECRET, device, running_listener
 from tests.drivers.open_broker import OpenBroker
 from tests.drivers.sparkplug_edge import told
+from tests.waiting import until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag, Host, Traffic
@@ -119,20 +120,20 @@ async def other_client(port: int) -> AsyncIterator[tuple[Session, list[Message]]
 
 async def test_births_values_deaths_and_the_way_back(broker: OpenBroker) -> None:
     async with listening(broker.port) as host, started(edge_node(broker.port)) as edge:
-        await eventually(lambda: host.good(1, 10.0) and host.good(2, 2**60) and host.good(3, 2.5))
+        await until(lambda: host.good(1, 10.0) and host.good(2, 2**60) and host.good(3, 2.5))
         edge.set("Speed", 11.5)
         edge.set("Pressure", 3.5, "Press")
-        await eventually(lambda: host.good(1, 11.5) and host.good(3, 3.5))
+        await until(lambda: host.good(1, 11.5) and host.good(3, 3.5))
         await edge.cut()
-        await eventually(lambda: host.all_are(q.BAD_NOT_CONNECTED))
+        await until(lambda: host.all_are(q.BAD_NOT_CONNECTED))
         assert host.last[1][0] == 11.5, "the last value stays"
         await edge.restore()
-        await eventually(lambda: host.all_are(q.GOOD))
+        await until(lambda: host.all_are(q.GOOD))
         edge.bury("Press")
-        await eventually(lambda: host.last[3][1] == q.BAD_NOT_CONNECTED)
+        await until(lambda: host.last[3][1] == q.BAD_NOT_CONNECTED)
         assert host.good(1, 11.5)
         edge.bear("Press")
-        await eventually(lambda: host.good(3, 3.5))
+        await until(lambda: host.good(3, 3.5))
         assert not host.driver.refused
 
 
@@ -140,41 +141,41 @@ async def test_a_late_host_learns_by_a_rebirth(broker: OpenBroker) -> None:
     async with started(edge_node(broker.port)) as edge:
         assert edge.births == 1
         async with listening(broker.port) as host:
-            await eventually(lambda: host.good(1, 10.0) and host.good(3, 2.5))
+            await until(lambda: host.good(1, 10.0) and host.good(3, 2.5))
             assert edge.births == 2
 
 
 async def test_an_unasked_node_is_learned_when_it_speaks(broker: OpenBroker) -> None:
     async with started(edge_node(broker.port)) as edge, listening(broker.port, tag(9, "x", node="Other")) as host:
         edge.set("Speed", 1.0)
-        await eventually(lambda: host.driver.application.find(("Plant", "Edge 1", "Press")) is not None)
+        await until(lambda: host.driver.application.find(("Plant", "Edge 1", "Press")) is not None)
         assert host.refused("without a birth") >= 1
         assert "No birth of Plant/Other" in host.driver.faults[9].en
 
 
 async def test_a_gap_is_counted_and_healed(broker: OpenBroker) -> None:
     async with listening(broker.port) as host, started(edge_node(broker.port)) as edge:
-        await eventually(lambda: host.good(1, 10.0))
+        await until(lambda: host.good(1, 10.0))
         edge.skip()
         edge.set("Speed", 12.0)
-        await eventually(lambda: host.refused("missing in the sequence") == 1 and edge.births == 2)
+        await until(lambda: host.refused("missing in the sequence") == 1 and edge.births == 2)
         edge.set("Speed", 13.0)
-        await eventually(lambda: host.good(1, 13.0))
+        await until(lambda: host.good(1, 13.0))
         assert host.refused("missing in the sequence") == 1
 
 
 async def test_historical_values_go_their_own_way(broker: OpenBroker) -> None:
     async with listening(broker.port) as host, started(edge_node(broker.port)) as edge:
-        await eventually(lambda: host.good(1, 10.0))
+        await until(lambda: host.good(1, 10.0))
         edge.set("Speed", 5.0, time_ms=1_000_000, historical=True)
         edge.set("Speed", 6.0, quality=q.GOOD)
-        await eventually(lambda: host.good(1, 6.0))
+        await until(lambda: host.good(1, 6.0))
         assert host.late == [(1, 5.0, q.GOOD, 1_000_000)]
 
 
 async def test_commands_go_by_type_and_come_back(broker: OpenBroker) -> None:
     async with listening(broker.port) as host, started(edge_node(broker.port)) as edge:
-        await eventually(lambda: host.good(1, 10.0) and host.good(3, 2.5))
+        await until(lambda: host.good(1, 10.0) and host.good(3, 2.5))
         written = [(TAGS[0], 33.5), (TAGS[1], -(2**62)), (TAGS[2], 4.5)]
         assert await host.driver.write(written) == [None, None, None]
         read = {row[0]: row[1] for row in told(await host.driver.read(list(TAGS), 1000))}
@@ -186,14 +187,14 @@ async def test_commands_go_by_type_and_come_back(broker: OpenBroker) -> None:
 async def test_a_command_that_nobody_obeys_shows_what_is_there(broker: OpenBroker) -> None:
     stubborn = tag(5, "Stubborn", "Press")
     async with listening(broker.port, stubborn, write_timeout_ms=200) as host, started(edge_node(broker.port)):
-        await eventually(lambda: host.good(5, 0.0))
+        await until(lambda: host.good(5, 0.0))
         assert await host.driver.write([(stubborn, 7.0)]) == [None]
         assert told(await host.driver.read([stubborn], 1000))[0][1] == 0.0
 
 
 async def test_what_does_not_fit_is_refused_before_it_is_sent(broker: OpenBroker) -> None:
     async with listening(broker.port, birth_timeout_ms=200) as host, started(edge_node(broker.port)) as edge:
-        await eventually(lambda: host.good(1, 10.0))
+        await until(lambda: host.good(1, 10.0))
         sent = len(edge.commands)
         wrong = [(TAGS[1], 1.5), (tag(6, "Nowhere"), 1.0), (tag(7, "Speed", node="Nobody"), 1.0)]
         outcomes = await host.driver.write(wrong)
@@ -204,20 +205,20 @@ async def test_what_does_not_fit_is_refused_before_it_is_sent(broker: OpenBroker
 async def test_the_host_says_whether_it_is_online_and_corrects_others(broker: OpenBroker) -> None:
     async with other_client(broker.port) as (other, seen):
         async with listening(broker.port):
-            await eventually(lambda: seen)
+            await until(lambda: seen)
             assert json.loads(seen[0].payload)["online"] is True
             await other.publish("spBv1.0/STATE/mainspring", b'{"online": false, "timestamp": 1}', 1, retain=True)
-            await eventually(lambda: len(seen) >= 3)
+            await until(lambda: len(seen) >= 3)
             assert [json.loads(message.payload)["online"] for message in seen[:3]] == [True, False, True]
-        await eventually(lambda: json.loads(seen[-1].payload)["online"] is False)
+        await until(lambda: json.loads(seen[-1].payload)["online"] is False)
 
 
 async def test_the_broker_speaks_for_a_host_that_vanishes(broker: OpenBroker) -> None:
     async with other_client(broker.port) as (_, seen), listening(broker.port) as host:
-        await eventually(lambda: seen)
+        await until(lambda: seen)
         wire = host.driver._session._wire  # type: ignore[union-attr]
         wire.transport.abort()
-        await eventually(lambda: json.loads(seen[-1].payload)["online"] is False)
+        await until(lambda: json.loads(seen[-1].payload)["online"] is False)
         stamps = {json.loads(message.payload)["timestamp"] for message in seen}
         assert len(stamps) == 1, "birth and will carry the same time"
 
@@ -232,7 +233,7 @@ async def test_a_lost_broker_ends_the_subscription(broker: OpenBroker) -> None:
 
 async def test_browsing_follows_the_births(broker: OpenBroker) -> None:
     async with listening(broker.port) as host, started(edge_node(broker.port)):
-        await eventually(lambda: host.good(3, 2.5))
+        await until(lambda: host.good(3, 2.5))
         browse = host.driver.browse
         assert [node.name for node in await browse(None, 10)] == ["Plant"]
         assert [node.id for node in await browse("Plant", 10)] == ["Plant/Edge 1"]
@@ -255,13 +256,13 @@ async def test_browsing_follows_the_births(broker: OpenBroker) -> None:
 async def test_a_second_connection_of_the_gateway_asks_nobody_again(broker: OpenBroker) -> None:
     shared = Host()
     async with listening(broker.port, host=shared) as first, started(edge_node(broker.port)) as edge:
-        await eventually(lambda: first.good(3, 2.5))
+        await until(lambda: first.good(3, 2.5))
         async with other_client(broker.port) as (_, seen):
             async with listening(broker.port, host=shared) as second:
-                await eventually(lambda: second.good(3, 2.5))
+                await until(lambda: second.good(3, 2.5))
                 assert [node.name for node in await second.driver.browse(None, 10)] == ["Plant"]
             edge.set("Speed", 99.0)
-            await eventually(lambda: first.good(1, 99.0))
+            await until(lambda: first.good(1, 99.0))
             assert edge.births == 1
             assert all(json.loads(message.payload)["online"] for message in seen), "one of two has left"
 
@@ -276,15 +277,15 @@ async def test_over_our_own_listener_with_a_credential() -> None:
         host = Host(parts={PART: site.hub})
         edge = edge_node(site.port, user="edge-1", password=SECRET)
         await edge.start()
-        await eventually(lambda: site.reader.told("wrong user name"))
+        await until(lambda: site.reader.told("wrong user name"))
         site.listener.define(known)
         async with started(edge), listening(0, host=host) as heard:
-            await eventually(lambda: heard.good(1, 10.0) and heard.good(3, 2.5))
-            await eventually(lambda: edge.host_online)
+            await until(lambda: heard.good(1, 10.0) and heard.good(3, 2.5))
+            await until(lambda: edge.host_online)
             assert await heard.driver.write([(TAGS[0], 55.0)]) == [None]
             assert heard.good(1, 55.0)
             site.listener.withdraw(known.id)
-            await eventually(lambda: heard.all_are(q.BAD_NOT_CONNECTED))
+            await until(lambda: heard.all_are(q.BAD_NOT_CONNECTED))
 
 
 async def test_an_edge_node_of_others(broker: OpenBroker) -> None:
@@ -299,13 +300,13 @@ async def test_an_edge_node_of_others(broker: OpenBroker) -> None:
         )  # fmt: skip
         assert peer.stdin
         try:
-            await eventually(lambda: host.good(1, 20.5) and host.good(2, "批次 7") and host.good(3, 1.0))
+            await until(lambda: host.good(1, 20.5) and host.good(2, "批次 7") and host.good(3, 1.0))
             peer.stdin.write(b"set 21.25\n")
-            await eventually(lambda: host.good(1, 21.25))
+            await until(lambda: host.good(1, 21.25))
             assert await host.driver.write([(tags[2], 8.5)]) == [None]
             assert host.good(3, 8.5)
             peer.stdin.write(b"crash\n")
-            await eventually(lambda: host.all_are(q.BAD_NOT_CONNECTED))
+            await until(lambda: host.all_are(q.BAD_NOT_CONNECTED))
         finally:
             if peer.returncode is None:
                 peer.kill()

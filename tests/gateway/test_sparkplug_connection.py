@@ -6,9 +6,10 @@ import asyncio
 import time
 from pathlib import Path
 
-from tests.drivers.mqtt_site import SECRET, device, eventually, running_listener
+from tests.drivers.mqtt_site import SECRET, device, running_listener
 from tests.gateway.devices import connection, tag
 from tests.gateway.test_connection import Bench
+from tests.waiting import until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import Host, registered
@@ -40,19 +41,19 @@ async def test_an_edge_node_lives_through_a_connection(tmp_path: Path) -> None:
         await edge.start()
         task = asyncio.create_task(made.run())
         try:
-            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (2.0, q.GOOD))
-            await eventually(lambda: (bench.last(2) or (0, 0, 0, 0))[3] == q.BAD_CONFIGURATION)
+            await until(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (2.0, q.GOOD))
+            await until(lambda: (bench.last(2) or (0, 0, 0, 0))[3] == q.BAD_CONFIGURATION)
             before_ms = time.time_ns() // 1_000_000 - DAY_MS
             edge.set("Force", 7.0, "Press", time_ms=before_ms, historical=True)
-            await eventually(lambda: (1, before_ms, 14.0, q.GOOD) in bench.collect())
+            await until(lambda: (1, before_ms, 14.0, q.GOOD) in bench.collect())
             edge.skip()
             edge.set("Force", 3.0, "Press")
-            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.GOOD))
-            await eventually(lambda: any("missing in the sequence" in text.en for text in made.refused))
+            await until(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.GOOD))
+            await until(lambda: any("missing in the sequence" in text.en for text in made.refused))
             await edge.cut()
-            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.BAD_NOT_CONNECTED))
+            await until(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.BAD_NOT_CONNECTED))
             await edge.restore()
-            await eventually(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.GOOD))
+            await until(lambda: (bench.last(1) or (0, 0, 0, 0))[2:] == (6.0, q.GOOD))
             assert made.state == "connected"
         finally:
             task.cancel()

@@ -60,6 +60,12 @@ class Access:
         known = self._devices.get(device)
         return None if known is None or _expired(known) else known
 
+    def still(self, device: DeviceDefinition) -> DeviceDefinition | None:
+        """Return a device as it is now, None if what it signed in with opens no more."""
+        known = self.get(device.id)
+        opened = device.name, device.digest, device.certificate
+        return known if known is not None and (known.name, known.digest, known.certificate) == opened else None
+
     def sign_in(self, user: str | None, password: bytes | None, certificate: bytes | None) -> DeviceDefinition | None:
         """Return the device that shows this, None if there is none; a certificate is DER and already verified."""
         if certificate is not None:

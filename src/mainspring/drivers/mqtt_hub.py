@@ -112,6 +112,7 @@ class Outlet:
         self.stirred = asyncio.Event()
         self.messages: list[Message] = []
         self.receipts: list[Receipt | None] = []
+        self.withheld: set[str] = set()
         self.bytes = 0
 
     @property
@@ -226,6 +227,13 @@ class Hub:
         self.refuse(UNREAD)
         if message.qos:
             sender.acknowledge(message)
+
+    def withhold(self, will: Message) -> None:
+        """Tell drivers that who would have said this was shut out; nobody gets the message itself."""
+        for outlet in self._outlets:
+            if outlet.takes(will.topic):
+                outlet.withheld.add(will.topic)
+                outlet.stirred.set()
 
     def subscribe(self, recipient: Recipient, text: str, qos: int) -> list[Message]:
         """Enter a device's filter; returns the retained messages it gets at once."""
@@ -377,11 +385,14 @@ class HubSession(Session):
     async def _hand_over(self, outlet: Outlet, take: Take) -> None:
         messages, receipts = outlet.messages, outlet.receipts
         outlet.messages, outlet.receipts, outlet.bytes = [], [], 0
+        withheld, outlet.withheld = outlet.withheld, set()
         outlet.stirred.clear()
         kept = False
         try:
             self.traffic.bytes_in += sum(len(message.payload) for message in messages)
             self.hand_over(messages, take)
+            if withheld:
+                self.shut_out(sorted(withheld))
             if any(receipts):
                 await self.host.kept()
             kept = True

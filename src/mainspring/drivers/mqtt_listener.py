@@ -25,6 +25,7 @@ import structlog
 from mainspring.core.definitions import DeviceDefinition
 from mainspring.core.text import Text
 from mainspring.drivers.mqtt_access import Access
+from mainspring.drivers.mqtt_door import Door
 from mainspring.drivers.mqtt_hub import Hub
 from mainspring.drivers.mqtt_peer import Peer
 
@@ -33,7 +34,6 @@ log = structlog.get_logger(__name__)
 LOOK_S: Final = 1.0
 RETRY_S: Final = 5.0
 LOG_S: Final = 1.0
-BACKLOG: Final = 4096
 OPEN_FILES_SPARE: Final = 512
 
 _OPEN: Final = Text("{host}, port {port}, {security}", "{host}，端口 {port}，{security_zh}")
@@ -75,6 +75,8 @@ class Listener:
         self.settings = settings
         self.hub = hub
         self.access = Access()
+        self.entering: set[Peer] = set()
+        """Who knocked and is not in yet: TLS is being agreed."""
         self.peers: set[Peer] = set()
         self.by_client: dict[tuple[object, str], Peer] = {}
         self.slowed: Counter[str] = Counter()
@@ -98,8 +100,8 @@ class Listener:
     async def run(self) -> None:
         """Listen until cancelled; what keeps it from listening is told in `hub.text`."""
         while True:
-            server = await self._open()
-            if server is None:
+            door = await self._open()
+            if door is None:
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
@@ -107,7 +109,7 @@ class Listener:
                     await asyncio.sleep(LOOK_S)
                     self._look()
             finally:
-                server.close()
+                door.close()
                 self._end(lambda _: True)
 
     def refuse(self, text: Text, device: str, address: str) -> None:
@@ -120,9 +122,9 @@ class Listener:
 
     def crowded(self) -> bool:
         """Tell whether no further connection fits."""
-        return len(self.peers) >= self.settings.connections_max
+        return len(self.peers) + len(self.entering) >= self.settings.connections_max
 
-    async def _open(self) -> asyncio.Server | None:
+    async def _open(self) -> Door | None:
         settings, hub = self.settings, self.hub
         where = {"host": settings.host, "port": settings.port}
         context = None
@@ -136,21 +138,18 @@ class Listener:
             self._say(_TLS.format(reason=str(error)))
             return None
         _allow_files(settings.connections_max)
-        loop = asyncio.get_running_loop()
+        door = Door(self, context)
         try:
-            server = await loop.create_server(
-                lambda: Peer(self), settings.host, settings.port, ssl=context, backlog=BACKLOG,
-                ssl_handshake_timeout=None if context is None else 15,
-            )  # fmt: skip
+            await door.open(settings.host, settings.port)
         except OSError as error:
             self._say(_NOT_OPEN.format(**where, reason=error.strerror or type(error).__name__))
             return None
-        self.port = server.sockets[0].getsockname()[1]
+        self.port = door.port
         hub.text = None
         security = ("TLS", "TLS") if context is not None else ("not encrypted", "未加密")
         hub.where = _OPEN.format(host=settings.host, port=self.port, security=security[0], security_zh=security[1])
         log.info("mqtt.listening", host=settings.host, port=self.port, tls=context is not None)
-        return server
+        return door
 
     def _say(self, text: Text) -> None:
         if self.hub.text is None or self.hub.text.en != text.en:

@@ -73,10 +73,6 @@ _ORDER: Final = Text(
     "A device sent packets in an order that MQTT does not allow and its connection was ended. Update its software.",
     "有设备发送的报文顺序不符合 MQTT，连接已断开。请更新其软件。",
 )
-_CROWDED: Final = Text(
-    "More devices want in than mqtt_connections_max allows; the rest were cut off. Raise it, or add a gateway.",
-    "接入设备数超过 mqtt_connections_max，多余的连接已断开。请调大该值或增加网关。",
-)
 _GONE: Final = Text(
     "The device went away before it acknowledged the message. Look whether it carried it out.",
     "设备在应答消息之前断开。请检查其是否已执行。",
@@ -112,13 +108,10 @@ class Peer(asyncio.Protocol):
     # The transport's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, or end at once where too many are here."""
+        """Begin."""
         self._transport = cast(asyncio.Transport, transport)
-        if self._listener.crowded():
-            self._refuse(_CROWDED)
-            self._transport.abort()
-            return
         self._transport.set_write_buffer_limits(high=OUT_BYTES_MAX)
+        self._listener.entering.discard(self)
         self._listener.peers.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -152,7 +145,7 @@ class Peer(asyncio.Protocol):
             self.end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the device; without a farewell its will is published."""
+        """Forget the device; without a farewell its will is published, if it is still the one that signed in."""
         listener = self._listener
         listener.peers.discard(self)
         for text in self._filters:
@@ -165,8 +158,13 @@ class Peer(asyncio.Protocol):
                 answer.exception()
         self._sent.clear()
         will, self._will = self._will, None
-        if will is not None:
+        if will is None or self.device is None:
+            return
+        known = listener.access.still(self.device)
+        if known is not None and may_publish(known, will.topic):
             listener.hub.put(will, self)
+        else:
+            listener.hub.withhold(will)
 
     # The handshake
 

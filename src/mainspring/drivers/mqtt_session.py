@@ -66,7 +66,8 @@ _BROKEN: Final = Text(
 class Session(ABC):
     """One session with a broker or the listener; the constructor does no I/O.
 
-    `will` is what the broker publishes when contact is lost; set it before each `open`.
+    `will` is what the broker publishes when contact is lost; set it before each `open`. `shut_out` is told the topics
+    of wills that our own listener held back because their devices were shut out; what those sent came before.
     """
 
     def __init__(self, settings: MqttSettings, host: Host, traffic: Traffic, refuse: Refuse) -> None:
@@ -75,6 +76,7 @@ class Session(ABC):
         self.traffic = traffic
         self.refuse = refuse
         self.will: Message | None = None
+        self.shut_out: Callable[[list[str]], None] = lambda _topics: None
 
     @abstractmethod
     async def open(self) -> None:

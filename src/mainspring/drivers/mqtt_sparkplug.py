@@ -125,6 +125,7 @@ class Sparkplug(Driver):
         if not self.host.passing:
             # A test or a preview must not speak for the host that is at work.
             made.will = self._state(online=False)
+        made.shut_out = self._shut_out
         try:
             await made.open()
             self._siblings().append(self)
@@ -318,6 +319,12 @@ class Sparkplug(Driver):
         for batch in late.batches():
             self.traffic.samples += len(batch)
             self.host.late(batch)
+        self._changed.set()
+
+    def _shut_out(self, topics: list[str]) -> None:
+        rows = Rows(self.host.keep_blob, self.faults)
+        self.application.shut_out(topics, time.time_ns() // 1_000_000, rows)
+        self._hand_over(rows)
         self._changed.set()
 
     def _hand_over(self, rows: Rows) -> None:

@@ -135,6 +135,13 @@ class Application:
             except DecodeError as error:
                 self._refuse(error.text)
 
+    def shut_out(self, topics: Sequence[str], now_ms: int, rows: Rows) -> None:
+        """Take nodes for dead that were shut out before they could say so; `topics` are those of their deaths."""
+        for parts in (topic.split("/") for topic in topics):
+            node = self.nodes.get((parts[1], parts[3])) if len(parts) == 4 and parts[2] == "NDEATH" else None
+            if node is not None and node.alive:
+                self._die_all(node, now_ms, rows)
+
     def find(self, place: Place) -> Scope | None:
         """Return what the living birth of a node or device declares, also if another connection heard it."""
         node = self._alive(place[:2])
@@ -307,10 +314,10 @@ class Application:
         if None not in (number, node.birth_sequence) and number != node.birth_sequence:
             self._refuse(_OLD_DEATH)
             return
-        node.alive = False
         self._die_all(node, now_ms, rows)
 
     def _die_all(self, node: EdgeNode, now_ms: int, rows: Rows) -> None:
+        node.alive = False
         for scope in node.scopes.values():
             self._die(scope, now_ms, rows)
 
