@@ -97,11 +97,18 @@ class AuditEntry(models.Model):
 
     def content_digest(self) -> str:
         """Return the hash over the entry's content and the hash of the entry before it."""
-        content = [
-            self.previous, self.id, self.tenant_id, self.sequence, self.time_ms, self.pseudonym, self.action,
-            self.object_kind, self.object_id, self.object_name, self.changes, self.address,
-        ]  # fmt: skip
-        return hashlib.sha256(canonical(content)).hexdigest()
+        return _digest(self.previous, [getattr(self, column) for column in _CONTENT])
+
+
+_CONTENT: Final = (
+    "id", "tenant_id", "sequence", "time_ms", "pseudonym", "action", "object_kind", "object_id", "object_name",
+    "changes", "address",
+)  # fmt: skip
+"""What the hash of an entry covers, in the order of the columns, of which `previous` and `digest` are the last."""
+
+
+def _digest(previous: str, content: list[Any]) -> str:
+    return hashlib.sha256(canonical([previous, *content])).hexdigest()
 
 
 def append(author: Author, deeds: Iterable[Deed]) -> None:
@@ -114,21 +121,14 @@ def append(author: Author, deeds: Iterable[Deed]) -> None:
         entries = []
         for deed in deeds:
             sequence += 1
-            entry = AuditEntry(
-                tenant=author.tenant,
-                sequence=sequence,
-                time_ms=now_ms(),
-                pseudonym=author.pseudonym,
-                action=str(deed.action),
-                object_kind=deed.object_kind,
-                object_id=deed.object_id,
-                object_name=deed.object_name[:300],
-                changes=deed.changes,
-                address=author.address[:64],
-                previous=previous,
-            )
-            entry.digest = previous = entry.content_digest()
-            entries.append(entry)
+            content = [
+                uuid7(), author.tenant.pk, sequence, now_ms(), author.pseudonym, str(deed.action), deed.object_kind,
+                deed.object_id, deed.object_name[:300], deed.changes, author.address[:64],
+            ]  # fmt: skip
+            digest = _digest(previous, content)
+            # By place, not by name: an import appends a hundred thousand.
+            entries.append(AuditEntry(*content, previous, digest))
+            previous = digest
         insert(entries)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from django.db import transaction
 
 from mainspring.records.audit import HIDDEN, Action, Author, Deed, append
+from mainspring.records.faults import plain
 from mainspring.records.record import Record
 from mainspring.records.tenant import now_ms
 
@@ -64,5 +64,4 @@ def deed(action: Action, record: Record, before: dict[str, Any], after: dict[str
             continue
         changes[name] = [HIDDEN if old else None, HIDDEN if new else None] if name in hidden else [old, new]
     # Through JSON: the hash covers exactly what the database gives back.
-    plain = json.loads(json.dumps(changes, default=str))
-    return Deed(action, record.kind, str(record.pk), record.label(), plain)
+    return Deed(action, record.kind, str(record.pk), record.label(), plain(changes))

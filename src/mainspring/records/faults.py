@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mainspring.core.errors import Conflict, MainspringError
 from mainspring.core.text import Text
 
+_AS_TEXT: Final = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 FIELDS_MAX: Final = 50
 """Most faulty fields told at once."""
 
@@ -108,6 +110,18 @@ def faults(error: ValidationError, prefix: str = "") -> dict[str, Text]:
     return found
 
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
 def canonical(document: Any) -> bytes:
     """Return the one JSON form of a document, for hashes."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str).encode()
+    return _CANONICAL.encode(document).encode()
+
+
+def plain(document: Any) -> Any:
+    """Return a document as it comes back from JSON; what JSON does not know becomes text."""
+    try:
+        return orjson.loads(orjson.dumps(document, default=str, option=_AS_TEXT))
+    except orjson.JSONEncodeError:
+        # Whole numbers beyond 64 bits and keys that are no text are known to the standard library alone.
+        return json.loads(json.dumps(document, default=str))

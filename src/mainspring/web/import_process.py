@@ -5,6 +5,7 @@ It knows the records and no keys, takes no more memory than it may, and steps ba
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -105,6 +106,8 @@ def main() -> None:
     # Whatever else prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    # Rows of a large file are looked through by the collector again and again, and never are garbage.
+    gc.set_threshold(50_000, 50, 100)
     configure(WebSettings.model_validate(json.loads(sys.stdin.readline())))
     Process(sys.stdin, answers).run()
 
