@@ -108,6 +108,28 @@ def test_one_cell_far_out_does_not_lay_out_the_whole_rectangle(place: str, says:
         read_sheet(parts_of(far), "far.xlsx")
 
 
+def test_a_long_text_that_lies_there_once_and_stands_everywhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    strings = f"<sst><si><t>{'x' * 2**20}</t></si><si><t>short</t></si></sst>".encode()
+
+    def workbook(index: int) -> bytes:
+        rows = "".join(f'<row r="{n}"><c r="A{n}" s="1" t="s"><v>{index}</v></c></row>' for n in range(1, 200))
+        return parts_of(cells(rows), **{"xl/sharedStrings.xml": strings})
+
+    assert len(workbook(0)) < 2**16
+    with pytest.raises(NotASheet, match="longer than 64 MB"):
+        read_sheet(workbook(0), "long.xlsx")
+    monkeypatch.setattr(sheets, "_CHUNK", 1000)
+    with pytest.raises(NotASheet, match="longer than 64 MB"):
+        read_sheet(workbook(0), "long.xlsx")
+    sheets._refuse_bomb(workbook(1), "short.xlsx")
+
+
+def test_a_wide_and_long_rectangle_is_refused_although_its_cells_are_few() -> None:
+    far = cells('<row r="1"><c r="GR1"><v>1</v></c></row><row r="200000"><c r="A200000"><v>1</v></c></row>')
+    with pytest.raises(NotASheet, match="8000000 cells"):
+        read_sheet(parts_of(far), "far.xlsx")
+
+
 def test_too_many_rows_and_columns_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "ROWS_MAX", 3)
     assert len(read_sheet(b"a\n1\n2\n3\n", "a.csv").rows) == 3

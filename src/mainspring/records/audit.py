@@ -104,7 +104,8 @@ _CONTENT: Final = (
     "id", "tenant_id", "sequence", "time_ms", "pseudonym", "action", "object_kind", "object_id", "object_name",
     "changes", "address",
 )  # fmt: skip
-"""What the hash of an entry covers, in the order of the columns, of which `previous` and `digest` are the last."""
+"""What the hash of an entry covers beside the hash before it."""
+_COLUMNS: Final = (*_CONTENT, "previous", "digest")
 
 
 def _digest(previous: str, content: list[Any]) -> str:
@@ -127,7 +128,7 @@ def append(author: Author, deeds: Iterable[Deed]) -> None:
             ]  # fmt: skip
             digest = _digest(previous, content)
             # By place, not by name: an import appends a hundred thousand.
-            entries.append(AuditEntry(*content, previous, digest))
+            entries.append(AuditEntry.from_db(None, _COLUMNS, [*content, previous, digest]))
             previous = digest
         insert(entries)
 

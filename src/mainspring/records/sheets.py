@@ -11,6 +11,7 @@ import io
 import re
 import zipfile
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -25,11 +26,20 @@ UNPACKED_BYTES_MAX: Final = 256 * 1024 * 1024
 PARTS_MAX: Final = 2000
 ROWS_MAX: Final = 200_000
 COLUMNS_MAX: Final = 200
+CELLS_MAX: Final = 8_000_000
+"""Cells of a workbook's rectangle, which readers lay out as a whole."""
+TEXT_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Text of a workbook's cells: one long text that lies in it once can stand in any number of them."""
 CELL_MAX: Final = 2000
 """Characters of one cell; the rest is cut, and too long for any field."""
 _CHUNK: Final = 256 * 1024
+_OVERLAP: Final = 200
+"""Bytes of a part that are looked at again with the next: longer than a cell's tag, and few beside a part."""
 _WORKBOOK: Final = "xl/workbook.xml"
+_STRINGS: Final = "xl/sharedStrings.xml"
 _CELL: Final = re.compile(rb'\br="([A-Z]{1,4})(\d{1,8})"')
+_STRING_ENDS: Final = re.compile(rb"</(?:[^<>/\s]+:)?si>|<(?:[^<>/\s]+:)?si/>")
+_STRING_USED: Final = re.compile(rb"""\bt=["']s["'][^>]*>\s*<(?:[^<>/\s]+:)?v>\s*(\d{1,9})\s*<""")
 _LETTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
@@ -49,6 +59,14 @@ _TOO_MANY_ROWS: Final = Text(
 _TOO_MANY_COLUMNS: Final = Text(
     "{name} has more than {limit} columns. Remove those that are not needed.",
     "{name} 超过 {limit} 列，请删除不需要的列。",
+)
+_TOO_MANY_CELLS: Final = Text(
+    "{name} reaches over more than {limit} cells. Remove columns that are not needed, or send it in parts.",
+    "{name} 超过 {limit} 个单元格，请删除不需要的列或分批导入。",
+)
+_TOO_MUCH_TEXT: Final = Text(
+    "The texts of {name} are longer than {limit} MB together. Shorten them, or send it in parts.",
+    "{name} 中的文字合计超过 {limit} MB，请缩短或分批导入。",
 )
 _TOO_LARGE: Final = Text(
     "{name} unpacks to more than {limit} MB. Send it in parts, or as CSV.",
@@ -127,7 +145,9 @@ def _refuse_bomb(content: bytes, name: str) -> None:
     if _WORKBOOK not in {part.filename for part in parts}:
         raise NotASheet(_NOT_A_SHEET, name=name)
     left = UNPACKED_BYTES_MAX
-    for part in parts:
+    laid_out = _LaidOut(name)
+    # Strings come first, wherever they lie: what a sheet holds of them is counted with it.
+    for part in sorted(parts, key=lambda part: part.filename != _STRINGS):
         is_sheet = part.filename.startswith("xl/worksheets/")
         tail = b""
         for chunk in _unpacked(content, part, name):
@@ -135,8 +155,10 @@ def _refuse_bomb(content: bytes, name: str) -> None:
             if left < 0 or len(parts) > PARTS_MAX:
                 raise NotASheet(_TOO_LARGE, name=name, limit=UNPACKED_BYTES_MAX // 2**20)
             if is_sheet:
-                _refuse_wide(tail + chunk, name)
-                tail = chunk[-32:]
+                tail = laid_out.sheet(tail + chunk)
+            elif part.filename == _STRINGS:
+                tail = laid_out.strings(tail + chunk)
+        laid_out.end_of_sheet()
 
 
 def _unpacked(content: bytes, part: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
@@ -160,16 +182,48 @@ def _unpacked(content: bytes, part: zipfile.ZipInfo, name: str) -> Iterator[byte
         raise NotASheet(_DAMAGED, name=name, reason="compression") from error
 
 
-def _refuse_wide(part: bytes, name: str) -> None:
-    """Refuse cells far out: readers lay out the whole rectangle up to the last cell."""
-    cells = _CELL.findall(part)
-    if not cells:
-        return
-    if max(int(row) for _, row in cells) > ROWS_MAX + 1:
-        raise NotASheet(_TOO_MANY_ROWS, name=name, limit=ROWS_MAX)
-    columns = {letters for letters, _ in cells}
-    if max(_column_number(letters) for letters in columns) > COLUMNS_MAX:
-        raise NotASheet(_TOO_MANY_COLUMNS, name=name, limit=COLUMNS_MAX)
+class _LaidOut:
+    """What a workbook takes in memory once it is laid out: the rectangle up to its last cell, and its texts."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lengths = array("Q")
+        self._open = 0
+        self._rows = self._columns = self._text_bytes = 0
+
+    def strings(self, part: bytes) -> bytes:
+        """Measure the strings that end in a part; returns what belongs to the next."""
+        start = 0
+        for found in _STRING_ENDS.finditer(part):
+            self._lengths.append(self._open + found.end() - start)
+            self._open, start = 0, found.end()
+        if len(self._lengths) > CELLS_MAX:
+            raise NotASheet(_TOO_MANY_CELLS, name=self._name, limit=CELLS_MAX)
+        rest = part[max(start, len(part) - _OVERLAP) :]
+        self._open += len(part) - start - len(rest)
+        return rest
+
+    def sheet(self, part: bytes) -> bytes:
+        """Measure cells, and refuse those far out; returns what belongs to the next part."""
+        cells = _CELL.findall(part)
+        if cells:
+            self._rows = max(self._rows, *(int(row) for _, row in cells))
+            self._columns = max(self._columns, *(_column_number(letters) for letters in {each for each, _ in cells}))
+        for index in _STRING_USED.findall(part):
+            self._text_bytes += self._lengths[int(index)] if int(index) < len(self._lengths) else 0
+        if self._rows > ROWS_MAX + 1:
+            raise NotASheet(_TOO_MANY_ROWS, name=self._name, limit=ROWS_MAX)
+        if self._columns > COLUMNS_MAX:
+            raise NotASheet(_TOO_MANY_COLUMNS, name=self._name, limit=COLUMNS_MAX)
+        if self._rows * self._columns > CELLS_MAX:
+            raise NotASheet(_TOO_MANY_CELLS, name=self._name, limit=CELLS_MAX)
+        if self._text_bytes > TEXT_BYTES_MAX:
+            raise NotASheet(_TOO_MUCH_TEXT, name=self._name, limit=TEXT_BYTES_MAX // 2**20)
+        return part[-_OVERLAP:]
+
+    def end_of_sheet(self) -> None:
+        """Begin another sheet."""
+        self._rows = self._columns = self._text_bytes = 0
 
 
 def _column_number(letters: bytes) -> int:
