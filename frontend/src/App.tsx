@@ -4,6 +4,7 @@ import enUS from "antd/locale/en_US";
 import zhCN from "antd/locale/zh_CN";
 import { nonce } from "./nonce";
 import { type Preferences, PreferencesContext, storedLanguage, storedTheme } from "./preferences";
+import { watchFocus } from "./shell/focus-back";
 import { SessionGate } from "./shell/SessionGate";
 import { themes } from "./theme/antd";
 import type { Language, ThemeChoice } from "./types";
@@ -40,6 +41,7 @@ function useKeptPreferences(): Preferences {
 /** The whole page: preferences, antd in our theme, then whoever is signed in. */
 export function Page() {
   const preferences = useKeptPreferences();
+  useEffect(watchFocus, []);
   return (
     <PreferencesContext value={preferences}>
       <ConfigProvider

@@ -10,7 +10,8 @@ export function useFailed(): (error: unknown) => void {
   return useCallback(
     (error) => {
       const text = error instanceof ApiError ? say(error.text) : String(error);
-      notification.error({ title: text, duration: 0, placement: "bottomRight" });
+      // Drawers open at the right: what failed there is told beside them, not over their buttons.
+      notification.error({ title: text, duration: 0, placement: "bottomLeft" });
     },
     [say, notification],
   );

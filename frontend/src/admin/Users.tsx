@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Alert, App, Button, Dropdown, Form, Input, Modal, Select, Typography } from "antd";
 import { api } from "../api";
 import { EditDrawer, type Seen } from "../components/EditDrawer";
@@ -30,11 +30,6 @@ const stateOf = (user: User, t: Told) => (user.locked ? t("locked") : t(user.ena
 function UserDrawer({ open, user, onClose, onSaved }: { open: boolean; user: User | null; onClose: () => void; onSaved: (secret: Secret | null) => void }) {
   const t = useWords(adminWords);
   const [form] = Form.useForm();
-  useEffect(() => {
-    if (!open) return;
-    form.resetFields();
-    form.setFieldsValue(user ?? { role: "viewer" });
-  }, [open, user, form]);
   const save = async (values: Record<string, unknown>, seen: Seen) => {
     if (user) {
       await api.patch(`/users/${user.id}`, { display_name: values.display_name, role: values.role, version: user.version, ...seen });
@@ -45,7 +40,7 @@ function UserDrawer({ open, user, onClose, onSaved }: { open: boolean; user: Use
     onSaved(made.initial_password ? { name: made.username, password: made.initial_password } : null);
   };
   return (
-    <EditDrawer open={open} title={user ? user.username : t("addUser")} form={form} save={save} onClose={onClose}>
+    <EditDrawer open={open} title={user ? user.username : t("addUser")} form={form} start={user ? { ...user } : { role: "viewer" }} save={save} onClose={onClose}>
       {user ? null : (
         <Form.Item name="username" label={t("username")} rules={[{ required: true, message: t("required") }]}>
           <Input maxLength={100} autoCapitalize="none" spellCheck={false} autoComplete="off" />
@@ -114,7 +109,8 @@ export function Users() {
   const [editing, setEditing] = useState<User | "new" | null>(null);
   const [secret, setSecret] = useState<Secret | null>(null);
   const users = useResource(text.trim(), (signal) => api.get<Page<User>>("/users", { search: text.trim(), limit: LIMIT }, signal));
-  const run = (work: Promise<unknown>) => void work.then(users.reload, failed);
+  // What was refused because someone else changed it is shown as it stands now, too.
+  const run = (work: Promise<unknown>) => void work.catch(failed).then(users.reload);
   const act = (deed: Deed, user: User) => {
     if (deed === "edit") setEditing(user);
     else if (deed === "toggle") run(api.patch(`/users/${user.id}`, { enabled: !user.enabled, version: user.version }));

@@ -1,11 +1,13 @@
-import { type ReactNode, useState } from "react";
-import { Alert, App, Button, Drawer, Form, type FormInstance } from "antd";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { Alert, Button, Drawer, Form, type FormInstance } from "antd";
 import { ApiError } from "../api";
 import type { Words } from "../types";
 import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
+import { differences, type Differences, type Path, type Values } from "./conflict";
+import { ConflictChoice } from "./ConflictChoice";
+import { useAskFirst } from "./ask-first";
 
-type Values = Record<string, unknown>;
 /** After a conflict, the version of the record as it stands now: saving again is then a decision, not an accident. */
 export interface Seen {
   version?: number;
@@ -15,6 +17,10 @@ export interface EditDrawerProps {
   open: boolean;
   title: string;
   form: FormInstance;
+  /** What the form holds when it opens: the record as it was read, or what a new one begins with. */
+  start: Values;
+  /** The record as the server has it, as the form holds it; where both are the same, left out. */
+  read?: (record: Values) => Values;
   /** Sends what was entered; an ApiError with `fields` is shown beside them. */
   save: (values: Values, seen: Seen) => Promise<void>;
   onClose: () => void;
@@ -35,48 +41,70 @@ function showFields(form: FormInstance, fields: Record<string, Words>, say: (wor
   return rest;
 }
 
-/** The fields in which the record now differs from what is entered, as they stand now. */
-export function differences(mine: Values, current: Values): [string, string][] {
-  return Object.entries(mine).flatMap(([field, value]) => {
-    const now = current[field];
-    if (!(field in current) || JSON.stringify(value ?? null) === JSON.stringify(now ?? null)) return [];
-    return [[field, typeof now === "object" && now !== null ? JSON.stringify(now) : String(now ?? "-")]];
-  });
+/** What a field is called in the form: its label is on the page already. */
+function labelOf(form: FormInstance, id: string, path: Path): string {
+  const control = form.getFieldInstance([...path]) as { nativeElement?: HTMLElement } | undefined;
+  const label = document.querySelector(`label[for="${CSS.escape([id, ...path].join("_"))}"]`) ?? control?.nativeElement?.closest("label");
+  return label?.textContent?.trim() || path.join(".");
 }
 
 /** A form in a drawer: errors beside the field and summed up above, asks before leaving what was changed. */
-export function EditDrawer({ open, title, form, save, onClose, children, below, extra }: EditDrawerProps) {
+export function EditDrawer({ open, title, form, start, read, save, onClose, children, below, extra }: EditDrawerProps) {
   const t = useWords(plantWords);
   const say = useSay();
-  const { modal } = App.useApp();
+  const id = useId();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<{ text: string; rest: string[] } | null>(null);
-  const [changed, setChanged] = useState(false);
+  const [conflict, setConflict] = useState<Differences | null>(null);
   const [seen, setSeen] = useState<Seen>({});
-  const close = () => {
+  const before = useRef<Values>(start);
+  const latest = useRef(start);
+  useEffect(() => {
+    latest.current = start;
+  });
+  // Only opening fills the form: a list that is read again behind the drawer takes nothing back that was typed.
+  useEffect(() => {
+    if (!open) return;
+    before.current = latest.current;
+    form.resetFields();
+    form.setFieldsValue(latest.current);
+  }, [open, form]);
+  const { changed, leave, setChanged } = useAskFirst(() => {
     setProblem(null);
+    setConflict(null);
     setSeen({});
-    setChanged(false);
     onClose();
+  });
+  const compare = (mine: Values, record: Values) => {
+    const now = read ? read(record) : record;
+    const paths = form.getFieldsError().map(({ name }) => name);
+    const found = differences(paths, before.current, mine, now);
+    for (const { path, theirs } of found.theirs) form.setFieldValue([...path], theirs);
+    before.current = now;
+    return found;
   };
-  const leave = () => {
-    if (!changed) close();
-    else void modal.confirm({ title: t("leaveSure"), okText: t("leave"), cancelText: t("back"), onOk: close });
-  };
-  const submit = async (values: Values) => {
+  const submit = async (values: Values, since: Seen = seen): Promise<void> => {
     setBusy(true);
     setProblem(null);
+    setConflict(null);
     try {
-      await save(values, seen);
-      close();
+      await save(values, since);
+      setChanged(false);
+      setSeen({});
+      onClose();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 409) {
-        const current = (error.current ?? {}) as Values;
-        if (typeof current.version === "number") setSeen({ version: current.version });
-        const rest = differences(values, current).map(([field, value]) => t("conflictField", { field, value }));
-        setProblem({ text: t("conflict"), rest });
-      } else setProblem({ text: say(error.text), rest: showFields(form, error.fields, say) });
+      const now = error.status === 409 ? (error.current as (Values & Seen) | null | undefined) : null;
+      if (now?.version === undefined) {
+        setProblem({ text: say(error.text), rest: showFields(form, error.fields, say) });
+        return;
+      }
+      const found = compare(values, now);
+      setSeen({ version: now.version });
+      // Nothing of what is entered here was touched: there is nothing to choose.
+      if (found.both.length + found.theirs.length === 0) return await submit(values, { version: now.version });
+      setChanged(true);
+      setConflict(found);
     } finally {
       setBusy(false);
     }
@@ -99,7 +127,12 @@ export function EditDrawer({ open, title, form, save, onClose, children, below, 
       }
     >
       {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.length > 0 ? <ul>{problem.rest.map((line) => <li key={line}>{line}</li>)}</ul> : undefined} className="ms-gap-bottom" /> : null}
-      <Form form={form} layout="vertical" onFinish={submit} onValuesChange={() => setChanged(true)} scrollToFirstError>
+      <Form form={form} name={id} layout="vertical" onFinish={(values: Values) => submit(values)} onValuesChange={() => changed || setChanged(true)} scrollToFirstError>
+        {conflict ? (
+          <Form.Item noStyle shouldUpdate>
+            {() => <ConflictChoice found={conflict} labelOf={(path) => labelOf(form, id, path)} valueOf={(path) => form.getFieldValue([...path])} set={(path, value) => form.setFieldValue([...path], value)} />}
+          </Form.Item>
+        ) : null}
         {children}
       </Form>
       {below}

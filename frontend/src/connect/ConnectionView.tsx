@@ -90,10 +90,10 @@ function useDeeds(connection: Connection, reload: () => void) {
   const { modal, message } = App.useApp();
   const { id, name, version, tag_count: n } = connection;
   const turn = (enabled: boolean) =>
-    api.patch(`/connections/${id}`, { enabled, version }).then(() => {
-      message.success(t(enabled ? "nowEnabled" : "nowDisabled", { name }), 6);
-      reload();
-    }, failed);
+    api
+      .patch(`/connections/${id}`, { enabled, version })
+      .then(() => message.success(t(enabled ? "nowEnabled" : "nowDisabled", { name }), 6), failed)
+      .then(reload);
   const toggle = () => {
     if (!connection.enabled) void turn(true);
     else void modal.confirm({ title: t("disableSure", { name }), content: t("disableText", { n }), okText: t("disable"), cancelText: t("cancel"), onOk: () => turn(false) });

@@ -2,6 +2,9 @@ import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react"
 import { useNavigate } from "react-router";
 import { Alert, App, Button, Form, Select } from "antd";
 import { api, ApiError, request } from "../api";
+import type { Path } from "../components/conflict";
+import { ConflictChoice } from "../components/ConflictChoice";
+import { usePreferences } from "../preferences";
 import { useSession, useZone } from "../session";
 import type { Words } from "../types";
 import { useSay, useWords } from "../words";
@@ -18,6 +21,7 @@ import { faultsByRow, filled, namingOf, needsAsset, noTags, type TagsDraft } fro
 import { TagsStep } from "./TagsStep";
 import { TemplatePick } from "./TemplatePick";
 import type { AppliedTemplate, BulkOutcome, Connection, Driver, Gateway, Settings, Template } from "./types";
+import { useMeeting } from "./use-meeting";
 import { useLeaving } from "./use-leaving";
 import { dropDraft, keepDraft, readDraft } from "./wizard-draft";
 
@@ -92,13 +96,14 @@ export interface WizardProps {
 export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const t = useWords(connectWords);
   const say = useSay();
+  const { language } = usePreferences();
   const navigate = useNavigate();
   const { message } = App.useApp();
   const [form] = Form.useForm();
   const { person: user } = useSession();
   const zone = useZone();
-  const [stored, setStored] = useState(connection);
   const [draft, setDraft] = useState(() => readDraft(user.id, connection?.id ?? null));
+  const [stored, setStored] = useState(draft?.base ?? connection);
   const [driverName, setDriverName] = useState(draft?.driver ?? connection?.driver ?? (drivers.length === 1 ? (drivers[0]?.name ?? "") : ""));
   const [step, setStep] = useState<Step>(STEPS.find((each) => each === draft?.step) ?? start);
   const [reached, setReached] = useState(draft?.reached ?? (connection ? STEPS.length - 1 : STEPS.indexOf(start)));
@@ -122,10 +127,10 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const isSaved = useRef(false);
   useEffect(() => {
     if (!changed || isSaved.current) return;
-    const kept = { saved_ms: Date.now(), step, reached, driver: driverName, settings: entered, gateway, name, enabled, tags };
+    const kept = { saved_ms: Date.now(), base: stored, step, reached, driver: driverName, settings: entered, gateway, name, enabled, tags };
     const timer = setTimeout(() => !isSaved.current && keepDraft(user.id, draftOf, kept, fields), DRAFT_MS);
     return () => clearTimeout(timer);
-  }, [changed, step, reached, driverName, entered, gateway, name, enabled, tags, user.id, draftOf, fields]);
+  }, [changed, step, reached, driverName, entered, gateway, name, enabled, tags, stored, user.id, draftOf, fields]);
   const discard = () => {
     dropDraft(user.id, draftOf);
     setDraft(null);
@@ -215,13 +220,31 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     if (to) void go(to);
   };
 
+  const meeting = useMeeting(fields, { name, gateway, enabled, settings: entered }, (next) => {
+    setName(next.name);
+    setGateway(next.gateway);
+    setEnabled(next.enabled);
+    setEntered(next.settings);
+    form.setFieldsValue({ settings: next.settings });
+    setChanged(true);
+  });
+  const labelOf = ([first, key]: Path) => {
+    if (first === "settings") return fields.find((field) => field.key === key)?.title[language] ?? String(key);
+    return t(first === "name" ? "connectionName" : first === "gateway" ? "gateway" : "enabledLabel");
+  };
   const fail = (error: unknown) => {
     if (!(error instanceof ApiError)) throw error;
+    const now = error.status === 409 ? (error.current as Connection | null | undefined) : null;
+    if (stored && now?.version !== undefined) {
+      meeting.meet(stored, now);
+      setStored(now);
+      return;
+    }
     const entries = Object.entries(error.fields);
     setNameFault(say(error.fields.name));
     const ofForm = entries.filter(([path]) => path.startsWith("settings."));
     form.setFields(ofForm.map(([path, text]) => ({ name: path.split("."), errors: [say(text)] })));
-    setProblem({ text: error.status === 409 ? t("conflict") : say(error.text), rest: entries.map(([, text]) => say(text as Words)) });
+    setProblem({ text: say(error.text), rest: entries.map(([, text]) => say(text as Words)) });
     if (ofForm.length > 0) setStep("stepAddress");
   };
   const saveConnection = async (): Promise<Connection> => {
@@ -247,6 +270,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     if (name.trim() === "") return setNameFault(t("required"));
     setBusy(true);
     setProblem(null);
+    meeting.forget();
     setNameFault("");
     try {
       const saved = await saveConnection();
@@ -304,6 +328,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
         ) : null}
         <StepLine step={step} reached={reached} go={(to) => void go(to)} />
         {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.join("\n") || undefined} className="ms-narrow-column" /> : null}
+        {meeting.found ? <ConflictChoice found={meeting.found} labelOf={labelOf} valueOf={meeting.valueOf} set={meeting.set} /> : null}
         {step === "stepProtocol" ? <Protocols drivers={drivers} chosen={driverName} fixed={stored !== null} choose={chooseDriver} onTemplate={begin} /> : null}
         <section className="ms-panel ms-narrow-column" hidden={step !== "stepAddress"}>
           <Form

@@ -2,11 +2,13 @@
 
 import type { Field } from "./schema";
 import { noTags, type TagsDraft } from "./tags-draft";
-import type { Settings } from "./types";
+import type { Connection, Settings } from "./types";
 import { emptyRow } from "./rows";
 
 export interface WizardDraft {
   saved_ms: number;
+  /** The connection as it was when the change began: what others changed since is asked about, not overwritten. */
+  base: Connection | null;
   step: string;
   reached: number;
   driver: string;

@@ -1,11 +1,12 @@
-import { useEffect } from "react";
 import { Form, Input, Select } from "antd";
 import { api } from "../api";
 import { EditDrawer, type Seen } from "../components/EditDrawer";
-import { ASSET_KINDS, type Asset, type AssetDetail } from "../types";
+import { ASSET_KINDS, type Asset, type AssetDetail, type Words } from "../types";
 import { useWords } from "../words";
 import { plantWords } from "../words/plant";
 import { kindWord } from "./AssetView";
+import { ShiftsField } from "./ShiftsField";
+import { SuppressFields, wordsOrNull } from "./SuppressFields";
 
 interface AssetDrawerProps {
   open: boolean;
@@ -20,13 +21,10 @@ interface AssetDrawerProps {
 export function AssetDrawer({ open, parent, asset = null, onClose, onSaved }: AssetDrawerProps) {
   const t = useWords(plantWords);
   const [form] = Form.useForm();
-  useEffect(() => {
-    if (!open) return;
-    const next = parent ? ASSET_KINDS[Math.min(ASSET_KINDS.indexOf(parent.kind) + 1, ASSET_KINDS.indexOf("unit"))] : "site";
-    form.resetFields();
-    form.setFieldsValue(asset ? { name: asset.name, kind: asset.kind, description: asset.description } : { kind: next });
-  }, [open, asset, parent, form]);
-  const save = async (values: Record<string, unknown>, seen: Seen) => {
+  const next = parent ? ASSET_KINDS[Math.min(ASSET_KINDS.indexOf(parent.kind) + 1, ASSET_KINDS.indexOf("unit"))] : "site";
+  const kind: unknown = Form.useWatch("kind", form);
+  const save = async (entered: Record<string, unknown>, seen: Seen) => {
+    const values = { ...entered, suppress_reason: wordsOrNull(entered.suppress_reason as Words | null) };
     const saved = asset
       ? await api.patch<Asset>(`/assets/${asset.id}`, { ...values, version: asset.version, ...seen })
       : await api.post<Asset>("/assets", { ...values, parent: parent?.id ?? null });
@@ -34,7 +32,7 @@ export function AssetDrawer({ open, parent, asset = null, onClose, onSaved }: As
   };
   const needed = [{ required: true, message: t("required") }];
   return (
-    <EditDrawer open={open} title={t(asset ? "editAsset" : "addAsset")} form={form} save={save} onClose={onClose}>
+    <EditDrawer open={open} title={t(asset ? "editAsset" : "addAsset")} form={form} start={asset ? { ...asset } : { kind: next, suppress_when: "", shifts: [] }} save={save} onClose={onClose}>
       <Form.Item name={["name", "zh"]} label={t("nameZh")} rules={needed}>
         <Input maxLength={120} />
       </Form.Item>
@@ -44,6 +42,8 @@ export function AssetDrawer({ open, parent, asset = null, onClose, onSaved }: As
       <Form.Item name="kind" label={t("kind")} rules={needed}>
         <Select options={ASSET_KINDS.map((kind) => ({ value: kind, label: t(kindWord(kind)) }))} />
       </Form.Item>
+      {kind === "site" ? <ShiftsField /> : null}
+      <SuppressFields group />
     </EditDrawer>
   );
 }

@@ -1,4 +1,3 @@
-import { useEffect } from "react";
 import { Button, Checkbox, Form, Input, InputNumber, Popconfirm, Select } from "antd";
 import { api } from "../api";
 import { EditDrawer, type Seen } from "../components/EditDrawer";
@@ -9,11 +8,12 @@ import { type Say, useWords } from "../words";
 import { limitWords } from "../words/limits";
 import { plantWords } from "../words/plant";
 import { LimitFields } from "./LimitFields";
+import { SuppressFields, wordsOrNull } from "./SuppressFields";
 import { Trial } from "./Trial";
 
 const NEW_LIMIT = {
   condition: "H", priority: "medium", dead_band: 0, on_delay_ms: 0, off_delay_ms: 0, enabled: true, per: "minute",
-  window_ms: 60_000, direction: "both", states: [], expression: "",
+  window_ms: 60_000, direction: "both", states: [], expression: "", suppress_when: "",
 };
 export const definitionWords = { ...plantWords, ...limitWords };
 const LIMITS: ReadonlySet<unknown> = new Set(["HH", "H", "L", "LL"]);
@@ -33,16 +33,9 @@ interface LimitDrawerProps {
   onChanged: () => void;
 }
 
-/** Words of which one language at least is written; the other repeats it. */
-function wordsOrNull(words: Partial<Words> | null | undefined): Words | null {
-  const en = words?.en?.trim() ?? "";
-  const zh = words?.zh?.trim() ?? "";
-  return en === "" && zh === "" ? null : { en: en || zh, zh: zh || en };
-}
-
 /** What is sent to store the form. */
 function bodyOf(values: Record<string, unknown>): Record<string, unknown> {
-  const names = Object.fromEntries(["name", "consequence", "response"].map((name) => [name, wordsOrNull(values[name] as Words)]));
+  const names = Object.fromEntries(["name", "consequence", "response", "suppress_reason"].map((name) => [name, wordsOrNull(values[name] as Words)]));
   return { ...values, limit: values.limit ?? 0, ...names };
 }
 
@@ -53,11 +46,6 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
   const [form] = Form.useForm();
   const condition = Form.useWatch("condition", form) as Condition | undefined;
   const edge = Form.useWatch("limit", form) as number | undefined;
-  useEffect(() => {
-    if (!open) return;
-    form.resetFields();
-    form.setFieldsValue(limit ?? NEW_LIMIT);
-  }, [open, limit, form]);
   const save = async (values: Record<string, unknown>, seen: Seen) => {
     const body = bodyOf(values);
     if (limit) await api.patch(`/alarm-definitions/${limit.id}`, { ...body, version: limit.version, ...seen });
@@ -78,6 +66,7 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
       open={open}
       title={`${t(limit ? "editLimit" : "addLimit")} · ${tag.name}`}
       form={form}
+      start={{ ...(limit ?? NEW_LIMIT) }}
       save={save}
       onClose={onClose}
       below={
@@ -135,6 +124,7 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
       <Form.Item name={["response", "en"]} label={t("responseEn")}>
         <Input.TextArea rows={2} maxLength={500} />
       </Form.Item>
+      <SuppressFields group={false} />
       <Form.Item name="enabled" valuePropName="checked" noStyle>
         <Checkbox>{t("enabled")}</Checkbox>
       </Form.Item>

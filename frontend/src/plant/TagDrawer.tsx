@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { App, Button, Checkbox, Form, Input, InputNumber, Popconfirm, Select } from "antd";
 import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
@@ -17,6 +17,8 @@ import { conditionWord, definitionWords, LimitDrawer } from "./LimitDrawer";
 const KINDS: readonly SampleKind[] = ["float64", "int64", "boolean", "enumeration", "text", "array", "blob"];
 const NEW_TAG = { kind: "float64", unit: "1", scan_ms: 1000, gain: 1, offset: 0, dead_band: 0, silence_max_ms: 60_000, stale_ms: 0, enabled: true, writable: false };
 
+const withPolicy = (tag: object): Record<string, unknown> => ({ ...tag, write_policy: ("write_policy" in tag && tag.write_policy) || NO_POLICY });
+
 interface TagDrawerProps {
   open: boolean;
   tag: Tag | null;
@@ -31,11 +33,6 @@ export function TagDrawer({ open, tag, asset, onClose, onChanged }: TagDrawerPro
   const failed = useFailed();
   const { message } = App.useApp();
   const [form] = Form.useForm();
-  useEffect(() => {
-    if (!open) return;
-    form.resetFields();
-    form.setFieldsValue(tag ? { ...tag, write_policy: tag.write_policy ?? NO_POLICY } : { ...NEW_TAG, write_policy: NO_POLICY });
-  }, [open, tag, form]);
   const save = async (values: Record<string, unknown>, seen: Seen) => {
     if (tag) await api.patch(`/tags/${tag.id}`, { ...policyOf(values), version: tag.version, ...seen });
     else await api.post("/tags", { ...policyOf(values), asset: asset.id });
@@ -56,6 +53,8 @@ export function TagDrawer({ open, tag, asset, onClose, onChanged }: TagDrawerPro
       open={open}
       title={tag ? `${t("editTag")} ${tag.name}` : t("addTag")}
       form={form}
+      start={withPolicy(tag ?? NEW_TAG)}
+      read={withPolicy}
       save={save}
       onClose={onClose}
       extra={

@@ -45,7 +45,7 @@ function Row({ subscription, reload }: { subscription: Subscription; reload: () 
   const { message } = App.useApp();
   const { zone } = useSession();
   const { id, channel, target, area, priorities, enabled, fault, version } = subscription;
-  const change = (fields: object) => api.patch(`/subscriptions/${id}`, { ...fields, version }).then(reload, failed);
+  const change = (fields: object) => api.patch(`/subscriptions/${id}`, { ...fields, version }).catch(failed).then(reload);
   const attempt = () => api.post(`/subscriptions/${id}/try`).then(() => message.success(t("attempted")), failed);
   return (
     <li className="ms-pad">

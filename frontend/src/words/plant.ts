@@ -91,7 +91,6 @@ export const plantWords = {
   deleted: { en: "Deleted", zh: "已删除" },
   leaveSure: { en: "Leave without saving?", zh: "不保存而离开？" },
   leave: { en: "Leave", zh: "离开" },
-  conflictField: { en: "{field} is now: {value}", zh: "{field} 现为：{value}" },
   samples: { en: "Samples", zh: "采样值" },
   samplesOf: { en: "Samples of {name}", zh: "{name} 的采样值" },
   enterFile: { en: "Enter from file", zh: "从文件录入" },

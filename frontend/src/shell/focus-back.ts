@@ -1,0 +1,43 @@
+/**
+ * Gives the focus back when a layer takes it away with it.
+ *
+ * antd does so for a drawer that was opened by a button and is closed by it. A drawer opened from a menu finds its menu
+ * gone, and one that is taken out of the page while open tells nobody; the focus then falls to the body, and who works
+ * by keyboard begins at the top of the page again.
+ */
+
+const LAYERS = ".ant-drawer, .ant-modal-wrap, .ant-popover, .ant-dropdown";
+const REMEMBERED = 30;
+
+/** Newest first: what had the focus, and whether it stood in a layer then. */
+let trail: { element: HTMLElement; layer: boolean }[] = [];
+
+const isThere = (element: HTMLElement) => element.isConnected && element.getClientRects().length > 0 && getComputedStyle(element).visibility !== "hidden" && !element.matches(":disabled");
+
+function remember({ target }: FocusEvent): void {
+  if (!(target instanceof HTMLElement) || target === document.body) return;
+  trail = [{ element: target, layer: target.closest(LAYERS) !== null }, ...trail.filter(({ element }) => element !== target && element.isConnected)].slice(0, REMEMBERED);
+}
+
+function giveBack(): void {
+  const active = document.activeElement;
+  const [last] = trail;
+  // What merely lost the focus to a click beside it is still there; only what went with its layer counts.
+  if ((active !== null && active !== document.body) || !last?.layer || isThere(last.element)) return;
+  trail.find(({ element }) => isThere(element))?.element.focus({ preventScroll: true });
+}
+
+/** Watch from now on; returns the way to stop. */
+export function watchFocus(): () => void {
+  // Layers hang on the body: what is removed elsewhere, live values among it, costs nothing here.
+  const soon = () => requestAnimationFrame(giveBack);
+  const observer = new MutationObserver(soon);
+  observer.observe(document.body, { childList: true });
+  document.addEventListener("focusin", remember);
+  document.addEventListener("focusout", soon);
+  return () => {
+    observer.disconnect();
+    document.removeEventListener("focusin", remember);
+    document.removeEventListener("focusout", soon);
+  };
+}
