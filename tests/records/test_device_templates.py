@@ -84,6 +84,11 @@ def test_a_template_is_filled_in_for_one_device() -> None:
         (b"kind =", b"kind", "TOML"),
         (b'type = "int16"', b'type = "{kind}"', r"\{kind\}"),
         (b'"pump"', b'"../pump"', "name"),
+        (b"HH = 3000", b"HH = nan", r"tags\.0\.limits\.HH is nan"),
+        (b"unit =", b"gain = inf\nunit =", r"tags\.0\.gain is inf"),
+        (b"register = 3,", b"register = 3, x = [-inf],", r"tags\.0\.address\.x\.0 is -inf"),
+        (b'kind = "whole"', b'kind = "text"', "kind whole"),
+        (b"register = 3,", b"x = " + b"[" * 5000 + b"]" * 5000 + b",", "too deeply"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_path(old: bytes, new: bytes, says: str) -> None:
@@ -94,7 +99,7 @@ def test_a_wrong_file_is_refused_with_its_path(old: bytes, new: bytes, says: str
 def test_own_templates_are_kept_beside_the_shipped_ones(tmp_path: Path) -> None:
     templates = Templates(tmp_path)
     templates.keep(OWN)
-    assert {template.name for template, own in templates.all() if own} == {"pump"}
+    assert {template.name for template, own in templates.all().templates if own} == {"pump"}
     assert templates.find("pump").read_bytes() == OWN
     with pytest.raises(Conflict):
         templates.keep(OWN.replace(b'"pump"', b'"demo-chiller"', 1))
@@ -105,7 +110,33 @@ def test_own_templates_are_kept_beside_the_shipped_ones(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         templates.find("../demo-chiller")
     templates.remove("pump")
-    assert all(not own for _, own in templates.all())
+    assert all(not own for _, own in templates.all().templates)
+
+
+def test_a_text_that_is_added_to_is_refused_by_its_path() -> None:
+    template = parse(OWN.replace(b"register = 3", b'register = "holding 3"'), "pump.toml")
+    with pytest.raises(Invalid, match="holding 3") as refused:
+        apply(template, {"host": "10.0.0.7", "first": 40})
+    assert list(refused.value.fields) == ["tags.0.register"]
+
+
+@pytest.mark.parametrize("first", ["9" * 5000, 10**15, -1, "1.5", "²"])
+def test_what_is_no_whole_number_is_refused(first: str | int) -> None:
+    with pytest.raises(Invalid) as refused:
+        apply(parse(OWN, "pump.toml"), {"host": "10.0.0.7", "first": first})
+    assert "whole number" in refused.value.fields["parameters.first"].en
+
+
+def test_damaged_files_are_named_and_hide_no_other(tmp_path: Path) -> None:
+    templates = Templates(tmp_path)
+    templates.keep(OWN)
+    (tmp_path / "cut.toml").write_bytes(OWN[:40])
+    (tmp_path / "folder.toml").mkdir()
+    listed = templates.all()
+    assert {template.name for template, own in listed.templates if own} == {"pump"}
+    assert {name: bool(text.en and text.zh) for name, text in listed.damaged.items()} == {"cut": True, "folder": True}
+    templates.remove("cut")
+    assert set(templates.all().damaged) == {"folder"}
 
 
 def test_a_connection_becomes_a_template_and_back(plant: Tenant) -> None:

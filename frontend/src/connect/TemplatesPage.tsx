@@ -1,15 +1,14 @@
 import { useNavigate } from "react-router";
-import { App, Button } from "antd";
+import { Alert, App, Button } from "antd";
 import { api, download, request } from "../api";
 import { PageState } from "../components/PageState";
 import { useFailed } from "../failed";
 import { useResource } from "../resource";
-import type { Page } from "../types";
 import { useSay, useWords } from "../words";
 import { deviceWords } from "../words/devices";
 import { ConnectTabs } from "./ConnectTabs";
 import { FileButton } from "./FileButton";
-import type { Template } from "./types";
+import type { Template, TemplateList } from "./types";
 
 /** Device templates: those that come with the product and the company's own. */
 export function TemplatesPage() {
@@ -18,7 +17,7 @@ export function TemplatesPage() {
   const failed = useFailed();
   const navigate = useNavigate();
   const { modal, message } = App.useApp();
-  const templates = useResource("templates", (signal) => api.get<Page<Template>>("/templates", {}, signal));
+  const templates = useResource("templates", (signal) => api.get<TemplateList>("/templates", {}, signal));
   const upload = async (file: File) => {
     try {
       const kept = (await (await request("POST", "/templates", { file })).json()) as Template;
@@ -28,7 +27,8 @@ export function TemplatesPage() {
       failed(error);
     }
   };
-  const remove = ({ name }: Template) =>
+  const save = (name: string) => void download("GET", `/templates/${name}`, {}, `${name}.toml`).catch(failed);
+  const remove = (name: string) =>
     void modal.confirm({ title: t("deleteSure", { name }), content: t("deleteText"), okText: t("remove"), cancelText: t("cancel"), autoFocusButton: "cancel", onOk: () => api.delete(`/templates/${name}`).then(templates.reload, failed) });
   return (
     <div className="ms-page">
@@ -41,8 +41,29 @@ export function TemplatesPage() {
       <ConnectTabs />
       <p className="ms-second">{t("templatesText")}</p>
       <PageState state={templates} rows={5}>
-        {({ items }) => (
+        {({ items, damaged }) => (
           <section className="ms-panel ms-scroll">
+            {damaged.length ? (
+              <Alert
+                type="error"
+                title={t("damaged", { n: damaged.length })}
+                description={
+                  <ul className="ms-fault-list">
+                    {damaged.map(({ name, text }) => (
+                      <li key={name}>
+                        <span className="ms-code">{name}.toml</span> {say(text)}{" "}
+                        <Button size="small" onClick={() => save(name)}>
+                          {t("download")}
+                        </Button>{" "}
+                        <Button size="small" onClick={() => remove(name)}>
+                          {t("remove")}
+                        </Button>
+                      </li>
+                    ))}
+                  </ul>
+                }
+              />
+            ) : null}
             <table className="ms-table ms-templates">
               <thead>
                 <tr>
@@ -69,11 +90,11 @@ export function TemplatesPage() {
                         <Button size="small" disabled={!template.installed} onClick={() => void navigate("/connect/new")}>
                           {t("use")}
                         </Button>
-                        <Button size="small" onClick={() => void download("GET", `/templates/${template.name}`, {}, `${template.name}.toml`).catch(failed)}>
+                        <Button size="small" onClick={() => save(template.name)}>
                           {t("download")}
                         </Button>
                         {template.own ? (
-                          <Button size="small" onClick={() => remove(template)}>
+                          <Button size="small" onClick={() => remove(template.name)}>
                             {t("remove")}
                           </Button>
                         ) : null}

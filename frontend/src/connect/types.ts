@@ -1,4 +1,4 @@
-import type { SampleKind, Words } from "../types";
+import type { Page, SampleKind, Words } from "../types";
 import type { ObjectSchema } from "./schema";
 
 export type ConnectionState = "connected" | "connecting" | "lost" | "rejected" | "disabled" | "unknown";
@@ -100,6 +100,10 @@ export interface Template {
   tags: number;
   own: boolean;
   installed: boolean;
+}
+/** The list of templates, and the files that cannot be read. */
+export interface TemplateList extends Page<Template> {
+  damaged: { name: string; text: Words }[];
 }
 export interface AppliedTemplate {
   driver: string;

@@ -47,6 +47,7 @@ export const deviceWords = {
   },
   upload: { en: "Upload template", zh: "上传模板" },
   uploaded: { en: "Template {name} kept", zh: "已保存模板 {name}" },
+  damaged: { en: "{n, plural, one {One template file} other {# template files}} cannot be read. Download, correct and upload again, or remove.", zh: "{n} 个模板文件无法读取。请下载更正后重新上传，或移除。" },
   driver: { en: "Protocol", zh: "协议" },
   tags: { en: "Tags", zh: "测点" },
   origin: { en: "Origin", zh: "来源" },

@@ -7,9 +7,11 @@ the driver it names.
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -18,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import mainspring
 from mainspring.core import toml
 from mainspring.core.definitions import Words
-from mainspring.core.errors import ConfigurationError, Conflict
+from mainspring.core.errors import ConfigurationError, Conflict, MainspringError
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import check_unit
@@ -33,6 +35,7 @@ FILE_BYTES_MAX: Final = 1024 * 1024
 TAGS_MAX: Final = 5000
 OWN_MAX: Final = 500
 NAME: Final = r"^[a-z0-9][a-z0-9-]{0,63}$"
+_WHOLE_MAX: Final = 10**15
 _MARK: Final = re.compile(r"\{([a-z_]+)\}")
 
 _NOT_TOML: Final = Text(
@@ -45,6 +48,15 @@ _SHIPPED: Final = Text(
 )
 _NO_PARAMETER: Final = Text("{path} names {found}, which is no parameter.", "{path} 引用的 {found} 不是参数。")
 _OF_TAG: Final = Text("tags.{row} {name}: {reason}", "tags.{row} {name}：{reason}")
+_NOT_FINITE: Final = Text("{path} is {found}. Enter a finite number.", "{path} 的值为 {found}，请填写有限的数。")
+_NOT_WHOLE: Final = Text(
+    "parameters.{key} has adds_to and is text. Make its kind whole.",
+    "parameters.{key} 带有 adds_to，但类型为文本。请将 kind 设为 whole。",
+)
+_NOT_ADDED: Final = Text(
+    "{first} cannot be added to {found!r}. Make it a whole number.", "{found!r} 不能与 {first} 相加，请改为整数。"
+)
+_UNREADABLE: Final = Text("The file cannot be read ({reason}).", "无法读取该文件（{reason}）。")
 _NEEDED: Final = Text("This is required.", "此项必填。")
 _NUMBER: Final = Text("Enter a whole number.", "请输入整数。")
 _TOO_MANY: Final = Text(
@@ -108,10 +120,13 @@ def parse(content: bytes, file: str) -> DeviceTemplate:
         raise ConfigurationError(_TOO_LARGE, limit=FILE_BYTES_MAX)
     try:
         found = tomllib.loads(content.decode())
+        _refuse_not_finite(found, "")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(_NOT_TOML, reason=error) from error
+    except RecursionError as error:
+        raise ConfigurationError(_NOT_TOML, reason="nested too deeply") from error
     template = toml.check(DeviceTemplate, found, file)
-    _refuse_unknown_parameters(template)
+    _refuse_wrong_parameters(template)
     for row, tag in enumerate(template.tags):
         check_unit(tag.unit, f"tags.{row}.unit")
     return template
@@ -140,10 +155,8 @@ def apply(template: DeviceTemplate, given: Mapping[str, Any]) -> dict[str, Any]:
     tags = []
     for row, tag in enumerate(template.tags):
         address = {key: _filled(found, values) for key, found in tag.address.items()}
-        for key, first in added.items():
-            address[key] = int(address.get(key, 0)) + first
         try:
-            address = check_address(template.driver, address)
+            address = check_address(template.driver, _moved(address, added))
         except Invalid as error:
             path, reason = next(iter(error.fields.items()))
             told = Text(_OF_TAG.en.format(row=row, name=tag.name, reason=reason.en),
@@ -160,7 +173,7 @@ def _values(template: DeviceTemplate, given: Mapping[str, Any]) -> dict[str, Any
         value = given.get(parameter.key, parameter.default)
         if value is None or (value == "" and parameter.default != ""):
             faults[f"parameters.{parameter.key}"] = _NEEDED
-        elif parameter.kind == "whole" and not str(value).isdecimal():
+        elif parameter.kind == "whole" and not _is_whole(value):
             faults[f"parameters.{parameter.key}"] = _NUMBER
         else:
             values[parameter.key] = int(value) if parameter.kind == "whole" else str(value)
@@ -169,11 +182,40 @@ def _values(template: DeviceTemplate, given: Mapping[str, Any]) -> dict[str, Any
     return values
 
 
+def _is_whole(value: str | int) -> bool:
+    if isinstance(value, int):
+        return 0 <= value < _WHOLE_MAX
+    return value.isdecimal() and len(value) < len(str(_WHOLE_MAX))
+
+
+def _moved(address: dict[str, Any], added: Mapping[str, int]) -> dict[str, Any]:
+    """Return an address with the first registers added; raises Invalid where one is no number."""
+    moved = dict(address)
+    for key, first in added.items():
+        found = address.get(key, 0)
+        if type(found) is not int:
+            raise Invalid({key: _NOT_ADDED.format(first=first, found=found)})
+        moved[key] = found + first
+    return moved
+
+
 def _filled(found: Any, values: Mapping[str, Any]) -> Any:
     return _MARK.sub(lambda mark: str(values.get(mark[1], mark[0])), found) if isinstance(found, str) else found
 
 
-def _refuse_unknown_parameters(template: DeviceTemplate) -> None:
+def _refuse_not_finite(found: Any, path: str) -> None:
+    """Refuse nan and inf, which TOML knows and no setting, address or limit can mean."""
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ConfigurationError(_NOT_FINITE, path=path, found=found)
+    inner = found.items() if isinstance(found, dict) else enumerate(found) if isinstance(found, list) else ()
+    for key, each in inner:
+        _refuse_not_finite(each, f"{path}.{key}".lstrip("."))
+
+
+def _refuse_wrong_parameters(template: DeviceTemplate) -> None:
+    for parameter in template.parameters:
+        if parameter.adds_to and parameter.kind != "whole":
+            raise ConfigurationError(_NOT_WHOLE, key=parameter.key)
     known = {parameter.key for parameter in template.parameters}
     for row, tag in enumerate(template.tags):
         for key, found in tag.address.items():
@@ -182,17 +224,32 @@ def _refuse_unknown_parameters(template: DeviceTemplate) -> None:
                     raise ConfigurationError(_NO_PARAMETER, path=f"tags.{row}.address.{key}", found=f"{{{mark}}}")
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The templates one company sees by name, each with whether it is its own, and what is wrong with other files."""
+
+    templates: list[tuple[DeviceTemplate, bool]] = field(default_factory=list)
+    damaged: dict[str, Text] = field(default_factory=dict)
+
+
 class Templates:
     """The templates one company sees: shipped ones and its own."""
 
     def __init__(self, folder: Path) -> None:
         self._own = folder
 
-    def all(self) -> Iterator[tuple[DeviceTemplate, bool]]:
-        """Yield all templates by name, and whether they are the company's own."""
+    def all(self) -> Listed:
+        """Read all templates; a file that is damaged is named and hides no other."""
+        listed = Listed()
         for folder, own in ((SHIPPED, False), (self._own, True)):
             for file in sorted(folder.glob("*.toml")) if folder.exists() else ():
-                yield parse(file.read_bytes(), file.name), own
+                try:
+                    listed.templates.append((parse(file.read_bytes(), file.name), own))
+                except MainspringError as error:
+                    listed.damaged[file.stem] = error.text
+                except OSError as error:
+                    listed.damaged[file.stem] = _UNREADABLE.format(reason=error.strerror or type(error).__name__)
+        return listed
 
     def find(self, name: str) -> Path:
         """Return the file of a template, the company's own before a shipped one; raises NotFound."""

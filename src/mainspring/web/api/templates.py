@@ -46,9 +46,11 @@ def _shown(template: DeviceTemplate, own: bool) -> dict[str, Any]:
 
 @router.get("/templates", auth=Needs(Right.VIEW))
 def templates(request: HttpRequest) -> dict[str, Any]:
-    """List device templates: those that come with the product and the company's own."""
-    items = [_shown(template, own) for template, own in _templates(request).all()]
-    return {"items": items, "total": len(items)}
+    """List device templates: those that come with the product and the company's own, and which files are damaged."""
+    listed = _templates(request).all()
+    items = [_shown(template, own) for template, own in listed.templates]
+    damaged = [{"name": name, "text": text.document()} for name, text in listed.damaged.items()]
+    return {"items": items, "total": len(items), "damaged": damaged}
 
 
 @router.post("/templates", auth=Needs(Right.CONFIGURE), response={201: Any})
