@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from tests.records import ground
 from tests.records.plant import author, tenant
 from tests.web.equipment import PASSWORD, connected, live, said_to_be_live, settings_of, with_gateway
 from tests.web.running import Records, Running, now_ms, records, running
@@ -22,6 +26,7 @@ from mainspring.records.connection import ConnectionDraft
 from mainspring.records.reservation import Reservation
 from mainspring.records.user import User
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
+from mainspring.web.api import commands
 from mainspring.web.lasting import in_thread
 
 OWN = "one's own password"
@@ -342,6 +347,81 @@ async def test_a_command_is_recorded_to_its_end_although_its_asker_has_gone(
                 return (await web.get("/commands"))["items"][0]["outcome"] is not None
 
             await web.until(finished)
+
+
+async def test_a_command_whose_asker_goes_while_it_is_being_recorded_is_carried_out_and_frees_its_tags(
+    kept: Records, server: OpcUaSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = threading.Event()
+    record = commands._given
+
+    def recorded(*arguments: Any) -> None:
+        recording.set()
+        record(*arguments)
+
+    monkeypatch.setattr(commands, "_given", recorded)
+    async with running(tmp_path, kept) as web, with_gateway(web):
+        await live(web, await connected(web, server))
+        ordinal = kept.ordinal("T1")
+        selection = (await wait_free(web, {"items": [ordinal]}))["selection"]
+        # Another writer keeps the records busy, so that the asker goes exactly while the command waits to be recorded.
+        with closing(sqlite3.connect(ground.DATABASE, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            asker = http.client.HTTPConnection("127.0.0.1", web.port)
+            headers = {"Authorization": f"Bearer {kept.tokens['operator']}", "Content-Type": "application/json"}
+            draft = {"selection": selection, "items": [{"tag": ordinal, "value": 77.0}]}
+            await asyncio.to_thread(asker.request, "POST", "/api/v1/commands", json.dumps(draft).encode(), headers)
+            assert await asyncio.to_thread(recording.wait, 20)
+            asker.close()
+            # Answered after the server has noticed that the asker is gone.
+            assert (await web.get("/commands"))["total"] == 0
+            writer.execute("ROLLBACK")
+
+        async def finished() -> bool:
+            found = (await web.get("/commands"))["items"]
+            return bool(found) and found[0]["outcome"] is not None
+
+        await web.until(finished, 30)
+        assert await server.get("Reactor/Temperature") == 77.0
+        assert await in_thread(Reservation.objects.count) == 0
+
+
+async def test_a_selection_made_while_a_command_is_under_way_outlives_it(
+    kept: Records, server: OpcUaSimulator, tmp_path: Path
+) -> None:
+    async with running(tmp_path, kept) as web:
+        id = await connected(web, server)
+        await web.value("T1", 1.0)
+        taken, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(message: Any) -> None:
+            taken.set()
+            await go_on.wait()
+            command = json.loads(message.data)
+            # A gateway that tells of fewer tags than it was given has confirmed nothing.
+            await message.respond(json.dumps({"id": command["id"], "items": [], "finished_ms": now_ms()}).encode())
+
+        await web.gateway.nc.subscribe("ms.acme.gateway.g1.command", cb=slow)
+        await web.gateway.nc.flush()
+        await web.known("T1")
+        ask = {"items": [kept.ordinal("T1")]}
+        async with said_to_be_live(web, id):
+            selection = (await wait_free(web, ask))["selection"]
+            draft = {"selection": selection, "items": [{"tag": kept.ordinal("T1"), "value": 1.0}]}
+            executing = asyncio.create_task(web.post("/commands", draft, "operator"))
+            await asyncio.wait_for(taken.wait(), 20)
+            # While it is under way the selection is used up, and the tag is free for nobody else.
+            assert (await web.ask("POST", "/commands", draft, "operator")).status == 409
+            assert (await web.ask("POST", "/commands/select", ask, "engineer")).status == 409
+            newer = (await wait_free(web, ask))["selection"]
+            go_on.set()
+            assert [item["outcome"] for item in (await executing)["items"]] == ["not-confirmed"]
+            assert (await web.ask("POST", "/commands/select", ask, "engineer")).status == 409
+            again = {"selection": newer, "items": draft["items"]}
+            assert [item["outcome"] for item in (await web.post("/commands", again, "operator"))["items"]] == [
+                "not-confirmed"
+            ]
+            assert await in_thread(Reservation.objects.count) == 0
 
 
 async def test_without_a_bus_nothing_is_sent_and_that_is_said(

@@ -10,6 +10,7 @@ from django.db import models
 
 from mainspring.core.commands import ItemOutcome
 from mainspring.records.audit import Action, Author, Deed, append
+from mainspring.records.inserts import insert
 from mainspring.records.record import Record
 from mainspring.records.tenant import now_ms
 
@@ -73,9 +74,7 @@ def given(author: Author, record: CommandRecord, name: str) -> None:
     """Record a command before it is sent, with its audit entry; call inside a transaction."""
     record.tenant = author.tenant
     record.save(force_insert=True)
-    CommandedTag.objects.bulk_create(
-        CommandedTag(tenant=author.tenant, command=record, ordinal=item["tag"]) for item in record.items
-    )
+    insert([CommandedTag(tenant=author.tenant, command=record, ordinal=item["tag"]) for item in record.items])
     changes = {"items": [None, record.items], "authority": [None, record.authority]}
     if record.second is not None:
         changes["second"] = [None, str(record.second)]

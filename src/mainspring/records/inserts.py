@@ -11,11 +11,15 @@ from django.db import connection, models
 
 
 def insert(rows: Sequence[models.Model]) -> None:
-    """Insert rows of one table that have their keys already; a third of the time `bulk_create` takes."""
+    """Insert rows of one table that have their keys already, or whose keys nobody needs afterwards.
+
+    A third of the time `bulk_create` takes.
+    """
     if not rows:
         return
     table = rows[0]._meta
-    columns = table.concrete_fields
+    counted = table.auto_field if rows[0].pk is None else None
+    columns = [column for column in table.concrete_fields if column is not counted]
     names = ", ".join(connection.ops.quote_name(str(column.column)) for column in columns)
     marks = ", ".join(["%s"] * len(columns))
     values = attrgetter(*(column.attname for column in columns))

@@ -43,24 +43,25 @@ class Reservation(Record):
         indexes: ClassVar = [models.Index(fields=["tenant", "selection"], name="reservation_selection")]
 
 
-def holders(tags: Sequence[Tag], but: UUID) -> dict[UUID, Reservation]:
+def holders(tenant: Tenant, but: UUID) -> dict[UUID, Reservation]:
     """Return who else holds tags now, by the id of the tag."""
-    held = Reservation.objects.filter(tag__in=[tag.pk for tag in tags], expires_ms__gt=now_ms()).exclude(pseudonym=but)
+    held = Reservation.objects.of(tenant).filter(expires_ms__gt=now_ms()).exclude(pseudonym=but)
     return {each.tag_id: each for each in held}
 
 
-def reserve(author: Author, tags: Sequence[Tag], lasts_ms: int = HELD_MS) -> tuple[UUID, int]:
-    """Hold tags for the author and return the selection and its end; raises Conflict if another came first.
+def reserve(author: Author, tags: Sequence[Tag], selection: UUID, lasts_ms: int) -> int:
+    """Hold tags for the author as one selection and return its end; raises Conflict if another came first.
 
     What the author held before and overlaps is given up: the newest selection counts.
     """
     assert author.pseudonym is not None
-    selection, expires_ms, wanted = uuid7(), now_ms() + lasts_ms, [tag.pk for tag in tags]
+    expires_ms, wanted = now_ms() + lasts_ms, [tag.pk for tag in tags]
     try:
         with transaction.atomic():
             mine = Reservation.objects.filter(tag__in=wanted, pseudonym=author.pseudonym)
             Reservation.objects.of(author.tenant).filter(selection__in=mine.values("selection")).delete()
-            Reservation.objects.filter(tag__in=wanted, expires_ms__lte=now_ms()).delete()
+            # Of all tags: what nobody holds any more is not looked through by the next.
+            Reservation.objects.of(author.tenant).filter(expires_ms__lte=now_ms()).delete()
             insert([
                 Reservation(
                     tenant=author.tenant, tag=tag, selection=selection, pseudonym=author.pseudonym,
@@ -70,33 +71,40 @@ def reserve(author: Author, tags: Sequence[Tag], lasts_ms: int = HELD_MS) -> tup
             ])  # fmt: skip
     except IntegrityError as error:
         raise Conflict(_TAKEN) from error
-    return selection, expires_ms
+    return expires_ms
 
 
 def selected(author: Author, tags: Sequence[Tag], lasts_ms: int = HELD_MS) -> tuple[UUID, int]:
     """Hold tags with an entry in the audit; raises Conflict."""
+    selection = uuid7()
     with transaction.atomic():
-        selection, expires_ms = reserve(author, tags, lasts_ms)
+        expires_ms = reserve(author, tags, selection, lasts_ms)
         names = [tag.path for tag in tags]
         name = names[0] if len(names) == 1 else ""
         append(author, [Deed(Action.SELECT, "selection", str(selection), name, {"tags": [None, names]})])
     return selection, expires_ms
 
 
-def held(tenant: Tenant, selection: UUID, by: UUID) -> list[Tag]:
-    """Return the tags of one's own selection; raises Conflict when its time has passed."""
+def held(tenant: Tenant, selection: UUID, by: UUID) -> set[int]:
+    """Return the ordinals of the tags of one's own selection; raises Conflict when its time has passed."""
     rows = Reservation.objects.of(tenant).filter(selection=selection, pseudonym=by, expires_ms__gt=now_ms())
-    tags = [row.tag for row in rows.select_related("tag")]
-    if not tags:
+    ordinals = set(rows.values_list("tag__ordinal", flat=True))
+    if not ordinals:
         raise Conflict(_ENDED)
-    return tags
+    return ordinals
+
+
+def use(author: Author, selection: UUID, tags: Sequence[Tag], command: UUID, lasts_ms: int) -> None:
+    """Turn one's own selection into what a command holds, which it can be once; raises Conflict when it has ended."""
+    assert author.pseudonym is not None
+    mine = Reservation.objects.of(author.tenant).filter(
+        selection=selection, pseudonym=author.pseudonym, expires_ms__gt=now_ms()
+    )
+    with transaction.atomic():
+        if mine.update(selection=command, expires_ms=now_ms() + lasts_ms) != len(tags):
+            raise Conflict(_ENDED)
 
 
 def release(tenant: Tenant, selection: UUID, by: UUID) -> None:
-    """Give a selection up; one that has ended is none any more, which is no error."""
+    """Give a selection up, or what a command held; one that has ended is none any more, which is no error."""
     Reservation.objects.of(tenant).filter(selection=selection, pseudonym=by).delete()
-
-
-def free(tags: Sequence[Tag], by: UUID) -> None:
-    """Give tags up after they were written."""
-    Reservation.objects.filter(tag__in=[tag.pk for tag in tags], pseudonym=by).delete()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -49,3 +52,20 @@ def database(url: str) -> dict[str, Any]:
             "OPTIONS": {**dict(parse_qsl(parts.query)), "pool": {"min_size": 1, "max_size": 16, "timeout": BUSY_S}},
         }
     raise ConfigurationError(_UNKNOWN, found=parts.scheme or url)
+
+
+@contextmanager
+def held_open(url: str) -> Iterator[None]:
+    """Hold a SQLite file open; another kind of database needs no holding.
+
+    Who closes it last writes its journal back and removes it, while everyone who opens it waits: with a connection for
+    each request that would happen all the time.
+    """
+    entry = database(url)
+    if not entry["ENGINE"].endswith("sqlite3"):
+        yield
+        return
+    with closing(sqlite3.connect(entry["NAME"])) as connection:
+        connection.executescript(_PRAGMAS)
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        yield

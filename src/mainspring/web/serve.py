@@ -18,6 +18,7 @@ from mainspring.bus.connect import Bus
 from mainspring.bus.server import check_port
 from mainspring.core.health import Health
 from mainspring.web.configure import WebSettings, configure
+from mainspring.web.database import held_open
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +71,8 @@ async def run(
     ]
     stopped = asyncio.create_task(stop.wait())
     try:
-        done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
+        with held_open(settings.database_url):
+            done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -13,7 +13,6 @@ import numpy as np
 from nats.errors import Error as NatsError
 
 from mainspring.core import commands, current, quality
-from mainspring.core.definitions import TagDefinition
 from mainspring.core.errors import Conflict, MainspringError
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
@@ -111,7 +110,6 @@ class Target:
 
     asked: UUID | int
     tag: Tag | None
-    definition: TagDefinition | None = None
     policy: WritePolicy = field(default_factory=WritePolicy)
     seen: Seen = UNSEEN
     refusal: Text | None = None
@@ -145,9 +143,17 @@ class _Loaded:
     people: dict[str, str]
 
 
-async def examine(actor: Actor, asked: Sequence[UUID | int]) -> list[Target]:
-    """Look at tags, by id or ordinal, in the order given; a refusal stands in its target."""
-    loaded = await in_thread(_load, actor, asked)
+async def examine(actor: Actor, asked: Sequence[UUID | int], first: Callable[[], None] = lambda: None) -> list[Target]:
+    """Look at tags, by id or ordinal, in the order given; a refusal stands in its target.
+
+    `first` is asked of the records before; what it raises ends the look.
+    """
+
+    def load() -> _Loaded:
+        first()
+        return _load(actor, asked)
+
+    loaded = await in_thread(load)
     lag = _lag()
     values: dict[int, Seen] = {}
     try:
@@ -166,16 +172,18 @@ def _load(actor: Actor, asked: Sequence[UUID | int]) -> _Loaded:
     # Many tags share few connections: joined, each tag would make its own record of its connection.
     rows = Tag.objects.of(actor.tenant).prefetch_related("connection")
     found: dict[UUID | int, Tag] = {}
-    for tag in rows.filter(pk__in=[each for each in asked if isinstance(each, UUID)]):
-        found[tag.pk] = tag
-    for tag in rows.filter(ordinal__in=[each for each in asked if isinstance(each, int)]):
-        found[tag.ordinal] = tag
+    ids = [each for each in asked if isinstance(each, UUID)]
+    ordinals = [each for each in asked if isinstance(each, int)]
+    if ids:
+        found |= {tag.pk: tag for tag in rows.filter(pk__in=ids)}
+    if ordinals:
+        found |= {tag.ordinal: tag for tag in rows.filter(ordinal__in=ordinals)}
     targets = [_target(each, found.get(each)) for each in asked]
     others = {target.policy.interlock.tag for target in targets if target.policy.interlock is not None}
-    held = reservation.holders(list(found.values()), actor.pseudonym)
+    held = reservation.holders(actor.tenant, actor.pseudonym)
     return _Loaded(
         targets,
-        {tag.pk: tag for tag in Tag.objects.of(actor.tenant).filter(pk__in=others)},
+        {tag.pk: tag for tag in Tag.objects.of(actor.tenant).filter(pk__in=others)} if others else {},
         held,
         people_of({str(each.pseudonym) for each in held.values()}),
     )
@@ -185,7 +193,7 @@ def _target(asked: UUID | int, tag: Tag | None) -> Target:
     if tag is None:
         return Target(asked, None)
     policy = WritePolicy.model_validate(tag.write_policy or {})
-    return Target(asked, tag, tag.definition(), policy)
+    return Target(asked, tag, policy)
 
 
 async def _values(tenant: Tenant, loaded: _Loaded) -> dict[int, Seen]:
@@ -305,11 +313,11 @@ def value_of(target: Target, value: Any) -> Any:
 def fault(target: Target, value: Any, connection: UUID | None) -> Text | None:
     """Say why a value must not be written to a target: what the target refuses, then its range and kind."""
     tag = target.tag
-    if target.refusal is not None or tag is None or target.definition is None:
+    if target.refusal is not None or tag is None:
         return target.refusal or _NO_TAG
     if connection is not None and tag.connection_id != connection:
         return _OTHER_CONNECTION
-    return commands.fault(target.definition, value) or _no_word(tag, value)
+    return commands.fault(tag.definition(), value) or _no_word(tag, value)
 
 
 def _no_word(tag: Tag, value: Any) -> Text | None:

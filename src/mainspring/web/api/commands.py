@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from nats.errors import Error as NatsError
 from ninja import Query, Router, Schema, Status
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 
 from mainspring.core import subjects
 from mainspring.core.commands import ITEMS_MAX, OTHER, Command, CommandItem, CommandOutcome, ItemOutcome
@@ -145,8 +145,7 @@ async def send_command(request: HttpRequest, draft: CommandDraft) -> dict[str, A
     values = {item.tag: item.value for item in draft.items}
     if len(values) < len(draft.items):
         raise Invalid({"items": _TWICE})
-    await in_thread(_check_selection, actor, draft, values.keys())
-    targets = await writing.examine(actor, list(values))
+    targets = await writing.examine(actor, list(values), lambda: _check_selection(actor, draft, values.keys()))
     values = {target.ordinal: writing.value_of(target, values[target.ordinal]) for target in targets}
     faults = [writing.fault(target, values[target.ordinal], draft.connection) for target in targets]
     refused = any(faults)
@@ -154,10 +153,9 @@ async def send_command(request: HttpRequest, draft: CommandDraft) -> dict[str, A
     record = _record(actor, draft, targets, values, second)
     if refused:
         outcome = [_refused(target.ordinal, found or OTHER) for target, found in zip(targets, faults, strict=True)]
-        await in_thread(_given, actor, record, targets, outcome)
+        await to_the_end(in_thread(_given, actor, record, targets, None, outcome))
     else:
-        await in_thread(_given, actor, record, targets, None)
-        outcome = await to_the_end(_carried_out(actor, record, targets, values))
+        outcome = await to_the_end(_carried_out(actor, record, targets, values, draft.selection))
     before = {target.ordinal: target.seen.value for target in targets}
     return {
         "id": record.id, "issued_ms": record.issued_ms, "expires_ms": record.expires_ms,
@@ -203,10 +201,10 @@ def _check_selection(actor: Actor, draft: CommandDraft, tags: Any) -> None:
     """Find the connection, and the selection with exactly these tags; raises NotFound, Conflict or Invalid."""
     if draft.connection is not None:
         connection_records.find(actor.tenant, draft.connection)
-    if draft.selection is not None:
-        held = reservation.held(actor.tenant, draft.selection, actor.pseudonym)
-        if {tag.ordinal for tag in held} != set(tags):
-            raise Invalid({"items": _OTHER_TAGS})
+    if draft.selection is None:
+        return
+    if reservation.held(actor.tenant, draft.selection, actor.pseudonym) != set(tags):
+        raise Invalid({"items": _OTHER_TAGS})
 
 
 def _required(request: HttpRequest, actor: Actor, draft: CommandDraft, targets: Sequence[Target]) -> UUID | None:
@@ -272,22 +270,31 @@ def _record(
     )
 
 
-def _given(actor: Actor, record: CommandRecord, targets: Sequence[Target], refused: list[ItemOutcome] | None) -> None:
-    """Record a command, with its outcome if it is refused; else its tags are held to its end. Raises Conflict."""
+def _given(
+    actor: Actor, record: CommandRecord, targets: Sequence[Target], selection: UUID | None,
+    refused: list[ItemOutcome] | None,
+) -> None:  # fmt: skip
+    """Record a command, with its outcome if it is refused; else it holds its tags to its end. Raises Conflict."""
     tags = [target.tag for target in targets if target.tag is not None]
+    lasts_ms = record.expires_ms - record.issued_ms + int(1000 * ANSWER_S)
     with transaction.atomic():
-        if refused is None:
-            lasts_ms = record.expires_ms - record.issued_ms + int(1000 * ANSWER_S)
-            reservation.reserve(actor.author, tags, lasts_ms)
+        if refused is None and selection is not None:
+            reservation.use(actor.author, selection, tags, record.id, lasts_ms)
+        elif refused is None:
+            reservation.reserve(actor.author, tags, record.id, lasts_ms)
         command_records.given(actor.author, record, tags[0].path if len(tags) == 1 else "")
         if refused is not None:
             command_records.finished(record, refused)
 
 
 async def _carried_out(
-    actor: Actor, record: CommandRecord, targets: Sequence[Target], values: dict[int, Any]
+    actor: Actor, record: CommandRecord, targets: Sequence[Target], values: dict[int, Any], selection: UUID | None
 ) -> list[ItemOutcome]:
-    """Send each connection its part, all at once, and record what became of them."""
+    """Record a command, send each connection its part, all at once, and record what became of them.
+
+    Done to its end once begun: its tags are held from the first record to the last.
+    """
+    await in_thread(_given, actor, record, targets, selection, None)
     parts: defaultdict[tuple[UUID, str], list[CommandItem]] = defaultdict(list)
     for target in targets:
         assert target.tag is not None
@@ -307,14 +314,14 @@ async def _carried_out(
     ))  # fmt: skip
     by_tag = {item.tag: item for outcome in outcomes for item in outcome.items}
     found = [by_tag[target.ordinal] for target in targets]
-    await in_thread(_finished, actor, record, targets, found)
+    await in_thread(_finished, actor, record, found)
     return found
 
 
-def _finished(actor: Actor, record: CommandRecord, targets: Sequence[Target], outcome: list[ItemOutcome]) -> None:
+def _finished(actor: Actor, record: CommandRecord, outcome: list[ItemOutcome]) -> None:
     with transaction.atomic():
         command_records.finished(record, outcome)
-        reservation.free([target.tag for target in targets if target.tag is not None], actor.pseudonym)
+        reservation.release(actor.tenant, record.id, actor.pseudonym)
 
 
 async def _sent(command: Command, gateway: str) -> CommandOutcome:
@@ -327,11 +334,13 @@ async def _sent(command: Command, gateway: str) -> CommandOutcome:
         return _all(command, "refused", error.text)
     try:
         answer = await bus.ask(subject, command.model_dump_json().encode(), timeout_s=lasts_s + ANSWER_S)
-        return CommandOutcome.model_validate_json(answer)
-    except (NotConnected, NatsError):
+        outcome = CommandOutcome.model_validate_json(answer)
+    except (NotConnected, NatsError, ValidationError):
         return _all(command, "not-confirmed", _UNHEARD)
     except MainspringError as error:
         return _all(command, "refused", error.text)
+    told = {item.tag for item in outcome.items} == {item.tag for item in command.items}
+    return outcome if told else _all(command, "not-confirmed", _UNHEARD)
 
 
 def _all(command: Command, outcome: Any, text: Text) -> CommandOutcome:
