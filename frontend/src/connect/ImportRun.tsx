@@ -9,8 +9,10 @@ import { usePreferences } from "../preferences";
 import { useResource } from "../resource";
 import { useSay, useWords } from "../words";
 import { importWords } from "../words/imports";
+import { tasksChanged } from "../shell/tasks";
 import { ImportCauses } from "./ImportCauses";
 import { ImportColumns } from "./ImportColumns";
+import { reportText, useProgressText } from "./import-progress";
 import { type Counts, type ImportOptions, type ImportState, type Stage, WORKING } from "./import-types";
 
 const EVERY_MS = 500;
@@ -52,13 +54,14 @@ function Figures({ counts }: { counts: Counts }) {
 
 function Progress({ state, onCancel }: { state: ImportState; onCancel: () => void }) {
   const t = useWords(importWords);
-  const { done, total, rows_per_s } = state.progress;
+  const progressText = useProgressText();
+  const { done, total } = state.progress;
   return (
     <section className="ms-panel">
       <div className="ms-panel-body ms-stack">
         <progress className="ms-progress" max={Math.max(1, total)} value={done} aria-label={t(`stage_${state.stage}`)} />
         <p role="status" className="ms-num">
-          {t(`stage_${state.stage}`)}: {t("progress", { done: formatCount(done), total: formatCount(total), rate: formatCount(rows_per_s) })}
+          {t(`stage_${state.stage}`)}: {progressText(state.progress)}
         </p>
         <p className="ms-third ms-caption">{t("keepsGoing")}</p>
         <div className="ms-actions">
@@ -112,7 +115,7 @@ function Checked({ state, act, onColumns }: StageProps) {
   );
 }
 
-function Report({ state, act }: Omit<StageProps, "onColumns">) {
+function Report({ state, act, onColumns }: StageProps) {
   const t = useWords(importWords);
   const say = useSay();
   const { modal } = App.useApp();
@@ -125,11 +128,12 @@ function Report({ state, act }: Omit<StageProps, "onColumns">) {
         {state.text ? <p className="ms-fault" role="alert">{say(state.text)}</p> : null}
         {report ? (
           <p role="status" className="ms-num">
-            {stage === "undone" ? t("undone", { n: formatCount(report.undone), kept: formatCount(report.kept) }) : t("loaded", { ...report })}
+            {reportText(t, state)}
           </p>
         ) : null}
         <div className="ms-actions">
-          {stage === "loaded" || stage === "undone" ? null : <Button onClick={() => void act("load")}>{t("goOn")}</Button>}
+          {state.counts === null ? <Button onClick={onColumns}>{t("changeColumns")}</Button> : null}
+          {stage === "loaded" || stage === "undone" || state.counts === null ? null : <Button onClick={() => void act("load")}>{t("goOn")}</Button>}
           <Refused state={state} />
           {report && stage !== "undone" ? <Button onClick={undo}>{t("undo")}</Button> : null}
         </div>
@@ -152,6 +156,7 @@ export function ImportRun() {
       setEditing(false);
       state.set(() => next);
       state.reload();
+      tasksChanged();
     } catch (error) {
       failed(error);
     }
@@ -181,7 +186,7 @@ export function ImportRun() {
               {columns ? <ImportColumns state={value} onCheck={(options: ImportOptions) => act("check", options)} /> : null}
               {!columns && WORKING.has(value.stage) ? <Progress state={value} onCancel={() => void act("cancel")} /> : null}
               {!columns && value.stage === "checked" ? <Checked state={value} act={act} onColumns={() => setEditing(true)} /> : null}
-              {!columns && at >= 3 && !WORKING.has(value.stage) ? <Report state={value} act={act} /> : null}
+              {!columns && at >= 3 && !WORKING.has(value.stage) ? <Report state={value} act={act} onColumns={() => setEditing(true)} /> : null}
             </>
           );
         }}

@@ -17,6 +17,7 @@ import { shellWords } from "../words/shell";
 import { LanguageButton, ThemeButton } from "./Buttons";
 import { PasswordForm } from "./SignIn";
 import { Notices } from "./Notices";
+import { Tasks } from "./Tasks";
 import { Tokens } from "./Tokens";
 
 function Counts() {
@@ -158,6 +159,7 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
       <SoundState />
       <Lag />
       <Clock />
+      <Tasks />
       <button type="button" className="ms-plain ms-icon-button ms-only-phone" onClick={onPalette} aria-label={t("searchOrJump")}>
         <Icon name="search" />
       </button>

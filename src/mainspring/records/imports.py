@@ -129,10 +129,9 @@ class Imports:
 
     def tasks(self, author: Author) -> list[dict[str, Any]]:
         """Return how far the last imports of a person are, newest first, without what only their pages show."""
-        shown = ("id", "name", "stage", "created_ms", "progress", "report", "text", "heartbeat_ms")
         newest = self.store.of(author.tenant.key)[:TASKS_SHOWN]
         found = (self.get(author, UUID(folder.path.name)) for folder in newest)
-        return [{name: each[name] for name in shown} for each in found if each.get("by") == str(author.pseudonym)]
+        return [_task(each) for each in found if each.get("by") == str(author.pseudonym)]
 
     def check(self, author: Author, id: UUID, options: dict[str, Any]) -> dict[str, Any]:
         """Begin the dry run with columns as people settled them; raises Invalid for a layout that cannot work."""
@@ -241,6 +240,13 @@ class Imports:
                 folder.write(state)
         with self._lock:
             del self._under[id]
+
+
+def _task(state: dict[str, Any]) -> dict[str, Any]:
+    shown = {name: state[name] for name in ("id", "name", "stage", "created_ms", "progress", "report", "text")}
+    began_ms = state["progress"]["started_ms"]
+    until_ms = now_ms() if state["stage"] in WORKING else state["heartbeat_ms"]
+    return shown | {"kind": "import", "elapsed_ms": until_ms - began_ms if began_ms else 0}
 
 
 def _heard(message: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mainspring.records.import_work import Work
 
 MEMORY_MAX_BYTES: Final = 3 * 2**30
-"""Address space, of which a quarter is taken before anything is read."""
+"""Address space; a file at every limit takes half of it."""
 NICENESS: Final = 5
 
 
