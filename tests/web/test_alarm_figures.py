@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from uuid import UUID
 
 import numpy as np
@@ -35,6 +36,47 @@ def test_floods_chatter_top_ten_and_standing_alarms() -> None:
     assert found["standing"] == [{"alarm": str(UUID(int=7)), "since_ms": START - 2 * DAY_MS}]
     assert found["chattering"] == [{"alarm": str(UUID(int=100)), "most_in_1_min": 3}]
     assert [hour["count"] for hour in found["hours"]] == [12, 0, 3]
+
+
+def test_a_recorded_week_is_counted_as_by_hand() -> None:
+    """A week with two floods, one of them dying away slowly, a chattering alarm and what nobody was told of."""
+    week = 7 * DAY_MS
+    random = np.random.default_rng(11)
+    quiet = [raised(200 + int(of), int(at) * MINUTE_MS) for of, at in zip(
+        random.integers(0, 40, 300), random.choice(np.arange(0, week // MINUTE_MS, 7), 300, replace=False), strict=True
+    ) if not 40 * HOUR_MS <= at * MINUTE_MS < 60 * HOUR_MS]  # fmt: skip
+    # From the 41st hour: 30, 7 and 5 alarms in ten minutes each are one flood; 4 end it.
+    counts = (30, 7, 5, 4)
+    long_flood = [
+        raised(300 + number, 41 * HOUR_MS + slot * 10 * MINUTE_MS + number * 13_000)
+        for slot, count in enumerate(counts)
+        for number in range(count)
+    ]
+    short_flood = [raised(400 + number, 50 * HOUR_MS + number * 20_000) for number in range(10)]
+    chatter = [raised(500, 55 * HOUR_MS + turn * 15_000) for turn in range(4)]
+    silent = [
+        raised(600, 56 * HOUR_MS + turn).model_copy(update={"state": state})
+        for turn in range(20)
+        for state in (AlarmState.SHELVED, AlarmState.SUPPRESSED, AlarmState.OUT_OF_SERVICE)
+    ]
+    told = [*quiet, *long_flood, *short_flood, *chatter]
+    found = figures([*told, *silent], {}, START, START + week)
+    assert (found["raised"], found["per_h"]) == (len(told), len(told) / 168)
+    ten = Counter((event.time_ms - START) // (10 * MINUTE_MS) for event in told)
+    assert found["most_in_10_min"] == max(ten.values()) == 30
+    begin = START + 41 * HOUR_MS
+    assert found["floods"] == [
+        {"start_ms": begin, "end_ms": begin + 30 * MINUTE_MS, "count": 42},
+        {"start_ms": START + 50 * HOUR_MS, "end_ms": START + 50 * HOUR_MS + 10 * MINUTE_MS, "count": 10},
+    ]
+    assert found["flood_ratio"] == 40 / (7 * 24 * 60)
+    by_alarm = Counter(str(event.alarm) for event in told)
+    assert [row["count"] for row in found["top"]] == sorted(by_alarm.values(), reverse=True)[:10]
+    assert all(by_alarm[row["alarm"]] == row["count"] for row in found["top"])
+    assert found["top_share"] == sum(sorted(by_alarm.values(), reverse=True)[:10]) / len(told)
+    assert found["chattering"] == [{"alarm": str(UUID(int=500)), "most_in_1_min": 4}]
+    hourly = Counter((event.time_ms - START) // HOUR_MS for event in told)
+    assert [hour["count"] for hour in found["hours"]] == [hourly[place] for place in range(168)]
 
 
 def test_a_quiet_range_has_figures_too() -> None:

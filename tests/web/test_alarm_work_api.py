@@ -120,15 +120,21 @@ async def test_history_is_filtered_and_saved_in_three_formats(kept: Records, tmp
             rows = (await web.get(f"/alarms/history?{wanted}"))["items"]
             assert [row["transition"] for row in rows] == transitions, wanted
         assert (await web.ask("GET", "/alarms/history?transition=a'b")).status == 422
-        book = await web.ask("GET", "/alarms/history?format=xlsx&language=zh", who="viewer")
+        sifted = f"asset={kept.tags['T1'].asset_id}&person=oper"
+        book = await web.ask("GET", f"/alarms/history?format=xlsx&language=zh&{sifted}", who="viewer")
         sheet = read_sheet(book.body, "alarms.xlsx")
-        assert sheet.head[0] == "时间"
-        assert (sheet.rows[1][5], sheet.rows[1][-1]) == ("备注", "'=1+1")
+        assert sheet.head[0].endswith("; 时间为 Asia/Shanghai; 筛选: 操作人 = oper; 资产 = site/a/u")
+        head, *found = sheet.rows
+        assert head[0] == "时间"
+        assert (found[1][5], found[1][-1]) == ("备注", "'=1+1")
         table = pyarrow.parquet.read_table(
             io.BytesIO((await web.ask("GET", "/alarms/history?format=parquet")).body)
         )  # fmt: skip
         assert table.column("transition").to_pylist() == ["shelved", "commented", "raised", "raised"]
         assert table.column("value").to_pylist()[2:] == [60.0, 150.0]
+        told = {name.decode(): found.decode() for name, found in (table.schema.metadata or {}).items()}
+        assert (told["zone"], told["filters"], told["plant"]) == ("Asia/Shanghai", "{}", "Acme")
+        assert int(told["end_ms"]) - int(told["start_ms"]) == 86_400_000
         figures = await web.get("/alarms/performance", "viewer")
         assert (figures["raised"], figures["most_in_10_min"], figures["by_priority"]["critical"]) == (2, 2, 1)
         assert {row["tag_name"] for row in figures["top"]} == {"T1", "T2"}

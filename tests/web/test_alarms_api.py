@@ -141,9 +141,11 @@ async def test_every_transition_is_in_the_history_as_rows_and_as_a_file(kept: Re
         file = await web.ask("GET", "/alarms/history?format=csv&language=zh", who="viewer")
         assert file.body.startswith(b"\xef\xbb\xbf")
         rows = list(csv.reader(file.body.decode("utf-8-sig").splitlines()))
-        assert rows[0][:3] == ["时间", "报警", "路径"]
-        assert rows[1][0].endswith("+08:00")
-        assert (rows[2][1], rows[2][-1], rows[2][-2]) == ("T1 报警", "'=SUM(A1)", "Person operator")
+        assert rows[0][0].startswith("# 工厂; ")
+        assert rows[0][0].endswith("; 时间为 Asia/Shanghai; 筛选: 无")
+        assert rows[1][:3] == ["时间", "报警", "路径"]
+        assert rows[2][0].endswith("+08:00")
+        assert (rows[3][1], rows[3][-1], rows[3][-2]) == ("T1 报警", "'=SUM(A1)", "Person operator")
         english = await web.ask("GET", "/alarms/history?format=csv&language=en")
         assert "'=T2 high" in english.body.decode()
         assert [entry["object_kind"] for entry in (await web.get("/audit?action=export"))["items"]] == [

@@ -90,7 +90,7 @@ export function useView(): ViewControl {
         { replace: how === "replace", preventScrollReset: true },
       );
     },
-    [setSearch],
+    [setSearch, zone],
   );
   return { view, change };
 }

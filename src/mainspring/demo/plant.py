@@ -58,6 +58,7 @@ class PlantAlarm:
     more: dict[str, Any] = field(default_factory=dict)
 
 
+SHIFTS: Final = ["06:00", "14:00", "22:00"]
 TEP: Final = "demo/plant-1/synthesis"
 CHILLER: Final = "demo/plant-1/utilities/chiller-6"
 

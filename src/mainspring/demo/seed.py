@@ -159,7 +159,11 @@ def _assets(author: Author, wanted: set[str]) -> dict[str, Asset]:
         made[each.path] = asset.create(
             author,
             AssetDraft(
-                parent=made[above].id if above else None, kind=AssetKind(each.kind), name=_words(each.name), slug=slug
+                parent=made[above].id if above else None,
+                kind=AssetKind(each.kind),
+                name=_words(each.name),
+                slug=slug,
+                shifts=plant.SHIFTS if each.kind == "site" else [],
             ),
         )
     return made

@@ -17,6 +17,8 @@ MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 FLOOD: Final = 10
 """Alarms in ten minutes from which on it is a flood."""
+FLOOD_ENDS: Final = 5
+"""Alarms in ten minutes below which a flood is over."""
 CHATTER: Final = 3
 """Raises of one alarm within a minute that make it chatter."""
 TOP: Final = 10
@@ -39,6 +41,7 @@ def figures(events: Sequence[AlarmEvent], standing_ms: Mapping[str, int], start_
     slots = np.bincount((times - start_ms) // TEN_MINUTES_MS, minlength=1) if len(times) else np.zeros(1, np.int64)
     per_alarm = Counter(alarm for _, alarm in raised)
     top = per_alarm.most_common(TOP)
+    floods = _floods(slots, start_ms)
     slot_count = max(1, -(-(end_ms - start_ms) // TEN_MINUTES_MS))
     return {
         "raised": len(raised),
@@ -46,7 +49,8 @@ def figures(events: Sequence[AlarmEvent], standing_ms: Mapping[str, int], start_
         "good_per_h": GOOD_PER_H,
         "most_per_h": MOST_PER_H,
         "most_in_10_min": int(slots.max()),
-        "flood_ratio": int((slots >= FLOOD).sum()) / slot_count,
+        "flood_ratio": sum(flood["end_ms"] - flood["start_ms"] for flood in floods) / (slot_count * TEN_MINUTES_MS),
+        "floods": floods,
         "flood_from": FLOOD,
         "top": [{"alarm": alarm, "count": count, "share": count / len(raised)} for alarm, count in top],
         "top_share": sum(count for _, count in top) / len(raised) if raised else 0.0,
@@ -58,6 +62,21 @@ def figures(events: Sequence[AlarmEvent], standing_ms: Mapping[str, int], start_
         "chattering": _chattering(raised),
         "hours": _hourly(times, start_ms, end_ms),
     }
+
+
+def _floods(slots: npt.NDArray[np.int64], start_ms: int) -> list[dict[str, int]]:
+    """Return the floods: each begins with ten minutes of ten alarms or more and ends before ten of less than five."""
+    found: list[dict[str, int]] = []
+    under_way = False
+    for place, count in enumerate(slots.tolist()):
+        under_way = count >= (FLOOD_ENDS if under_way else FLOOD)
+        if not under_way:
+            continue
+        begin = start_ms + place * TEN_MINUTES_MS
+        if not found or found[-1]["end_ms"] != begin:
+            found.append({"start_ms": begin, "end_ms": begin, "count": 0})
+        found[-1]["end_ms"], found[-1]["count"] = begin + TEN_MINUTES_MS, found[-1]["count"] + count
+    return found
 
 
 def _chattering(raised: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:

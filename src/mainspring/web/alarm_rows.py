@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from mainspring.records.user import User
 
 NAMES_AT_ONCE = 900
 PEOPLE_MAX = 1000
+_PSEUDONYM = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 
 
 def of_active(tenant: str, alarms: Sequence[ActiveAlarm]) -> list[dict[str, Any]]:
@@ -119,6 +121,16 @@ def people_of(pseudonyms: Iterable[str]) -> dict[str, str]:
             continue
     people = User.objects.filter(pseudonym__in=wanted) if wanted else ()
     return {str(person.pseudonym): person.display_name or person.username for person in people}
+
+
+def with_names(refused: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return refusals with the names of people in the place of the pseudonyms that their texts hold."""
+    people = people_of({found for row in refused for found in _PSEUDONYM.findall(row["text"]["en"])})
+
+    def named(text: str) -> str:
+        return _PSEUDONYM.sub(lambda found: people.get(found[0], found[0]), text)
+
+    return [row | {"text": {language: named(text) for language, text in row["text"].items()}} for row in refused]
 
 
 def pseudonyms_of(tenant: Tenant, name: str) -> set[str]:

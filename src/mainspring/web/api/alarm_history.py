@@ -24,10 +24,9 @@ from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
 from mainspring.web import alarm_rows
 from mainspring.web.alarm_figures import figures
-from mainspring.web.alarm_files import FILES, Language
+from mainspring.web.alarm_files import FILES, About, Language
 from mainspring.web.api.alarms import active
 from mainspring.web.api.forms import ordinals_of
-from mainspring.web.exports import clock_of
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
 
@@ -93,15 +92,21 @@ async def history(request: HttpRequest, listing: Query[HistoryListing]) -> Any:
         rows = rows[:most]
         if not file:
             return {"items": rows}
-        clock = clock_of(actor.tenant.zone)
-        told = f"{clock(span.start_ms)} - {clock(span.end_ms)}"
-        append(actor.author, [Deed(Action.EXPORT, "alarm-history", "", told)])
+        about = _about(actor.tenant, span, listing, below)
+        append(actor.author, [Deed(Action.EXPORT, "alarm-history", "", about.told())])
         kind, write = FILES[listing.format]
-        answer = HttpResponse(write(rows, listing.language, actor.tenant.zone), content_type=kind)
+        answer = HttpResponse(write(rows, about), content_type=kind)
         answer["Content-Disposition"] = f'attachment; filename="alarms.{listing.format}"'
         return answer
 
     return await sync_to_async(shown)()
+
+
+def _about(tenant: Tenant, span: _Range, listing: HistoryListing, below: str | None) -> About:
+    asked = {name: str(getattr(listing, name) or "") for name in ("tag", "alarm", "priority", "transition", "person")}
+    filters = {name: value for name, value in {**asked, "asset": below or ""}.items() if value}
+    plant = tenant.name.get(listing.language) or tenant.name["en"]
+    return About(plant, tenant.zone, span.start_ms, span.end_ms, filters, listing.language)
 
 
 async def _events(tenant: Tenant, span: _Range, listing: HistoryListing, limit: int) -> list[AlarmEvent]:

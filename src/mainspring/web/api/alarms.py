@@ -104,7 +104,8 @@ async def acknowledge(request: HttpRequest, draft: AcknowledgeDraft) -> dict[str
         answer = json.loads(await runtime.require_bus().ask(subject, payload))
         changes: dict[str, list[Any]] = {"comment": [None, draft.comment]} if draft.comment else {}
         await in_thread(record, actor.author, Action.ACKNOWLEDGE, answer["acknowledged"], changes)
-        return {"acknowledged": answer["acknowledged"], "refused": answer["refused"]}
+        refused = await in_thread(alarm_rows.with_names, answer["refused"])
+        return {"acknowledged": answer["acknowledged"], "refused": refused}
 
     return await to_the_end(acknowledged())
 
