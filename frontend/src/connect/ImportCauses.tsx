@@ -1,8 +1,9 @@
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { Button, Input } from "antd";
 import { api } from "../api";
 import { PageState } from "../components/PageState";
 import { useResource } from "../resource";
+import { isTyping, lettersAreKeys } from "../shell/keys";
 import type { Page } from "../types";
 import { useSay, useWords } from "../words";
 import { importWords } from "../words/imports";
@@ -79,21 +80,22 @@ export function ImportCauses({ state, onFix }: { state: ImportState; onFix: (fix
   const say = useSay();
   const [open, setOpen] = useState<string | null>(null);
   const list = useRef<HTMLUListElement>(null);
-  const moves = useRef(0);
-  const step = (by: number) => {
-    const items = [...(list.current?.querySelectorAll<HTMLElement>(".ms-cause-title") ?? [])];
-    moves.current = (moves.current + by + items.length) % Math.max(1, items.length);
-    items[moves.current]?.focus();
-  };
-  const pressed = (event: KeyboardEvent) => {
-    if ((event.target as HTMLElement).closest("input")) return;
-    if (event.key === "n") step(1);
-    else if (event.key === "p") step(-1);
-  };
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || !lettersAreKeys()) return;
+      if (event.key !== "n" && event.key !== "p") return;
+      const titles = [...(list.current?.querySelectorAll<HTMLElement>(".ms-cause-title") ?? [])];
+      const at = titles.findIndex((title) => title.closest("li")?.contains(document.activeElement));
+      const next = event.key === "n" ? (at + 1) % titles.length : (at <= 0 ? titles.length : at) - 1;
+      titles[next]?.focus();
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, []);
   useEffect(() => setOpen(null), [state.id]);
   if (state.causes.length === 0) return <p role="status">{t("noFaults")}</p>;
   return (
-    <section className="ms-panel" aria-label={t("causes")} onKeyDown={pressed}>
+    <section className="ms-panel" aria-label={t("causes")}>
       <h2>{t("causes")}</h2>
       <ul ref={list} className="ms-causes">
         {state.causes.map((cause) => (

@@ -7,6 +7,7 @@ import { useFailed } from "../failed";
 import { formatCount } from "../format/number";
 import { usePreferences } from "../preferences";
 import { useResource } from "../resource";
+import { useFocusOf } from "../shell/focus-back";
 import { useSay, useWords } from "../words";
 import { importWords } from "../words/imports";
 import { tasksChanged } from "../shell/tasks";
@@ -150,6 +151,7 @@ export function ImportRun() {
   const navigate = useNavigate();
   const state = useImport(id);
   const [editing, setEditing] = useState(false);
+  const work = useFocusOf<HTMLDivElement>(`${state.value?.stage} ${editing}`);
   const act = async (path: string, body?: unknown) => {
     try {
       const next = await api.post<ImportState>(`/imports/${id}/${path}`, body);
@@ -183,10 +185,12 @@ export function ImportRun() {
                   </li>
                 ))}
               </ol>
-              {columns ? <ImportColumns state={value} onCheck={(options: ImportOptions) => act("check", options)} /> : null}
-              {!columns && WORKING.has(value.stage) ? <Progress state={value} onCancel={() => void act("cancel")} /> : null}
-              {!columns && value.stage === "checked" ? <Checked state={value} act={act} onColumns={() => setEditing(true)} /> : null}
-              {!columns && at >= 3 && !WORKING.has(value.stage) ? <Report state={value} act={act} onColumns={() => setEditing(true)} /> : null}
+              <div ref={work} className="ms-stack" tabIndex={-1}>
+                {columns ? <ImportColumns state={value} onCheck={(options: ImportOptions) => act("check", options)} /> : null}
+                {!columns && WORKING.has(value.stage) ? <Progress state={value} onCancel={() => void act("cancel")} /> : null}
+                {!columns && value.stage === "checked" ? <Checked state={value} act={act} onColumns={() => setEditing(true)} /> : null}
+                {!columns && at >= 3 && !WORKING.has(value.stage) ? <Report state={value} act={act} onColumns={() => setEditing(true)} /> : null}
+              </div>
             </>
           );
         }}

@@ -123,6 +123,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const test = useTest();
   const tested = useRef("");
   const foot = useRef<HTMLButtonElement>(null);
+  const address = useRef<HTMLElement>(null);
   const draftOf = connection?.id ?? null;
   const isSaved = useRef(false);
   useEffect(() => {
@@ -155,6 +156,8 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   }, [step, asked, run]);
   useEffect(() => {
     if (step === "stepTest" || step === "stepSave") foot.current?.focus();
+    // The protocol that was chosen is out of sight, and with it what had the focus.
+    else if (step === "stepAddress" && document.activeElement === document.body) address.current?.querySelector("input")?.focus();
   }, [step]);
 
   const chooseDriver = (chosen: Driver) => {
@@ -189,6 +192,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     setChanged(true);
     form.setFieldsValue({ settings: next });
     runTest({ ...question, settings: settingsOf(fields, next) });
+    foot.current?.focus();
   };
   /** Whether a step may be left forwards; what is missing is said beside it. */
   const complete = async (of: Step): Promise<boolean> => {
@@ -330,7 +334,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
         {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.join("\n") || undefined} className="ms-narrow-column" /> : null}
         {meeting.found ? <ConflictChoice found={meeting.found} labelOf={labelOf} valueOf={meeting.valueOf} set={meeting.set} /> : null}
         {step === "stepProtocol" ? <Protocols drivers={drivers} chosen={driverName} fixed={stored !== null} choose={chooseDriver} onTemplate={begin} /> : null}
-        <section className="ms-panel ms-narrow-column" hidden={step !== "stepAddress"}>
+        <section ref={address} className="ms-panel ms-narrow-column" hidden={step !== "stepAddress"}>
           <Form
             form={form}
             layout="vertical"

@@ -1,6 +1,6 @@
-import { type ReactNode, useEffect, useState } from "react";
+import { type MouseEvent, type ReactNode, useEffect, useState } from "react";
 import { NavLink, useLocation, useNavigate } from "react-router";
-import { App, Button, Drawer, Modal } from "antd";
+import { App, Button, Drawer } from "antd";
 import { alarmStore, followAlarms, useAlarmList } from "../alarms/store";
 import { ApiError } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
@@ -13,7 +13,9 @@ import { useSession } from "../session";
 import { useSay, useWords } from "../words";
 import { shellWords } from "../words/shell";
 import { Header } from "./Header";
+import { useFocusOf } from "./focus-back";
 import { onShellKeys } from "./keys";
+import { KeysDialog } from "./KeysDialog";
 import { Palette } from "./Palette";
 import "./shell.css";
 
@@ -132,43 +134,6 @@ function ZoneNote() {
   );
 }
 
-const KEYS: readonly (readonly [string, keyof typeof shellWords])[] = [
-  ["Ctrl K  /", "keySearch"],
-  ["g o", "keyOverview"],
-  ["g p", "keyPlant"],
-  ["g a", "keyAlarms"],
-  ["g t", "keyTrend"],
-  ["k", "keyAcknowledge"],
-  ["Space", "keySelect"],
-  ["Esc", "keyEsc"],
-  ["?", "keyHelp"],
-];
-
-function KeysDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
-  const t = useWords(shellWords);
-  const [letters, setLetters] = useState(() => localStorage.getItem("ms-letters") !== "off");
-  const turn = () => {
-    localStorage.setItem("ms-letters", letters ? "off" : "on");
-    setLetters(!letters);
-  };
-  return (
-    <Modal open={open} onCancel={onClose} footer={null} title={t("keysTitle")} width={420} destroyOnHidden>
-      <dl className="ms-facts">
-        {KEYS.map(([key, name]) => [
-          <dt key={key}>
-            <kbd className="ms-key">{key}</kbd>
-          </dt>,
-          <dd key={name}>{t(name)}</dd>,
-        ])}
-      </dl>
-      <label className="ms-row ms-gap-top">
-        <input type="checkbox" checked={letters} onChange={turn} />
-        {t("keyLettersOn")}
-      </label>
-    </Modal>
-  );
-}
-
 /** What every page stands in: header, newest critical alarm, rail, banners. */
 export function Shell({ children }: { children: ReactNode }) {
   const t = useWords(shellWords);
@@ -176,6 +141,12 @@ export function Shell({ children }: { children: ReactNode }) {
   const { pathname } = useLocation();
   const [palette, setPalette] = useState(false);
   const [keys, setKeys] = useState(false);
+  const main = useFocusOf<HTMLElement>(pathname);
+  // Not by the address: a page that asks before it is left must not ask now.
+  const skip = (event: MouseEvent) => {
+    event.preventDefault();
+    main.current?.focus();
+  };
   useFeed();
   usePageNotices();
   useEffect(followAlarms, []);
@@ -189,7 +160,7 @@ export function Shell({ children }: { children: ReactNode }) {
   }, [pathname, t]);
   return (
     <div className="ms-shell">
-      <a className="ms-skip" href="#main">
+      <a className="ms-skip" href="#main" onClick={skip}>
         {t("skip")}
       </a>
       <Header onPalette={() => setPalette(true)} onKeys={() => setKeys(true)} />
@@ -201,7 +172,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <nav className="ms-rail" aria-label={t("navigation")}>
           <Links entries={RAIL} />
         </nav>
-        <main id="main" className="ms-main" tabIndex={-1}>
+        <main ref={main} id="main" className="ms-main" tabIndex={-1}>
           {children}
         </main>
       </div>

@@ -6,6 +6,8 @@
  * by keyboard begins at the top of the page again.
  */
 
+import { type RefObject, useEffect, useRef } from "react";
+
 const LAYERS = ".ant-drawer, .ant-modal-wrap, .ant-popover, .ant-dropdown";
 const REMEMBERED = 30;
 
@@ -40,4 +42,16 @@ export function watchFocus(): () => void {
     document.removeEventListener("focusin", remember);
     document.removeEventListener("focusout", soon);
   };
+}
+
+/** What is put in this ref takes the focus when `step` changes and what had it went away with the step before. */
+export function useFocusOf<T extends HTMLElement>(step: string): RefObject<T | null> {
+  const place = useRef<T>(null);
+  const shown = useRef(step);
+  useEffect(() => {
+    if (shown.current === step) return;
+    shown.current = step;
+    if (document.activeElement === null || document.activeElement === document.body) place.current?.focus({ preventScroll: true });
+  }, [step]);
+  return place;
 }

@@ -1,15 +1,24 @@
-/** The keys of every page. Single letters can be turned off, and never act while something is typed. */
+/** The keys of every page. Those of a single character can be turned off, and never act while something is typed. */
 
 const CHORD_MS = 1000;
 const PLACES: Record<string, string> = { o: "/", p: "/plant", a: "/alarms", t: "/trend", c: "/connect" };
 
+const TAKES_NO_TEXT = new Set(["checkbox", "radio", "button", "submit", "file"]);
+const LETTERS = "ms-letters";
+
 export function isTyping(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+  if (target instanceof HTMLInputElement) return !TAKES_NO_TEXT.has(target.type);
+  return target.isContentEditable || ["TEXTAREA", "SELECT"].includes(target.tagName);
 }
 
+/** Whether letters, digits and signs act by themselves: who speaks to the computer, or hits keys unawares, turns them off. */
 export function lettersAreKeys(): boolean {
-  return localStorage.getItem("ms-letters") !== "off";
+  return localStorage.getItem(LETTERS) !== "off";
+}
+
+export function turnLetters(on: boolean): void {
+  localStorage.setItem(LETTERS, on ? "on" : "off");
 }
 
 export function onShellKeys(on: { palette: () => void; help: () => void; go: (to: string) => void }): () => void {
@@ -20,12 +29,14 @@ export function onShellKeys(on: { palette: () => void; help: () => void; go: (to
       on.palette();
       return;
     }
-    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !lettersAreKeys()) return;
+    // What lies under a dialog is not worked with.
+    if (event.target instanceof Element && event.target.closest("[role=dialog]")) return;
     if (event.key === "/") {
       event.preventDefault();
       on.palette();
     } else if (event.key === "?") on.help();
-    else if (lettersAreKeys()) {
+    else {
       const place = PLACES[event.key];
       if (performance.now() < chordUntil && place !== undefined) {
         event.preventDefault();

@@ -26,11 +26,11 @@ export function useTrendKeys(keys: TrendKeys): void {
       const on = latest.current;
       if (event.key === "ArrowLeft") on.pan(-PAN_SHARE);
       else if (event.key === "ArrowRight") on.pan(PAN_SHARE);
-      else if (event.key === "+" || event.key === "=") on.zoom(0.5);
-      else if (event.key === "-") on.zoom(2);
       else if (event.key === "Escape") {
         if (!on.escape()) return;
       } else if (!lettersAreKeys()) return;
+      else if (event.key === "+" || event.key === "=") on.zoom(0.5);
+      else if (event.key === "-") on.zoom(2);
       else if (event.key === "l") on.live();
       else if (/^[1-9]$/.test(event.key)) on.line(Number(event.key) - 1);
       else return;

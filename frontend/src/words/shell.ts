@@ -40,18 +40,6 @@ export const shellWords = {
   limitIs: { en: "limit {limit}", zh: "限值 {limit}" },
   roleSince: { en: "since {time}", zh: "自 {time} 起" },
 
-  keysTitle: { en: "Keys on every page", zh: "通用快捷键" },
-  keySearch: { en: "Search or jump", zh: "搜索或跳转" },
-  keyHelp: { en: "This list", zh: "显示本列表" },
-  keyEsc: { en: "Close the top layer", zh: "关闭最上层" },
-  keyOverview: { en: "Overview", zh: "总览" },
-  keyAlarms: { en: "Alarms", zh: "报警" },
-  keyPlant: { en: "Plant", zh: "工厂" },
-  keyTrend: { en: "Trends", zh: "趋势" },
-  keyAcknowledge: { en: "In the alarm list: acknowledge the selected", zh: "报警列表：确认所选" },
-  keySelect: { en: "In lists: select the row", zh: "列表：选择行" },
-  keyLettersOn: { en: "Single letters act as keys", zh: "启用单字母快捷键" },
-
   paletteHint: {
     en: "Path fragments such as boil/temp, pinyin initials, tag names",
     zh: "路径片段（如 boil/temp）、拼音首字母、位号",
