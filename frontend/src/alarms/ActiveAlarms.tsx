@@ -159,7 +159,7 @@ function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge }: Co
     {
       key: "state",
       title: t("state"),
-      width: "minmax(140px, 1.5fr)",
+      width: "minmax(210px, 2fr)",
       cell: (alarm) => <StateCell alarm={alarm} pending={pending.has(alarm.alarm)} marks={marks.get(alarm.alarm)} t={t} />,
     },
     {

@@ -12,6 +12,7 @@ import { alarmWords } from "../words/alarms";
 
 const HOUR_MS = 3_600_000;
 const RANGES = [8, 24, 168, 720];
+const FLOODS = 10;
 const WIDTH = 800;
 const HEIGHT = 120;
 
@@ -31,6 +32,7 @@ interface Figures {
   most_in_10_min: number;
   flood_ratio: number;
   flood_from: number;
+  floods: { start_ms: number; end_ms: number; count: number }[];
   top: (Named & { count: number; share: number })[];
   top_share: number;
   standing: (Named & { since_ms: number })[];
@@ -133,6 +135,19 @@ export function Performance() {
               <Ranking title={`${t("standingOnes")}: ${t("standingAim", { n: figures.standing.length })}`} rows={figures.standing} told={(row) => zone.full(row.since_ms)} />
               <Ranking title={`${t("chatteringOnes")}: ${t("chatteringAim", { n: figures.chattering.length })}`} rows={figures.chattering} told={(row) => t("inMinute", { n: row.most_in_1_min })} />
             </div>
+            {figures.floods.length > 0 ? (
+              <section className="ms-panel ms-panel-body">
+                <h3>{t("floodsTold")}</h3>
+                <ol className="ms-list">
+                  {figures.floods.slice(-FLOODS).map(({ start_ms, end_ms, count }) => (
+                    <li key={start_ms} className="ms-row ms-pad-small">
+                      <span className="ms-num ms-grow">{`${zone.full(start_ms)} - ${zone.full(end_ms)}`}</span>
+                      <span className="ms-num">{t("floodCount", { n: count })}</span>
+                    </li>
+                  ))}
+                </ol>
+              </section>
+            ) : null}
             <Link to="/alarms?tab=history">{t("history")}</Link>
           </div>
         )}

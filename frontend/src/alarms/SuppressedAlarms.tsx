@@ -39,7 +39,7 @@ export function SuppressedAlarms() {
         </>
       ),
     },
-    { key: "holds", title: t("state"), width: "minmax(120px, 1fr)", cell: ({ active }) => t(active ? "holdsNow" : "holdsNot") },
+    { key: "holds", title: t("state"), width: "minmax(180px, 1fr)", cell: ({ active }) => t(active ? "holdsNow" : "holdsNot") },
     { key: "since", title: t("since"), width: "100px", end: true, cell: since },
     { key: "reason", title: t("reason"), width: "minmax(180px, 3fr)", cell: (alarm) => <Reason alarm={alarm} /> },
   ];

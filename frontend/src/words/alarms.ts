@@ -145,6 +145,8 @@ export const alarmWords = {
   floodFrom: { en: "a flood from {n}", zh: "{n} 条起为泛滥" },
   inFlood: { en: "Time in flood", zh: "泛滥时间占比" },
   aimBelow: { en: "aim below {n}", zh: "目标低于 {n}" },
+  floodsTold: { en: "Floods", zh: "报警泛滥" },
+  floodCount: { en: "{n, plural, one {# alarm} other {# alarms}}", zh: "{n} 条报警" },
   raisedCount: { en: "Alarms raised", zh: "触发次数" },
   topTen: { en: "Ten most frequent", zh: "最频繁的十条" },
   topShare: { en: "{n} of all alarms; aim below 5 %", zh: "占全部报警 {n}，目标低于 5 %" },
