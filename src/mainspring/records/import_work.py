@@ -25,7 +25,7 @@ from mainspring.records.faults import Invalid
 from mainspring.records.import_files import ImportFolder, now_ms
 from mainspring.records.outbox import outbox
 from mainspring.records.sheets import Sheet, read_sheet
-from mainspring.records.tag_columns import Layout, guess, suggestion
+from mainspring.records.tag_columns import Layout, suggestion
 from mainspring.records.tag_import import Fault, Importer, Outcome, undo
 
 log = structlog.get_logger(__name__)
@@ -90,19 +90,6 @@ class Work:
             self.state["text"] = INTERRUPTED.document()
             return "interrupted"
         return "cancelled" if self.stop.is_set() else stage
-
-
-def columns_of(sheet: Sheet) -> list[dict[str, Any]]:
-    """Say what each column of a sheet is called, holds and probably is."""
-    return [
-        {
-            "title": title,
-            "sample": next((row[place] for row in sheet.rows[:50] if place < len(row) and row[place]), ""),
-            "field": found.field,
-            "sure": found.sure,
-        }
-        for place, (title, found) in enumerate(zip(sheet.head, guess(sheet.head), strict=True))
-    ]
 
 
 def do(work: Work) -> None:

@@ -28,12 +28,15 @@ from mainspring.records.import_files import WORKING, ImportFolder, ImportStore, 
 from mainspring.records.import_processes import Errand, Processes
 from mainspring.records.import_work import INTERRUPTED, layout_of
 from mainspring.records.outbox import outbox
+from mainspring.records.tag_columns import guess
 
 log = structlog.get_logger(__name__)
 
 WAITING_MAX: Final = 8
 READ_S: Final = 60.0
 """How long a person waits for the columns of a file."""
+SAMPLED: Final = 50
+"""Rows among which each column's sample is looked for."""
 FIXES_MAX: Final = 10_000
 TASKS_SHOWN: Final = 10
 SETTLE_S: Final = 5.0
@@ -84,17 +87,19 @@ class Imports:
             spared = frozenset(self._under)
         folder = self.store.make(author.tenant.key, id, content, spared)
         try:
-            found = self._read(folder.upload, name)
+            (head, *rows), total = self._read(folder.upload, name, SAMPLED)
         except BaseException:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
         state = {
             "id": str(id), "name": name, "bytes": len(content), "created_ms": now_ms(), "stage": "columns",
-            "by": str(author.pseudonym), "rows": found["total"], "columns": found["columns"], "first": found["first"],
+            "by": str(author.pseudonym), "rows": total, "columns": _columns(head, rows), "first": [*rows, []][0],
             "options": {}, "fixes": [], "counts": None, "causes": [], "report": None, "text": None,
-            "progress": {"done": 0, "total": found["total"], "started_ms": 0, "rows_per_s": 0},
+            "progress": {"done": 0, "total": total, "started_ms": 0, "rows_per_s": 0},
         }  # fmt: skip
         folder.write(state)
+        # The process is ready when its columns are settled.
+        self._workers.send(Errand({"prepare": {}}))
         return state
 
     def rows(self, name: str, content: bytes, rows_max: int) -> tuple[list[list[str]], int]:
@@ -102,10 +107,10 @@ class Imports:
         with tempfile.TemporaryDirectory(dir=self.store.scratch()) as place:
             upload = Path(place) / "upload"
             upload.write_bytes(content)
-            found = self._read(upload, name, rows_max)
-        return found["rows"], max(0, found["total"] - rows_max)
+            rows, total = self._read(upload, name, rows_max)
+        return rows, max(0, total - rows_max)
 
-    def _read(self, upload: Path, name: str, rows_max: int = 0) -> dict[str, Any]:
+    def _read(self, upload: Path, name: str, rows_max: int) -> tuple[list[list[str]], int]:
         errand = Errand({"read": {"file": str(upload), "name": name, "rows": rows_max}})
         self._readers.send(errand)
         errand.ended.wait(READ_S)
@@ -115,7 +120,7 @@ class Imports:
         if "refused" in found:
             text = Text.of(found["refused"])
             raise Invalid({"file": text}, text)
-        return found
+        return found["rows"], found["total"]
 
     def get(self, author: Author, id: UUID) -> dict[str, Any]:
         """Return the state of an import; raises NotFound."""
@@ -240,6 +245,19 @@ class Imports:
                 folder.write(state)
         with self._lock:
             del self._under[id]
+
+
+def _columns(head: list[str], rows: list[list[str]]) -> list[dict[str, Any]]:
+    """Say what each column of a sheet is called, holds and probably is."""
+    return [
+        {
+            "title": title,
+            "sample": next((row[place] for row in rows if place < len(row) and row[place]), ""),
+            "field": found.field,
+            "sure": found.sure,
+        }
+        for place, (title, found) in enumerate(zip(head, guess(head), strict=True))
+    ]
 
 
 def _task(state: dict[str, Any]) -> dict[str, Any]:

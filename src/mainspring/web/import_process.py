@@ -1,6 +1,6 @@
 """The process that imports are done in: `python -m mainspring.web.import_process`, started by the web role alone.
 
-It knows the records and no keys, takes no more memory than it may, and steps back behind the roles of the plant.
+It knows the records and no keys, and takes no more memory than it may. What only reads a file never opens the records.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 MEMORY_MAX_BYTES: Final = 3 * 2**30
 """Address space; a file at every limit takes half of it."""
-NICENESS: Final = 5
 
 
 class Process:
     """Reads what is to be done from one end, does it, and answers at the other."""
 
-    def __init__(self, asked: IO[str], answers: IO[str]) -> None:
-        self._asked, self._answers = asked, answers
+    def __init__(self, settings: WebSettings, asked: IO[str], answers: IO[str]) -> None:
+        self._settings, self._asked, self._answers = settings, asked, answers
         self._tasks: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._lock = threading.Lock()
         self._work: Work | None = None
@@ -41,9 +40,10 @@ class Process:
     def run(self) -> None:
         """Work until the other end hangs up."""
         threading.Thread(target=self._listen, daemon=True).start()
+        deeds = {"read": self._read, "prepare": self._prepare, "work": self._do}
         while (task := self._tasks.get()) is not None:
-            kind, wanted = next(iter(task.items()))
-            self._say({"done": self._read(wanted) if kind == "read" else self._do(wanted)})
+            ((kind, wanted),) = task.items()
+            self._say({"done": deeds[kind](wanted)})
 
     def _listen(self) -> None:
         for line in self._asked:
@@ -64,18 +64,22 @@ class Process:
             self._answers.flush()
 
     def _read(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        from mainspring.records.import_work import columns_of
         from mainspring.records.sheets import NotASheet, read_sheet
 
         try:
             sheet = read_sheet(Path(wanted["file"]).read_bytes(), wanted["name"])
         except NotASheet as error:
             return {"refused": error.text.document()}
-        if wanted["rows"]:
-            return {"rows": [sheet.head, *sheet.rows[: wanted["rows"]]], "total": len(sheet.rows)}
-        return {"columns": columns_of(sheet), "first": sheet.rows[0] if sheet.rows else [], "total": len(sheet.rows)}
+        return {"rows": [sheet.head, *sheet.rows[: wanted["rows"]]], "total": len(sheet.rows)}
+
+    def _prepare(self, _wanted: dict[str, Any]) -> dict[str, Any]:
+        configure(self._settings)
+        import mainspring.records.import_work  # noqa: F401  What takes a second is done before it is waited for.
+
+        return {}
 
     def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        configure(self._settings)
         from mainspring.records.audit import Author
         from mainspring.records.import_files import ImportFolder
         from mainspring.records.import_work import Work, do
@@ -100,7 +104,6 @@ class Process:
 def main() -> None:
     """Be the process, until standard input closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
     # Whatever else prints must not come between the answers.
@@ -108,8 +111,7 @@ def main() -> None:
     os.dup2(2, 1)
     # Rows of a large file are looked through by the collector again and again, and never are garbage.
     gc.set_threshold(50_000, 50, 100)
-    configure(WebSettings.model_validate(json.loads(sys.stdin.readline())))
-    Process(sys.stdin, answers).run()
+    Process(WebSettings.model_validate_json(sys.stdin.readline()), sys.stdin, answers).run()
 
 
 if __name__ == "__main__":
