@@ -99,6 +99,10 @@ class WebSection(Section):
     )
     session_hours: int = Field(default=12, ge=1, le=720, description="a session ends after this time")
     shelf_hours_max: int = Field(default=24, ge=1, le=168, description="longest time an alarm may be shelved")
+    software_versions_max: int = Field(
+        default=20, ge=1, le=200, description="versions of the gateways' program kept for each company"
+    )
+    software_bytes_max: int = Field(default=GIB, ge=1024**2, description="size of those versions together")
 
 
 class LogSection(Section):

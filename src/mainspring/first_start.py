@@ -42,6 +42,8 @@ def web_settings(configuration: Configuration) -> WebSettings:
         product_version=__version__,
         session_hours=section.session_hours,
         shelf_hours_max=section.shelf_hours_max,
+        software_versions_max=section.software_versions_max,
+        software_bytes_max=section.software_bytes_max,
         bus_url=configuration.bus.public_url or configuration.bus_url,
         bus_ca=configuration.bus.tls_ca,
         mail=_mail(configuration),

@@ -50,6 +50,7 @@ ADMINISTRATOR: Final = ("/users", "/audit", "/tenants")
 GATEWAYS: Final = {
     ("post", "/gateways"), ("post", "/gateways/{id}/token"), ("delete", "/gateways/{id}"),
     ("post", "/gateways/software"), ("post", "/gateways/releases"),
+    ("delete", "/gateways/software/{sha256}"), ("post", "/gateways/software/{sha256}/restore"),
 }  # fmt: skip
 BY_KEY: Final = {("get", "/gateways/software/{sha256}")}
 """A gateway's own key opens these, and no person."""

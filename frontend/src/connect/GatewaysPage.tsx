@@ -11,6 +11,7 @@ import { useSay, useWords } from "../words";
 import { gatewayWords } from "../words/gateways";
 import { ConnectTabs } from "./ConnectTabs";
 import { ReleaseDrawer } from "./ReleaseDrawer";
+import { Versions } from "./Versions";
 
 export interface GatewayRow {
   id: string | null;
@@ -25,6 +26,8 @@ export interface GatewayRow {
 export interface Software {
   id: string;
   program_version: string;
+  sha256: string;
+  size: number;
 }
 interface Release {
   id: string;
@@ -135,7 +138,8 @@ export function GatewaysPage() {
   const [announced, setAnnounced] = useState<Announced | null>(null);
   const gateways = useResource("gateways", (signal) => api.get<GatewayRow[]>("/gateways", {}, signal));
   const releases = useResource("releases", (signal) => api.get<Page<Release>>("/gateways/releases", { limit: RELEASES }, signal));
-  const administrator = may("administrator");
+  const [administrator, engineer] = [may("administrator"), may("engineer")];
+  const versions = useResource(engineer ? "software" : null, (signal) => api.get<Software[]>("/gateways/software", {}, signal));
   const told = (made: Announced) => {
     setOpen(null);
     setAnnounced(made);
@@ -223,14 +227,19 @@ export function GatewaysPage() {
                   empty={null}
                 />
               </div>
+              {engineer ? <Versions state={versions} removable={administrator} /> : null}
               <Releases names={new Map(rows.map(({ id, name }) => [id, name]))} state={releases} />
               {open === "release" ? (
                 <ReleaseDrawer
                   gateways={far}
-                  onClose={() => setOpen(null)}
+                  onClose={() => {
+                    setOpen(null);
+                    versions.reload();
+                  }}
                   onReleased={() => {
                     setOpen(null);
                     releases.reload();
+                    versions.reload();
                   }}
                 />
               ) : null}

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
-from email.parser import HeaderParser
 from enum import StrEnum
-from io import BytesIO
-from pathlib import Path
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -27,12 +21,10 @@ from mainspring.records.audit import Author
 from mainspring.records.draft import Draft
 from mainspring.records.faults import Invalid
 from mainspring.records.gateway import Gateway
+from mainspring.records.gateway_software import Software, here
 from mainspring.records.record import Record
 from mainspring.records.tenant import Tenant
 
-WHEEL_BYTES_MAX: Final = 64 * 1024 * 1024
-PROGRAM: Final = "mainspring"
-_NOT_OURS: Final = Text("This file is not a wheel of {program}.", "该文件不是 {program} 的安装包。")
 _NO_SOFTWARE: Final = Text("There is no such version here. Upload its wheel first.", "没有该版本，请先上传安装包。")
 _NO_GATEWAY: Final = Text("There is no such gateway on another machine.", "没有该（远程）网关。")
 _NOTHING: Final = Text("Give settings or a version.", "请填写设置或选择版本。")
@@ -50,27 +42,6 @@ class ReleaseState(StrEnum):
 
 
 OPEN: Final = (ReleaseState.WAITING, ReleaseState.RELEASED)
-
-
-class Software(Record):
-    """One version of the program; the wheel lies in the data folder under its hash."""
-
-    program_version = models.CharField(max_length=64)
-    sha256 = models.CharField(max_length=64)
-    size = models.PositiveIntegerField()
-
-    kind = "software"
-
-    class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["tenant", "sha256"], name="software_once")]
-
-    def document(self) -> dict[str, Any]:
-        """Return the form the API shows."""
-        return {"id": self.id, "program_version": self.program_version, "sha256": self.sha256, "size": self.size}
-
-    def label(self) -> str:
-        """Return the version."""
-        return self.program_version
 
 
 class RolloutDraft(Draft):
@@ -129,28 +100,6 @@ class GatewayRelease(Record):
         return Release(number=self.number, settings=self.settings, software=software)
 
 
-def wheel_file(folder: Path, tenant: Tenant, sha256: str) -> Path:
-    """Where a tenant's wheel lies in the data folder."""
-    return folder / "software" / tenant.key / f"{sha256}.whl"
-
-
-def add_software(author: Author, wheel: bytes, folder: Path) -> Software:
-    """Keep a wheel of the program; raises Invalid for anything else."""
-    version = _version(wheel)
-    sha256 = hashlib.sha256(wheel).hexdigest()
-    known = Software.objects.of(author.tenant).filter(sha256=sha256).first()
-    if known is not None:
-        return known
-    file = wheel_file(folder, author.tenant, sha256)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = file.with_suffix(".part")
-    part.write_bytes(wheel)
-    part.replace(file)
-    made = Software(tenant=author.tenant, program_version=version, sha256=sha256, size=len(wheel))
-    changes.create(author, made)
-    return made
-
-
 def roll_out(author: Author, draft: RolloutDraft) -> list[GatewayRelease]:
     """Make a release for each gateway; the first ones get it at once, the others when those do well."""
     if not draft.settings and draft.software is None:
@@ -158,7 +107,7 @@ def roll_out(author: Author, draft: RolloutDraft) -> list[GatewayRelease]:
     with transaction.atomic():
         software = None
         if draft.software is not None:
-            software = Software.objects.of(author.tenant).filter(pk=draft.software).first()
+            software = here(author.tenant).filter(pk=draft.software).first()
             if software is None:
                 raise Invalid({"software": _NO_SOFTWARE})
         known = {each.id: each for each in Gateway.objects.of(author.tenant).filter(local=False)}
@@ -248,19 +197,3 @@ def _release(
     changes.create(author, made)
     outbox.mark_gateway(author.tenant.key, gateway.name)
     return made
-
-
-def _version(wheel: bytes) -> str:
-    """Return the version of a wheel of this program; raises Invalid."""
-    wrong = Invalid({"file": _NOT_OURS.format(program=PROGRAM)})
-    try:
-        with zipfile.ZipFile(BytesIO(wheel)) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-            if len(names) != 1 or archive.getinfo(names[0]).file_size > 1024 * 1024:
-                raise wrong
-            told = HeaderParser().parsestr(archive.read(names[0]).decode())
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, UnicodeDecodeError) as error:
-        raise wrong from error
-    if told["Name"] != PROGRAM or not told["Version"]:
-        raise wrong
-    return str(told["Version"])[:64]

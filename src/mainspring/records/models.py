@@ -11,7 +11,8 @@ from mainspring.records.credential import Credential
 from mainspring.records.daily_count import DailyCount
 from mainspring.records.device import Device
 from mainspring.records.gateway import Gateway
-from mainspring.records.gateway_release import GatewayRelease, Software
+from mainspring.records.gateway_release import GatewayRelease
+from mainspring.records.gateway_software import Software
 from mainspring.records.reservation import Reservation
 from mainspring.records.subscription import Notice, Subscription
 from mainspring.records.suppression import SuppressionInput

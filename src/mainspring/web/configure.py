@@ -59,6 +59,8 @@ class WebSettings(BaseModel):
     static_folder: Path = Path(__file__).parent / "static"
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
     shelf_hours_max: int = Field(default=24, ge=1, le=24 * 7)
+    software_versions_max: int = Field(default=20, ge=1)
+    software_bytes_max: int = Field(default=1024**3, ge=1024**2)
     request_bytes_max: int = Field(default=16 * 1024 * 1024, ge=64 * 1024)
     sign_in_failures_max: int = Field(default=5, ge=3, le=20)
     bus_url: str = Field(default="", description="where gateways on other machines reach the bus")

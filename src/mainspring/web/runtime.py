@@ -9,7 +9,7 @@ from uuid import UUID
 
 from mainspring.bus.connect import Bus
 from mainspring.core.errors import NotConnected
-from mainspring.core.health import ConnectionHealth, GatewayConnections, Health
+from mainspring.core.health import ConnectionHealth, GatewayConnections, Health, ReleaseReport
 from mainspring.core.text import Text
 
 REPORT_AGE_MAX_MS: Final = 5_000
@@ -50,6 +50,11 @@ class Runtime:
     def gateway_health(self, tenant: str, gateway: str) -> Health | None:
         """Return what a tenant's gateway last said of itself."""
         return self.health.get(("gateway", f"{tenant}.{gateway}"))
+
+    def releases(self, tenant: str) -> dict[str, ReleaseReport]:
+        """Return what the gateways of one tenant last said they run, by name."""
+        own = {name: report.release for (key, name), report in self.gateways.items() if key == tenant}
+        return {name: release for name, release in own.items() if release is not None}
 
     def connection_health(self, tenant: str, gateway: str, connection: UUID) -> ConnectionHealth | None:
         """Return what a tenant's gateway last said of a connection, None if that is too old or never came."""

@@ -12,14 +12,17 @@ from mainspring.core.errors import LimitExceeded, NotFound
 from mainspring.core.text import Text
 from mainspring.gateway.settings import GatewaySection
 from mainspring.records import gateway_release as records
+from mainspring.records import gateway_software
 from mainspring.records.audit import Author
 from mainspring.records.draft import check
 from mainspring.records.gateway import Gateway
-from mainspring.records.gateway_release import WHEEL_BYTES_MAX, GatewayRelease, ReleaseState, RolloutDraft, Software
+from mainspring.records.gateway_release import GatewayRelease, ReleaseState, RolloutDraft
+from mainspring.records.gateway_software import WHEEL_BYTES_MAX, Room, Software
 from mainspring.records.rights import Right
 from mainspring.web.api.forms import Label, Listing, cut
 from mainspring.web.configure import current
 from mainspring.web.gateway_keys import GatewayKey
+from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["gateways"])
@@ -67,7 +70,7 @@ def gateway_settings_schema(request: HttpRequest) -> dict[str, Any]:
 @router.get("/gateways/software", auth=Needs(Right.CONFIGURE), response=list[SoftwareOut])
 def software(request: HttpRequest) -> list[dict[str, Any]]:
     """List the versions that were uploaded, newest first."""
-    rows = Software.objects.of(actor_of(request).tenant).order_by("-created_ms")
+    rows = gateway_software.here(actor_of(request).tenant).order_by("-created_ms")
     return [row.document() for row in rows[:200]]
 
 
@@ -77,7 +80,21 @@ def upload_software(request: HttpRequest) -> Status[dict[str, Any]]:
     wheel = request.body
     if len(wheel) > WHEEL_BYTES_MAX:
         raise LimitExceeded(_TOO_LARGE, limit=WHEEL_BYTES_MAX)
-    return Status(201, records.add_software(actor_of(request).author, wheel, current().data_folder).document())
+    return Status(201, gateway_software.add(actor_of(request).author, wheel, _room()).document())
+
+
+@router.delete("/gateways/software/{sha256}", auth=Needs(Right.ADMINISTER), response={204: None})
+def remove_software(request: HttpRequest, sha256: str) -> Status[None]:
+    """Remove a version that no gateway runs, is to run or would go back to; for ten minutes it can be restored."""
+    author = actor_of(request).author
+    gateway_software.remove(author, sha256, runtime.releases(author.tenant.key))
+    return Status(204, None)
+
+
+@router.post("/gateways/software/{sha256}/restore", auth=Needs(Right.ADMINISTER), response=SoftwareOut)
+def restore_software(request: HttpRequest, sha256: str) -> dict[str, Any]:
+    """Undo the removal of a version."""
+    return gateway_software.restore(actor_of(request).author, sha256, _room()).document()
 
 
 @router.get("/gateways/software/{sha256}", auth=GatewayKey())
@@ -85,10 +102,14 @@ def download_software(request: HttpRequest, sha256: str) -> HttpResponse:
     """Give a gateway the wheel it is to run; the request is signed with the gateway's own key."""
     gateway: Gateway = request.auth  # type: ignore[attr-defined]
     known = Software.objects.of(gateway.tenant).filter(sha256=sha256).first()
-    file = None if known is None else records.wheel_file(current().data_folder, gateway.tenant, known.sha256)
+    file = None if known is None else gateway_software.wheel_file(current().data_folder, gateway.tenant, known.sha256)
     if file is None or not file.exists():
         raise NotFound(_ABSENT)
     return HttpResponse(file.read_bytes(), content_type="application/zip")
+
+
+def _room() -> Room:
+    return Room(current().data_folder, current().software_versions_max, current().software_bytes_max)
 
 
 @router.post("/gateways/releases", auth=Needs(Right.ADMINISTER), response={201: list[ReleaseOut]})
