@@ -33,6 +33,7 @@ from mainspring.core.definitions import (
 from mainspring.core.drivers import registered
 from mainspring.core.ids import uuid7
 from mainspring.core.kinds import SampleKind
+from mainspring.gateway.clock import counter_ms
 from mainspring.gateway.role import Gateway
 from mainspring.gateway.settings import GatewaySettings
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
@@ -145,6 +146,7 @@ async def _writes(made: Gateway, of: UUID) -> list[float]:
     """Write 100 tags of one connection again and again, at moments that have nothing to do with its ticks."""
     found = made.fleet.get(of)
     assert found is not None
+    made.clock.take(counter_ms(), time.time_ns() // 1_000_000, counter_ms())
     targets = sorted(found.tags)[-WRITTEN:]
     times = []
     for turn in range(WRITES):

@@ -43,7 +43,8 @@ def devices(ready: Pipe) -> None:
     async def run() -> None:
         simulators = [ModbusTcpSimulator() for _ in range(DEVICES)]
         server = OpcUaSimulator([SimulatedNode(f"W{n}", SampleKind.FLOAT, writable=True) for n in range(WRITTEN)])
-        for each in (*simulators, server):
+        await server.start()
+        for each in simulators:
             await each.start()
         ready.send(([each.port for each in simulators], server.url))
         closed = asyncio.ensure_future(asyncio.to_thread(ready.poll, None))
@@ -54,7 +55,8 @@ def devices(ready: Pipe) -> None:
             for each in simulators:
                 each.units[1].holding[: 2 * READ_EACH].view(">f4")[:] = turn
             await asyncio.wait({closed}, timeout=1)
-        for each in (*simulators, server):
+        await server.stop()
+        for each in simulators:
             await each.stop()
 
     asyncio.run(run())
@@ -102,7 +104,7 @@ async def read_besides(running: Platform, ports: Sequence[int], first: UUID, gat
 def reading(running: Platform) -> float:
     """Return the samples the platform's gateway takes in a second."""
     roles = running.ask("/health")["roles"]
-    return sum(role.get("figures", {}).get("samples_per_s", 0.0) for role in roles if role["role"] == "gateway")
+    return sum(float(role["figures"].get("samples_per_s", 0.0)) for role in roles if role["role"] == "gateway")
 
 
 def until(fits: Any, what: str) -> None:

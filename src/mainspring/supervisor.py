@@ -21,6 +21,7 @@ import structlog
 from nats.errors import Error as NatsError
 
 from mainspring.bus import server
+from mainspring.bus.clock import serve_clock
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import RoleUser, seed_file, user_name
 from mainspring.bus.members import Members
@@ -171,6 +172,7 @@ class Supervisor:
         self.bus = await Bus.connect(self.configuration.bus_url, seed, "admin", tls_ca=tls_ca, wait_s=20)
         await server.ensure_streams(self.bus, self.configuration.bus.disk_bytes_max)
         await serve_definitions(self.bus)
+        await serve_clock(self.bus)
 
     async def _keep_bus(self) -> None:
         """Start the bus again when it ends, and when a full disk has space again."""

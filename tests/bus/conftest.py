@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mainspring.bus import server
+from mainspring.bus.clock import serve_clock
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import RoleUser, ensure_user, seed_file
 from mainspring.bus.tenant_watch import serve_definitions
@@ -69,6 +70,7 @@ async def running_bus(folder: Path, **options: object) -> AsyncIterator[BusUnder
         admin = await under_test.connect("admin")
         await server.ensure_streams(admin, 1024**3)
         await serve_definitions(admin)
+        await serve_clock(admin)
         yield under_test
         await admin.close()
     finally:

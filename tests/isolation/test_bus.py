@@ -39,6 +39,7 @@ def asked(company: Company) -> dict[str, bytes]:
             *(subjects.history(key, query) for query in ("raw", "trend", "events", "extent", "blob", "correct")),
             f"$KV.{BUCKET}.{key}.tags.0", f"ms.defined.{key}.tags.0", f"{inbox_prefix(company.user)}.x",
         ), FORGED),
+        subjects.clock(key): b"",
         subjects.definitions(key): Since().model_dump_json().encode(),
         subjects.current(key): company.ordinal.to_bytes(4, "little"),
         f"$JS.API.DIRECT.GET.LIVE.{live}": b"",

@@ -21,6 +21,7 @@ SERVICES: Final = (
     f"$JS.API.DIRECT.GET.{subjects.LIVE}.{subjects.readings('*', '*')}",
     f"$JS.API.DIRECT.GET.{subjects.LATE}.{subjects.readings('*', '*', late=True)}",
     subjects.definitions("*"),
+    subjects.clock("*"),
     subjects.blob("*", "*"),
     subjects.connections("*", "*"),
     subjects.health("gateway", "*", "*"),

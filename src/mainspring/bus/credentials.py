@@ -75,6 +75,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
                     )
                 ),
                 subjects.definitions(tenant),
+                subjects.clock(tenant),
                 _ANOTHER_ACCOUNT,
                 subjects.connections(tenant, instance),
                 subjects.blob(tenant, instance),

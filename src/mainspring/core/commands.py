@@ -39,7 +39,10 @@ class CommandItem(BaseModel):
 
 
 class Command(BaseModel):
-    """A request to write; the gateway discards it once `expires_ms` has passed."""
+    """A request to write; the gateway discards it once `expires_ms` has passed.
+
+    Both times are the platform's: the difference is how long it may take, also for a gateway whose clock is wrong.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -56,7 +59,8 @@ class Command(BaseModel):
 class ItemOutcome(BaseModel):
     """What became of one item; `read_back` is what the device says afterwards.
 
-    The times are the gateway's: when it was sent to the device, when the device accepted it, when it was read back.
+    The times are the platform's, as the gateway knows them: when it was sent to the device, when the device accepted
+    it, when it was read back.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

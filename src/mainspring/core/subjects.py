@@ -10,6 +10,7 @@ ms.<tenant>.current                  request uint32 ordinals, little-endian: cor
 ms.<tenant>.alarms.<verb>            request list, acknowledge, comment, shelve, unshelve, out-of-service: JSON
 ms.<tenant>.gateway.<gateway>.<verb> request test, browse, command: JSON
 ms.<tenant>.connections.<gateway>    GatewayConnections as JSON, once a second
+ms.<tenant>.clock                    request: the platform's time, milliseconds UTC in decimal
 ms.<tenant>.definitions              request core.definitions.Since: bus.tenant_watch.Page, what changed since
 ms.defined.<key>                     a definition was stored or withdrawn; a notice without content
 ms.health.<role>.<instance>          Health as JSON, once a second
@@ -82,6 +83,11 @@ def connections(tenant: str, name: str) -> str:
 def definitions(tenant: str) -> str:
     """Where a gateway asks for its tenant's definitions."""
     return f"ms.{tenant}.definitions"
+
+
+def clock(tenant: str) -> str:
+    """Where a gateway asks for the platform's time."""
+    return f"ms.{tenant}.clock"
 
 
 def defined(tenant: str) -> str:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 from uuid import UUID
@@ -26,6 +27,7 @@ from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, 
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
+from mainspring.gateway.clock import PlatformClock, counter_ms
 from mainspring.gateway.connection import Connection, limited, now_ms
 from mainspring.gateway.fleet import Fleet
 from mainspring.gateway.settings import GatewaySettings
@@ -77,7 +79,8 @@ _SAME: Final = 1e-6
 class Journal:
     """Commands by id, bounded by their time: what is expired may be forgotten, what is not is never run twice."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now_ms: Callable[[], int] = now_ms) -> None:
+        self._now_ms = now_ms
         self._file = folder / "commands.jsonl"
         self._seen: OrderedDict[UUID, tuple[int, CommandOutcome | None]] = OrderedDict()
         self._begun: dict[UUID, Command] = {}
@@ -109,7 +112,7 @@ class Journal:
 
     def _forget_expired(self) -> None:
         if len(self._seen) >= SEEN_MAX:
-            now = now_ms()
+            now = self._now_ms()
             self._seen = OrderedDict((key, known) for key, known in self._seen.items() if known[0] > now)
 
     def _read(self, line: bytes) -> None:
@@ -133,7 +136,7 @@ class Journal:
             for begun in self._begun.values():
                 self._write({"command": begun.model_dump(mode="json")})
             for expires_ms, outcome in self._seen.values():
-                if outcome is not None and expires_ms > now_ms():
+                if outcome is not None and expires_ms > self._now_ms():
                     self._write({"expires_ms": expires_ms, "outcome": outcome.model_dump(mode="json")})
         with os.fdopen(os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as out:
             out.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
@@ -145,10 +148,11 @@ class Journal:
 class Commands:
     """Executes the commands of one gateway."""
 
-    def __init__(self, settings: GatewaySettings, fleet: Fleet) -> None:
+    def __init__(self, settings: GatewaySettings, fleet: Fleet, clock: PlatformClock) -> None:
         self._settings = settings
         self._fleet = fleet
-        self._journal = Journal(settings.folder)
+        self._clock = clock
+        self._journal = Journal(settings.folder, clock.now_ms)
         self._under_way: dict[UUID, asyncio.Task[CommandOutcome]] = {}
 
     async def handle(self, _subject: str, payload: bytes) -> bytes:
@@ -165,7 +169,7 @@ class Commands:
             if task is None and seen:
                 # Begun, and its outcome could not be recorded.
                 outcome = CommandOutcome(
-                    id=command.id, items=_all(command, "not-confirmed", _UNKNOWN), finished_ms=now_ms()
+                    id=command.id, items=_all(command, "not-confirmed", _UNKNOWN), finished_ms=self._clock.now_ms()
                 )
                 return outcome.model_dump_json().encode()
             if task is None:
@@ -177,13 +181,18 @@ class Commands:
         return outcome.model_dump_json().encode()
 
     async def _record(self, command: Command) -> CommandOutcome:
-        items = self._refused(command)
+        try:
+            ends_ms = await self._clock.ends_ms(command.issued_ms, command.expires_ms)
+        except NotConnected as error:
+            items: tuple[ItemOutcome, ...] | None = _all(command, "refused", error.text)
+        else:
+            items = self._refused(command, ends_ms)
         if items is None:
             self._journal.begin(command)
             connection = self._fleet.get(command.connection)
             assert connection is not None
-            items = await self._execute(command, connection)
-        outcome = CommandOutcome(id=command.id, items=items, finished_ms=now_ms())
+            items = await self._execute(command, connection, ends_ms)
+        outcome = CommandOutcome(id=command.id, items=items, finished_ms=self._clock.now_ms())
         self._journal.finish(command, outcome)
         log.info(
             "command.finished", command=str(command.id), by=command.by, authority=command.authority,
@@ -191,9 +200,9 @@ class Commands:
         )  # fmt: skip
         return outcome
 
-    def _refused(self, command: Command) -> tuple[ItemOutcome, ...] | None:
+    def _refused(self, command: Command, ends_ms: float) -> tuple[ItemOutcome, ...] | None:
         """Return outcomes if nothing can be written at all: one wrong item refuses the whole command."""
-        if command.expires_ms <= now_ms():
+        if ends_ms <= counter_ms():
             return _all(command, "expired", _EXPIRED)
         connection = self._fleet.get(command.connection)
         if connection is None:
@@ -205,8 +214,8 @@ class Commands:
             _item(item.tag, "refused", found or OTHER) for item, found in zip(command.items, faults, strict=True)
         )
 
-    async def _execute(self, command: Command, connection: Connection) -> tuple[ItemOutcome, ...]:
-        left_s = max(0.0, (command.expires_ms - now_ms()) / 1000)
+    async def _execute(self, command: Command, connection: Connection, ends_ms: float) -> tuple[ItemOutcome, ...]:
+        left_s = max(0.0, (ends_ms - counter_ms()) / 1000)
         try:
             async with asyncio.timeout(left_s) as waiting, connection.in_contact() as driver:
                 waiting.reschedule(None)
@@ -216,9 +225,9 @@ class Commands:
                 raws = [_raw(tag, item.value) for tag, item in zip(tags, command.items, strict=True)]
                 targets = [(connection.driver_tag(tag), raw) for tag, raw in zip(tags, raws, strict=True)]
                 # Waiting for the device may have used up the time.
-                if command.expires_ms <= now_ms():
+                if ends_ms <= counter_ms():
                     return _all(command, "expired", _EXPIRED)
-                return await self._write(driver, driver, tags, targets, command.expires_ms)
+                return await self._write(driver, driver, tags, targets, ends_ms)
         except TimeoutError:
             return _all(command, "expired", _EXPIRED)
         except NotConnected as error:
@@ -226,19 +235,19 @@ class Commands:
 
     async def _write(
         self, driver: Driver, writer: Writes, tags: list[TagDefinition], targets: list[tuple[DriverTag, Value]],
-        expires_ms: int,
+        ends_ms: float,
     ) -> tuple[ItemOutcome, ...]:  # fmt: skip
         limit_s = self._settings.read_timeout_ms / 1000
-        sent_ms = now_ms()
+        sent_ms = self._clock.now_ms()
         try:
             # What has not left the gateway when the time ends never does.
-            errors = await limited(writer.write(targets), min(limit_s, (expires_ms - sent_ms) / 1000))
+            errors = await limited(writer.write(targets), min(limit_s, (ends_ms - counter_ms()) / 1000))
         except MainspringError as error:
             errors = [error] * len(targets)
         except Exception as error:
             text = _because(_UNSURE, error)
             return tuple(_item(tag.ordinal, "not-confirmed", text, sent_ms=sent_ms) for tag in tags)
-        accepted_ms = now_ms()
+        accepted_ms = self._clock.now_ms()
         found: dict[int, Value] = {}
         unread = _because(_UNREAD, None)
         written = [target for (target, _), error in zip(targets, errors, strict=True) if error is None]
@@ -247,7 +256,7 @@ class Commands:
                 found = _values(await limited(driver.read(driver.prepare(written), now_ms()), limit_s))
         except Exception as error:
             unread = _because(_UNREAD, error)
-        times = (sent_ms, accepted_ms, now_ms())
+        times = (sent_ms, accepted_ms, self._clock.now_ms())
         return tuple(
             _judged(tag, raw, error, found.get(tag.ordinal), unread, times)
             for tag, (_, raw), error in zip(tags, targets, errors, strict=True)

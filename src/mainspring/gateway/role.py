@@ -23,6 +23,7 @@ from mainspring.core.health import ConnectionHealth, GatewayConnections, Health,
 from mainspring.gateway.answers import Answers
 from mainspring.gateway.batches import Gate, Gatherer, Writer
 from mainspring.gateway.blobs import Blobs
+from mainspring.gateway.clock import PlatformClock
 from mainspring.gateway.commands import Commands
 from mainspring.gateway.connection import Connection, now_ms
 from mainspring.gateway.fleet import Fleet
@@ -95,7 +96,8 @@ class Gateway:
         self.host = Host(settings.tenant, settings.name, self.writer.kept, self.blobs.keep)
         self.listener = make_listener(settings, self.host, self.gate)
         self.fleet = Fleet(settings, drivers, self.gatherer, self.gate, self.host, self.listener)
-        self.commands = Commands(settings, self.fleet)
+        self.clock = PlatformClock()
+        self.commands = Commands(settings, self.fleet, self.clock)
         passing = Host(settings.tenant, settings.name, parts=self.host.parts, passing=True)
         self.answers = Answers(drivers, passing)
         self.preview = Preview(drivers, passing)
@@ -105,7 +107,7 @@ class Gateway:
     def health(self, elapsed_s: float) -> Health:
         """Return the role's own report."""
         listening = None if self.listener is None else self.listener.hub.text
-        text = self.gate.text or self.publisher.text or self.blobs.text or listening
+        text = self.gate.text or self.publisher.text or self.blobs.text or listening or self.clock.text
         rows, self._rows_before = self.gatherer.rows_total - self._rows_before, self.gatherer.rows_total
         now = now_ms()
         return Health(
@@ -125,6 +127,7 @@ class Gateway:
                 "lag_ms": float(self.publisher.lag_ms(now)),
                 "blobs_waiting": float(self.blobs.waiting),
                 "flush_ms": round(self.writer.flush_ms, 2),
+                "clock_ahead_ms": round(self.clock.ahead_ms, 1),
                 "disk_free_bytes": float(self.log.disk_free_bytes()),
             },
         )
@@ -223,6 +226,7 @@ async def _with_bus(gateway: Gateway, bus: Bus | Connect) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(gateway.publisher.run(bus))
             tasks.create_task(gateway.blobs.run(bus))
+            tasks.create_task(gateway.clock.run(bus, gateway.settings.tenant))
             tasks.create_task(_report(gateway, bus))
             tasks.create_task(_watch(gateway, bus))
             await _serve(gateway, bus)

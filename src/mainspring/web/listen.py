@@ -66,7 +66,8 @@ class Listener:
         if (health.role, health.tenant, health.instance) != (role, tenant, instance):
             log.warning("listen.false_health", subject=message.subject)
             return
-        self._runtime.health[role, place] = health
+        # When it came counts, not what the clock of its machine says.
+        self._runtime.health[role, place] = health.model_copy(update={"time_ms": time.time_ns() // 1_000_000})
 
     async def _on_connections(self, message: Msg) -> None:
         try:
@@ -75,7 +76,7 @@ class Listener:
             log.warning("listen.bad_connections", subject=message.subject, reason=str(error))
             return
         _, tenant, _, gateway = message.subject.split(".")
-        self._runtime.gateways[tenant, gateway] = report
+        self._runtime.gateways[tenant, gateway] = report.model_copy(update={"time_ms": time.time_ns() // 1_000_000})
 
     async def _on_alarm(self, message: Msg) -> None:
         try:
