@@ -66,8 +66,11 @@ def run(options: argparse.Namespace) -> None:
 
             run_role(options.name, options.instance, settings)
         case "status":
+            from mainspring.core.logs import configure_logs
             from mainspring.status import status
 
+            # What goes wrong is told once, in a sentence.
+            configure_logs("critical")
             print(asyncio.run(status(settings, as_json=options.json)))
         case "prepare":
             from mainspring.first_start import prepare
