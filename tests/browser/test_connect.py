@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tests.browser.conftest import Language, Open, settled
-from tests.e2e.platform import Person, eventually
+from tests.browser.conftest import DESKTOP, PHONE, Language, Open, settled
+from tests.e2e.platform import Person, Platform, eventually
 
 from mainspring.records.sheets import read_sheet, xlsx_file
 
@@ -39,6 +39,16 @@ WORDS: dict[Language, dict[str, str]] = {
         "loaded": "新增 38", "undone": "已撤销 38", "template": "使用此模板",
         "continued": "已恢复", "try": "试验", "found": "得到 2 个值。",
         "topic": "主题", "sample": "报文样例", "discard": "放弃草稿",
+    },
+}  # fmt: skip
+TASKS: dict[Language, dict[str, str]] = {
+    "en": {
+        "check": "Check 30 rows", "load": "Load 30 rows", "running": "1 background task is running", "cancel": "Cancel",
+        "loaded": "30 created",
+    },
+    "zh": {
+        "check": "预检 30 行", "load": "载入 30 行", "running": "1 个后台任务正在运行", "cancel": "取消",
+        "loaded": "新增 30",
     },
 }  # fmt: skip
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -187,6 +197,52 @@ def test_a_sheet_with_bad_rows_is_imported_without_them_and_taken_back(
     page.get_by_role("dialog").get_by_role("button", name=words["undo"]).click()
     expect(page.get_by_text(words["undone"])).to_be_visible(timeout=LONG_MS)
     assert administrator.get("/tags", search=f"imp-{language}-")["total"] == 0
+
+
+@pytest.mark.parametrize(("language", "size"), [("en", DESKTOP), ("zh", PHONE)])
+def test_a_long_import_stands_in_the_header_until_its_report_is_read(
+    open_page: Open, demo: Platform, administrator: Person, tmp_path: Path, language: Language, size: tuple[int, int]
+) -> None:
+    words = TASKS[language]
+    rows = [["Name", "Asset"], *([f"long-{language}-{n}", "demo/plant-1/utilities/chiller-6"] for n in range(30))]
+    file = tmp_path / "long.xlsx"
+    file.write_bytes(xlsx_file(rows))
+    page = open_page("/connect/import", language, size=size, purpose="importer").page
+    settled(page)
+    with page.expect_file_chooser() as chooser:
+        button(page, WORDS[language]["choose"]).click()
+    chooser.value.set_files(file)
+    button(page, words["check"]).click()
+    expect(button(page, words["load"])).to_be_visible(timeout=LONG_MS)
+    path = f"/imports/{page.url.rpartition('/')[2]}"
+
+    # Its process stands still for longer than work that needs no task.
+    children = demo.process.children(recursive=True)
+    working = [each for each in children if "mainspring.web.import_process" in each.cmdline()]
+    assert working
+    for each in working:
+        each.suspend()
+    try:
+        button(page, words["load"]).click()
+        task = page.get_by_role("button", name=words["running"])
+        expect(page.locator("progress")).to_be_visible()
+        expect(task).to_be_hidden()
+        page.goto(demo.url)
+        expect(task).to_be_visible(timeout=LONG_MS)
+        task.click()
+        drawer = page.get_by_role("dialog")
+        expect(drawer.get_by_role("progressbar")).to_be_visible()
+        expect(drawer.get_by_role("button", name=words["cancel"])).to_be_visible()
+    finally:
+        for each in working:
+            each.resume()
+    expect(drawer.get_by_text(words["loaded"])).to_be_visible(timeout=LONG_MS)
+    expect(page.get_by_role("status").filter(has_text="long.xlsx")).to_be_attached()
+    drawer.get_by_role("link", name="long.xlsx").click()
+    expect(page.get_by_text(words["loaded"])).to_be_visible(timeout=LONG_MS)
+    expect(page.locator(".ms-tasks")).to_have_count(0)
+    administrator.post(f"{path}/undo", {})
+    eventually(lambda: administrator.get(path)["stage"] == "undone", 60, "the undo")
 
 
 def test_a_template_fills_in_a_device_and_the_draft_is_kept(open_page: Open, chiller_port: int) -> None:

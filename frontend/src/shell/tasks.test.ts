@@ -7,6 +7,7 @@ const task = (id: string, stage: Task["stage"], elapsed_ms: number): Task => ({
   name: `${id}.xlsx`,
   stage,
   created_ms: 0,
+  asked_ms: 7,
   elapsed_ms,
   progress: { done: 50, total: 100, started_ms: 7, rows_per_s: 10 },
   report: null,
@@ -20,7 +21,7 @@ describe("tasks in the header", () => {
   });
 
   it("come back when they are done again", () => {
-    const again = { ...task("read", "loaded", 12_000), progress: { done: 1, total: 1, started_ms: 8, rows_per_s: 1 } };
+    const again = { ...task("read", "loaded", 12_000), asked_ms: 8 };
     expect(shownTasks([again], new Set(["read 7"]))).toEqual([again]);
   });
 });

@@ -5,6 +5,8 @@ import { useSession } from "../session";
 import type { Page } from "../types";
 
 export interface Task extends Pick<ImportState, "id" | "name" | "stage" | "created_ms" | "progress" | "report" | "text"> {
+  /** When it was asked for, waiting for its turn included. */
+  asked_ms: number;
   elapsed_ms: number;
 }
 
@@ -23,7 +25,7 @@ export function tasksChanged(): void {
 
 export const pageOf = (task: Task) => `/connect/import/${task.id}`;
 /** One run of a task: what is done again has a report of its own. */
-const runOf = (task: Task) => `${task.id} ${task.progress.started_ms}`;
+const runOf = (task: Task) => `${task.id} ${task.asked_ms}`;
 export const isRunning = (task: Task) => WORKING.has(task.stage);
 
 /** What stands in the header: what has been running for long, and what ran for long and nobody has looked at since. */

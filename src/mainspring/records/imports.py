@@ -222,7 +222,8 @@ class Imports:
             if len(self._under) >= WAITING_MAX:
                 raise LimitExceeded(_BUSY, limit=WAITING_MAX)
             progress = {"done": 0, "total": state["rows"], "started_ms": now_ms(), "rows_per_s": 0}
-            state |= {"stage": stage, "text": None, "progress": progress, "by": str(author.pseudonym)} | more
+            asked = {"asked_ms": now_ms(), "by": str(author.pseudonym)}
+            state |= {"stage": stage, "text": None, "progress": progress} | asked | more
             folder.write(state)
             self._under[id] = _Under(folder, author.tenant, errand)
         self._workers.send(errand)
@@ -262,9 +263,9 @@ def _columns(head: list[str], rows: list[list[str]]) -> list[dict[str, Any]]:
 
 def _task(state: dict[str, Any]) -> dict[str, Any]:
     shown = {name: state[name] for name in ("id", "name", "stage", "created_ms", "progress", "report", "text")}
-    began_ms = state["progress"]["started_ms"]
+    asked_ms = state.get("asked_ms", state["heartbeat_ms"])
     until_ms = now_ms() if state["stage"] in WORKING else state["heartbeat_ms"]
-    return shown | {"kind": "import", "elapsed_ms": until_ms - began_ms if began_ms else 0}
+    return shown | {"kind": "import", "asked_ms": asked_ms, "elapsed_ms": until_ms - asked_ms}
 
 
 def _heard(message: dict[str, Any]) -> None:
