@@ -46,8 +46,8 @@ function StateChoice({ onChoose }: { onChoose: (condition: string) => void }) {
     setStates([]);
   };
   return (
-    <fieldset className="ms-fieldset">
-      <legend>{t("byState")}</legend>
+    <div className="ms-gap-bottom" role="group" aria-label={t("byState")}>
+      <p>{t("byState")}</p>
       <TagPick value={id} onChange={(next) => [setId(next), setStates([])]} label={t("stateTag")} placeholder={t("stateTag")} fits={hasStates} />
       {tag ? (
         <div className="ms-row ms-gap-top">
@@ -65,7 +65,7 @@ function StateChoice({ onChoose }: { onChoose: (condition: string) => void }) {
           </Button>
         </div>
       ) : null}
-    </fieldset>
+    </div>
   );
 }
 
