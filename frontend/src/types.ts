@@ -145,6 +145,8 @@ export interface Alarm {
   tag_id: string;
   tag_name: string;
   path: string;
+  /** The asset of the tag and what that stands in, by name. */
+  place: Words;
   asset: string | null;
   /** As people read it: °C. */
   unit: string;
@@ -196,6 +198,8 @@ export interface AlarmEvent {
   per?: string;
   tag_name: string;
   path: string;
+  /** The asset of the tag and what that stands in, by name. */
+  place: Words;
   unit: string;
   decimals: number | null;
   /** Words of the tag's values, where it has some. */

@@ -22,7 +22,7 @@ import { floodOf } from "./flood-areas";
 import { type Mark, useMarks } from "./marks";
 import { useCalmOrder } from "./order";
 import { alarmStore, useAlarmList } from "./store";
-import { placeOfPath, valueAndLimit } from "./text";
+import { valueAndLimit } from "./text";
 import { WorkDialog } from "./WorkDialog";
 
 const STATES = ["active-unacknowledged", "active-acknowledged", "cleared-unacknowledged"] as const;
@@ -150,9 +150,9 @@ function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge }: Co
       key: "place",
       title: t("tagPlace"),
       width: "minmax(120px, 2fr)",
-      cell: ({ tag_name, path }) => (
+      cell: ({ tag_name, place }) => (
         <>
-          {tag_name} <span className="ms-third">{placeOfPath(path)}</span>
+          {tag_name} <span className="ms-third">{say(place)}</span>
         </>
       ),
     },

@@ -15,7 +15,7 @@ import { PRIORITIES } from "../theme/tokens";
 import { type AlarmEvent, type AlarmState, type AlarmTransition, type Overview, TRANSITIONS } from "../types";
 import { type Say, useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
-import { placeOfPath, transitionWord, valueAndLimit } from "./text";
+import { transitionWord, valueAndLimit } from "./text";
 
 const HOUR_MS = 3_600_000;
 const LIMIT = 1000;
@@ -55,9 +55,9 @@ function columnsOf(t: Say<typeof alarmWords>, say: ReturnType<typeof useSay>, zo
       key: "place",
       title: t("tagPlace"),
       width: "minmax(180px, 2fr)",
-      cell: ({ tag_name, path }) => (
+      cell: ({ tag_name, place }) => (
         <>
-          {tag_name} <span className="ms-third">{placeOfPath(path)}</span>
+          {tag_name} <span className="ms-third">{say(place)}</span>
         </>
       ),
     },

@@ -52,13 +52,25 @@ function Hours({ hours }: { hours: Figures["hours"] }) {
   if (!first || !last) return null;
   const text = t("hourly", { from: zone.full(first.start_ms), to: zone.full(last.start_ms), most });
   return (
-    <svg className="ms-hours" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={text}>
-      {hours.map(({ start_ms, count }, place) => (
-        <rect key={start_ms} x={place * width} width={Math.max(1, width - 1)} y={HEIGHT - (count / most) * HEIGHT} height={(count / most) * HEIGHT}>
-          <title>{`${zone.full(start_ms)}: ${count}`}</title>
-        </rect>
-      ))}
-    </svg>
+    <figure className="ms-hours-figure">
+      <figcaption className="ms-third ms-caption">{t("hourlyTitle")}</figcaption>
+      <span className="ms-hours-scale ms-num ms-third ms-caption" aria-hidden="true">
+        <span>{most}</span>
+        <span>0</span>
+      </span>
+      <svg className="ms-hours" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={text}>
+        {hours.map(({ start_ms, count }, place) => (
+          <rect key={start_ms} x={place * width} width={Math.max(1, width - 1)} y={HEIGHT - (count / most) * HEIGHT} height={(count / most) * HEIGHT}>
+            <title>{`${zone.full(start_ms)}: ${count}`}</title>
+          </rect>
+        ))}
+      </svg>
+      <span className="ms-hours-times ms-num ms-third ms-caption" aria-hidden="true">
+        {[first, hours[Math.floor(hours.length / 2)] ?? first, last].map(({ start_ms }, place) => (
+          <span key={place}>{zone.full(start_ms).slice(5, 16)}</span>
+        ))}
+      </span>
+    </figure>
   );
 }
 

@@ -12,7 +12,6 @@ import { useSession, useZone } from "../session";
 import type { Alarm, AlarmPage } from "../types";
 import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
-import { placeOfPath } from "./text";
 import { useAlarmWork, WorkDialog } from "./WorkDialog";
 
 const LIMIT = 5000;
@@ -63,9 +62,9 @@ export function SilencedAlarms({ view }: { view: Exclude<Silenced, "suppressed">
       key: "place",
       title: t("tagPlace"),
       width: "minmax(140px, 2fr)",
-      cell: ({ tag_name, path }) => (
+      cell: ({ tag_name, place }) => (
         <>
-          {tag_name} <span className="ms-third">{placeOfPath(path)}</span>
+          {tag_name} <span className="ms-third">{say(place)}</span>
         </>
       ),
     },

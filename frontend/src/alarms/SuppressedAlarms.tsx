@@ -6,7 +6,6 @@ import type { Alarm } from "../types";
 import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
 import { useSilenced } from "./SilencedAlarms";
-import { placeOfPath } from "./text";
 
 /** Why an alarm is suppressed: the reason in words, the group it belongs to, and the condition on demand. */
 function Reason({ alarm }: { alarm: Alarm }) {
@@ -33,9 +32,9 @@ export function SuppressedAlarms() {
       key: "place",
       title: t("tagPlace"),
       width: "minmax(140px, 2fr)",
-      cell: ({ tag_name, path }) => (
+      cell: ({ tag_name, place }) => (
         <>
-          {tag_name} <span className="ms-third">{placeOfPath(path)}</span>
+          {tag_name} <span className="ms-third">{say(place)}</span>
         </>
       ),
     },

@@ -3,14 +3,14 @@ import type { Alarm } from "../types";
 import { inHeldOrder } from "./order";
 import { byUrgency, countAlarms } from "./store";
 import { floodOf } from "./flood-areas";
-import { placeOfPath, valueAndLimit } from "./text";
+import { valueAndLimit } from "./text";
 
 const alarm = (id: string, change: Partial<Alarm> = {}): Alarm => ({
   alarm: id,
   tag: 1,
   tag_id: "t",
   tag_name: "PIC-101",
-  path: "plant/area/unit/PIC-101",
+  path: "plant/area/unit/PIC-101", place: { en: "Unit", zh: "装置" },
   asset: "a",
   unit: "MPa",
   decimals: 3,
@@ -65,7 +65,6 @@ describe("counts and text", () => {
     expect(valueAndLimit(alarm("a"))).toBe("2.914 / 2.900 MPa");
     expect(valueAndLimit(alarm("a", { value: null }))).toBe("- / 2.900 MPa");
     expect(valueAndLimit(alarm("a", { condition: "stale" }))).toBe("-");
-    expect(placeOfPath("plant/area/unit/PIC-101")).toBe("area / unit");
   });
 });
 

@@ -18,12 +18,6 @@ export function valueAndLimit(alarm: Pick<Alarm | AlarmEvent, "value" | "limit" 
   return `${value} / ${limit} ${alarm.unit}${PER[alarm.per ?? ""] ?? ""}`.trim();
 }
 
-/** The place of a tag without its own name. */
-export function placeOfPath(path: string): string {
-  const parts = path.split("/");
-  return parts.slice(Math.max(0, parts.length - 3), -1).join(" / ");
-}
-
 /** The path of a tag's area: what stands below enterprise and site. */
 export function areaOfPath(path: string): string {
   const parts = path.split("/");

@@ -200,6 +200,7 @@ export function GatewaysPage() {
                 <span className="ms-grow" />
                 {administrator ? (
                   <>
+                    {far.length === 0 ? <span className="ms-third">{t("noneFar")}</span> : null}
                     <Button disabled={far.length === 0} onClick={() => setOpen("release")}>
                       {t("makeRelease")}
                     </Button>

@@ -60,7 +60,7 @@ function Protocols({ drivers, chosen, fixed, choose, onTemplate }: ProtocolsProp
   const t = useWords(connectWords);
   const say = useSay();
   return (
-    <div className="ms-stack ms-narrow-column">
+    <div className="ms-stack">
       <h2>{t("chooseProtocol")}</h2>
       <div className="ms-protocols">
         {drivers.map((driver) => (

@@ -9,7 +9,9 @@
 import { type RefObject, useEffect, useRef } from "react";
 
 const LAYERS = ".ant-drawer, .ant-modal-wrap, .ant-popover, .ant-dropdown";
+const ITEMS = "[role=menuitem], [role=row], [role=treeitem]";
 const REMEMBERED = 30;
+const FRAMES_MAX = 30;
 
 /** Newest first: what had the focus, and whether it stood in a layer then. */
 let trail: { element: HTMLElement; layer: boolean }[] = [];
@@ -29,16 +31,26 @@ function giveBack(): void {
   trail.find(({ element }) => isThere(element))?.element.focus({ preventScroll: true });
 }
 
+/**
+ * One press of Enter does one thing. A menu opens its dialog while the key goes down, and the dialog takes the focus: the
+ * rest of the same press would then answer the question it asks.
+ */
+function pressOnce(event: KeyboardEvent): void {
+  if (event.key === "Enter" && event.target instanceof HTMLElement && event.target.matches(ITEMS)) event.preventDefault();
+}
+
 /** Watch from now on; returns the way to stop. */
 export function watchFocus(): () => void {
   // Layers hang on the body: what is removed elsewhere, live values among it, costs nothing here.
   const soon = () => requestAnimationFrame(giveBack);
   const observer = new MutationObserver(soon);
   observer.observe(document.body, { childList: true });
+  document.addEventListener("keydown", pressOnce, true);
   document.addEventListener("focusin", remember);
   document.addEventListener("focusout", soon);
   return () => {
     observer.disconnect();
+    document.removeEventListener("keydown", pressOnce, true);
     document.removeEventListener("focusin", remember);
     document.removeEventListener("focusout", soon);
   };
@@ -54,4 +66,18 @@ export function useFocusOf<T extends HTMLElement>(step: string): RefObject<T | n
     if (document.activeElement === null || document.activeElement === document.body) place.current?.focus({ preventScroll: true });
   }, [step]);
   return place;
+}
+
+/**
+ * As a ref: the field in this place takes the focus as soon as it is in sight.
+ *
+ * What autoFocus asks for comes before a dialog is in the page; the dialog then gives the focus to its close button.
+ */
+export function focusOnceShown(place: HTMLElement | null): void {
+  const attempt = (left: number) => {
+    const field = place?.querySelector<HTMLElement>("input, textarea");
+    if (field && isThere(field)) field.focus();
+    else if (place && left > 0) requestAnimationFrame(() => attempt(left - 1));
+  };
+  attempt(FRAMES_MAX);
 }

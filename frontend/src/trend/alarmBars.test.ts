@@ -20,7 +20,7 @@ const event = (alarm: string, transition: AlarmEvent["transition"], time_ms: num
   comment: "",
   name,
   tag_name: "PIC-101",
-  path: "",
+  path: "", place: { en: "Unit", zh: "装置" },
   unit: "MPa",
   decimals: 3,
 });

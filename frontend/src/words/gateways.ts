@@ -19,6 +19,7 @@ export const gatewayWords = {
   runs: { en: "Version, release", zh: "版本、发布" },
   release: { en: "{version}, release {number}", zh: "{version}，发布 {number}" },
   trying: { en: "{version}, release {number} on trial", zh: "{version}，发布 {number} 试运行中" },
+  noneFar: { en: "A release needs a gateway on another machine.", zh: "发布须先有其他机器上的网关。" },
   announce: { en: "Announce a gateway", zh: "添加网关" },
   announceText: {
     en: "Small letters, digits and hyphens. The name is final: connections carry it.",

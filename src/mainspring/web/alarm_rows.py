@@ -64,7 +64,7 @@ def names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     for start in range(0, len(wanted), NAMES_AT_ONCE):
         definitions = AlarmDefinition.objects.filter(
             tenant__key=tenant, pk__in=wanted[start : start + NAMES_AT_ONCE]
-        ).select_related("tag")
+        ).select_related("tag__asset__parent")
         for definition in definitions:
             found[definition.id] = _tag_names(definition.tag) | {
                 "name": definition.name,
@@ -96,7 +96,8 @@ def _condition(named: Asset | AlarmDefinition) -> dict[str, Any]:
 def _tags(tenant: str, ordinals: Iterable[int]) -> Iterable[Tag]:
     wanted = list(ordinals)
     for start in range(0, len(wanted), NAMES_AT_ONCE):
-        yield from Tag.objects.filter(tenant__key=tenant, ordinal__in=wanted[start : start + NAMES_AT_ONCE])
+        part = Tag.objects.filter(tenant__key=tenant, ordinal__in=wanted[start : start + NAMES_AT_ONCE])
+        yield from part.select_related("asset__parent")
 
 
 def _tag_names(tag: Tag) -> dict[str, Any]:
@@ -104,11 +105,18 @@ def _tag_names(tag: Tag) -> dict[str, Any]:
         "tag_id": str(tag.id),
         "tag_name": tag.name,
         "path": tag.path,
+        "place": _place(tag.asset),
         "asset": str(tag.asset_id),
         "unit": SIGNS.get(tag.unit, tag.unit),
         "decimals": tag.decimals,
         "words": tag.words,
     }
+
+
+def _place(asset: Asset | None) -> dict[str, str]:
+    """Return where a tag is, as people call it: its asset and what that stands in."""
+    names = [each.name for each in (asset and asset.parent, asset) if each]
+    return {language: " / ".join(name[language] for name in names) for language in ("en", "zh")}
 
 
 def people_of(pseudonyms: Iterable[str]) -> dict[str, str]:
