@@ -86,7 +86,7 @@ async def trend(web: Running) -> None:
     assert (one["min"][:4], one["good"][:4], one["bad"][:4]) == ([0, 60, None, 180], [60, 60, 0, 60], [0, 0, 60, 0])
     assert (one["first"][1], one["last"][1], one["max"][1], one["mean"][1]) == (60, 119, 119, 89.5)
     assert (two["time"], two["first"], two["last"]) == ([START], [7.5], [8.5])
-    for wrong in ({"tags": list(range(33))}, {"buckets": 5000}, {"end_ms": START}):
+    for wrong in ({"tags": list(range(33))}, {"buckets": 5000}, {"end_ms": START}, {"until_ms": START + 1}):
         refused = await web.ask("POST", "/history/trend", question | wrong)
         assert (refused.status, refused.json["code"]) == (422, "invalid")
 

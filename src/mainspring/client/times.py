@@ -10,7 +10,9 @@ from typing import Final
 from mainspring.core.errors import Rejected
 from mainspring.core.text import Text
 
-Moment = datetime | int | str
+Moment = datetime | int | float | str
+MS_DIGITS_MIN: Final = 10
+"""A text of digits is milliseconds from this length on; shorter ones are dates of ISO 8601, as 20261121."""
 _LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d|w)")
 _MS: Final = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _NAIVE: Final = Text(
@@ -46,9 +48,11 @@ def moment_ms(moment: Moment | None) -> int:
     """Return a moment in milliseconds UTC, None being now; raises Rejected."""
     if moment is None or moment == "now":
         return now_ms()
-    if isinstance(moment, int):
-        return moment
+    if isinstance(moment, int | float):
+        return round(moment)
     if isinstance(moment, str):
+        if moment.strip().isdecimal() and len(moment) >= MS_DIGITS_MIN:
+            return int(moment)
         if _LENGTH.fullmatch(moment.strip()):
             return now_ms() - length_ms(moment)
         try:
