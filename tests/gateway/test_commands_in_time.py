@@ -170,6 +170,34 @@ async def test_a_command_while_the_device_is_away_is_not_executed_when_it_is_bac
         await written(site, of, 7)
 
 
+async def test_a_long_reading_lets_a_command_pass(bus: BusUnderTest, tmp_path: Path, plc: ModbusTcpSimulator) -> None:
+    whole = 400
+    """Requests of one reading; the device takes them one after the other."""
+    plc.delay_ms = 10
+    async with at(bus, tmp_path / "gateway") as site:
+        reach = {"host": "127.0.0.1", "port": plc.port, "registers_per_request": 10, "timeout_ms": 20_000}
+        of = connection("", driver="modbus-tcp", settings=reach)
+        tags = [
+            tag(number, of.id, kind=SampleKind.INTEGER, writable=True,
+                address={"table": "holding", "register": number, "type": "uint16"})
+            for number in range(whole * 10)
+        ]  # fmt: skip
+        await site.define(of, tags)
+        await site.until_quality(1, q.GOOD, 60)
+        for turn in range(1, 4):
+            # In the middle of a reading, which takes four seconds and comes once a second.
+            before = plc.requests
+            items = [CommandItem(tag=number, value=turn) for number in range(100, 200)]
+            outcome = await site.command(of, *items, expires_ms=now_ms() + 60_000)
+            assert {(item.outcome, item.read_back) for item in outcome.items} == {("done", turn)}
+            assert plc.requests - before < whole / 2
+        # And the reading it came between was not disturbed.
+        plc.units[1].holding[:] = 9
+        await site.until(lambda: site.latest.get(whole * 10 - 1) == (9, q.GOOD), 60)
+        assert site.connections is not None
+        assert not site.connections.connections[0].errors_per_min
+
+
 BUSY_S = 0.8
 """How long the device is busy at a time: what is sent meanwhile and does not last so long must expire."""
 STALL_MS = 400

@@ -181,6 +181,14 @@ class Writes(Protocol):
         """Write raw values, one outcome for each; the gateway reads them back."""
 
 
+@runtime_checkable
+class WritesAmidReading(Writes, Protocol):
+    """A reading under way lets writing pass and goes on behind it, however long it takes."""
+
+    async def read_back(self, prepared: Any, time_ms: int) -> list[SampleBatch]:
+        """Read what was written, as `read` does, ahead of a reading under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One entry of a device's address space; `address` is set where it can become a tag."""

@@ -117,6 +117,13 @@ class ModbusTcp(Driver):
 
     async def read(self, prepared: Plan, time_ms: int) -> list[SampleBatch]:
         """Read all requests of a plan; a refused one is split until the refused register is found."""
+        return await self._read(prepared, time_ms, urgent=False)
+
+    async def read_back(self, prepared: Plan, time_ms: int) -> list[SampleBatch]:
+        """Do the same before any reading that waits."""
+        return await self._read(prepared, time_ms, urgent=True)
+
+    async def _read(self, prepared: Plan, time_ms: int, *, urgent: bool) -> list[SampleBatch]:
         link = self._open
         if prepared.contact is not link:
             prepared.restart(link)
@@ -124,7 +131,7 @@ class ModbusTcp(Driver):
         asking: Sequence[Group] = tuple(prepared.groups)
         room = SEARCH_MAX
         while asking:
-            answers = await link.exchange(self.config.unit, [group.query for group in asking])
+            answers = await link.exchange(self.config.unit, [group.query for group in asking], urgent=urgent)
             parts = [
                 part
                 for group, pdu in zip(asking, answers, strict=True)

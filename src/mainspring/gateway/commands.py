@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from mainspring.core import quality as q
 from mainspring.core.commands import OTHER, Command, CommandItem, CommandOutcome, ItemOutcome, fault
 from mainspring.core.definitions import TagDefinition
-from mainspring.core.drivers import Driver, DriverTag, Value, Writes
+from mainspring.core.drivers import Driver, DriverTag, Value, Writes, WritesAmidReading
 from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, NotAllowed, NotConnected
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import SampleBatch
@@ -253,7 +253,8 @@ class Commands:
         written = [target for (target, _), error in zip(targets, errors, strict=True) if error is None]
         try:
             if written:
-                found = _values(await limited(driver.read(driver.prepare(written), now_ms()), limit_s))
+                read = driver.read_back if isinstance(driver, WritesAmidReading) else driver.read
+                found = _values(await limited(read(driver.prepare(written), now_ms()), limit_s))
         except Exception as error:
             unread = _because(_UNREAD, error)
         times = (sent_ms, accepted_ms, self._clock.now_ms())

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from mainspring.core import quality as q
 from mainspring.core.definitions import ConnectionDefinition, TagDefinition
-from mainspring.core.drivers import Driver, DriverEntry, DriverTag, Host, Subscribes
+from mainspring.core.drivers import Driver, DriverEntry, DriverTag, Host, Subscribes, WritesAmidReading
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
 from mainspring.core.kinds import Origin
 from mainspring.core.samples import SampleBatch
@@ -153,7 +153,8 @@ class Connection:
         self.state: State = "connecting"
         self.text: Text | None = None
         self.since_ms = now_ms()
-        self.access = asyncio.Lock()
+        self._reading = asyncio.Lock()
+        self._commanding = asyncio.Lock()
         self._drivers = drivers
         self._gatherer = gatherer
         self._gate = gate
@@ -220,11 +221,21 @@ class Connection:
 
     @asynccontextmanager
     async def in_contact(self) -> AsyncIterator[Driver]:
-        """Have the driver to oneself between two reads; raises NotConnected while there is no contact."""
-        async with self.access:
-            if self.driver is None or self.state != "connected":
-                raise NotConnected(self.text or _ENDED.format(name=self.definition.name))
-            yield self.driver
+        """Have the driver for one command; raises NotConnected while there is no contact.
+
+        Between two reads, or in the middle of one where the driver lets writing pass.
+        """
+        async with self._commanding:
+            if isinstance(self.driver, WritesAmidReading):
+                yield self._connected()
+            else:
+                async with self._reading:
+                    yield self._connected()
+
+    def _connected(self) -> Driver:
+        if self.driver is None or self.state != "connected":
+            raise NotConnected(self.text or _ENDED.format(name=self.definition.name))
+        return self.driver
 
     async def _contact(self) -> None:
         """Hold contact; ends by raising only."""
@@ -265,7 +276,7 @@ class Connection:
             if delay_ms > 0:
                 await _either(self._changed, delay_ms / 1000)
             elif following is not None:
-                async with self.access:
+                async with self._reading:
                     await self._read(driver, following)
                 following.advance(now_ms())
 
