@@ -15,6 +15,7 @@ import { alarmWords } from "../words/alarms";
 import { useAlarmWork, WorkDialog } from "./WorkDialog";
 
 const LIMIT = 5000;
+const GATHER_MS = 300;
 const STIRRING: ReadonlySet<string> = new Set(["shelved", "unshelved", "out-of-service", "in-service", "removed", "suppressed", "unsuppressed"]);
 
 export type Silenced = "shelved" | "out-of-service" | "suppressed";
@@ -23,7 +24,21 @@ export type Silenced = "shelved" | "out-of-service" | "suppressed";
 export function useSilenced(view: Silenced) {
   const found = useResource(view, (signal) => api.get<AlarmPage>("/alarms", { view, limit: LIMIT }, signal));
   const { reload } = found;
-  useEffect(() => live.onAlarm((alarm) => (STIRRING.has(alarm.transition) ? reload() : undefined)), [reload]);
+  useEffect(() => {
+    // A whole group comes or goes at once: the list is read again once for all of it.
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const stop = live.onAlarm(({ transition }) => {
+      if (!STIRRING.has(transition)) return;
+      timer ??= setTimeout(() => {
+        timer = null;
+        reload();
+      }, GATHER_MS);
+    });
+    return () => {
+      stop();
+      if (timer !== null) clearTimeout(timer);
+    };
+  }, [reload]);
   useEffect(() => live.onConnected(reload), [reload]);
   return found;
 }

@@ -7,13 +7,13 @@ import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
 import { useSilenced } from "./SilencedAlarms";
 
-/** Why an alarm is suppressed: the reason in words, the group it belongs to, and the condition on demand. */
+/** Why an alarm is suppressed: the reason in words, and the group it belongs to. */
 function Reason({ alarm }: { alarm: Alarm }) {
   const say = useSay();
   const { suppression } = alarm;
   if (!suppression) return null;
   return (
-    <span title={suppression.expression}>
+    <span>
       {say(suppression.reason)} <span className="ms-third">{suppression.name ? say(suppression.name) : ""}</span>
     </span>
   );
@@ -41,6 +41,7 @@ export function SuppressedAlarms() {
     { key: "holds", title: t("state"), width: "minmax(180px, 1fr)", cell: ({ active }) => t(active ? "holdsNow" : "holdsNot") },
     { key: "since", title: t("since"), width: "100px", end: true, cell: since },
     { key: "reason", title: t("reason"), width: "minmax(180px, 3fr)", cell: (alarm) => <Reason alarm={alarm} /> },
+    { key: "while", title: t("while"), width: "minmax(160px, 2fr)", cell: ({ suppression }) => <span className="ms-code">{suppression?.expression}</span> },
   ];
   return (
     <PageState state={found} rows={8}>

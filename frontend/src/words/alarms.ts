@@ -56,6 +56,7 @@ export const alarmWords = {
   },
   shelvedTab: { en: "Shelved {n}", zh: "搁置 {n}" },
   suppressedTab: { en: "Suppressed {n}", zh: "抑制 {n}" },
+  while: { en: "While", zh: "抑制条件" },
   suppressedLabel: { en: "Alarms suppressed by design", zh: "设计抑制的报警" },
   noSuppressed: { en: "No alarm is suppressed", zh: "无被抑制的报警" },
   noSuppressedText: {
