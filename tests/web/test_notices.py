@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,14 @@ from tests.records import ground
 from tests.records.plant import author
 from tests.web.running import Records, Running, records, running
 
+from mainspring.core.errors import NotConnected
 from mainspring.records import subscription
 from mainspring.records.rights import Role
 from mainspring.records.subscription import Notice, SubscriptionDraft
 from mainspring.records.tenant import Tenant, now_ms
 from mainspring.records.user import User
+from mainspring.web.api.subscriptions import TRIALS_MAX
+from mainspring.web.notices import channels
 from mainspring.web.notices.channels import SIGNATURE_HEADER, signature
 from mainspring.web.notices.letter import letter
 
@@ -54,10 +59,13 @@ class PostOffice:
         self._controller.stop(no_assert=True)
 
 
-class Hook(HTTPServer):
-    """A web server that keeps what is posted to it."""
+class Hook(ThreadingHTTPServer):
+    """A web server that keeps what is posted to it, once it may answer."""
 
     def __init__(self) -> None:
+        self.asked = 0
+        self.waits = threading.Event()
+        self.waits.set()
         self.taken: list[tuple[str, bytes]] = []
         super().__init__(("127.0.0.1", ground.HOOK_PORT), _Handler)
 
@@ -66,6 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         assert isinstance(self.server, Hook)
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked += 1
+        self.server.waits.wait(60)
         self.server.taken.append((self.headers[SIGNATURE_HEADER], body))
         self.send_response(204)
         self.end_headers()
@@ -261,3 +271,69 @@ def test_a_trial_tells_why_it_does_not_get_through(plant: Tenant, signed_in: Cal
     answer = client.post(f"/api/v1/subscriptions/{made['id']}/try")
     assert answer.status_code == 503
     assert "did not take the message" in answer.json()["text"]["en"]
+
+
+def test_trials_of_a_person_are_few_a_minute(plant: Tenant, signed_in: Callable[..., Any]) -> None:
+    client, other = signed_in(Role.ENGINEER), signed_in(Role.VIEWER)
+    draft = {"channel": "mail", "target": "a@plant.test"}
+
+    def tries(of: Any, place: str, count: int) -> list[int]:
+        return [of.post(place).status_code for _ in range(count)]
+
+    def place_of(of: Any) -> str:
+        made = of.post("/api/v1/subscriptions", draft, content_type="application/json").json()
+        return f"/api/v1/subscriptions/{made['id']}/try"
+
+    place = place_of(client)
+    assert tries(client, place, TRIALS_MAX) == [503] * TRIALS_MAX
+    refused = client.post(place)
+    assert refused.status_code == 429
+    text = refused.json()["text"]
+    assert "Try again in" in text["en"]
+    assert "秒后重试" in text["zh"]
+    # Another subscription of theirs counts as well, another person does not.
+    assert tries(client, place_of(client), 1) == [429]
+    assert tries(other, place_of(other), 1) == [503]
+
+
+async def test_a_host_that_does_not_answer_holds_up_its_own_messages_alone(
+    kept: Records, hook: Hook, post_office: PostOffice, tmp_path: Path
+) -> None:
+    hook.waits.clear()
+    for _ in range(3):
+        subscribe(kept, "webhook", HOOK, priorities=["critical"])
+    subscribe(kept, "mail", "engineer@plant.test", priorities=["critical"])
+    try:
+        async with running(tmp_path, kept) as web:
+            await web.value("T1", 150.0)
+            await web.until(lambda: hook.asked, 30)
+            await web.until(lambda: post_office.mails, 30)
+            assert hook.taken == []
+            hook.waits.set()
+            await web.until(lambda: len({body for _, body in hook.taken}) == 3, 60)
+    finally:
+        hook.waits.set()
+
+
+def test_a_host_that_answers_byte_by_byte_meets_the_limit(plant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(channels, "TIMEOUT_S", 0.5)
+    ended = threading.Event()
+
+    def drips(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer, suppress(OSError):
+            peer.recv(65536)
+            for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 60_000:
+                peer.sendall(bytes([byte]))
+                if ended.wait(0.05):
+                    return
+
+    with socket.create_server(("127.0.0.1", ground.HOOK_PORT)) as server:
+        thread = threading.Thread(target=drips, args=(server,))
+        thread.start()
+        try:
+            with pytest.raises(NotConnected, match="did not answer"):
+                channels.send_webhook(HOOK, SECRET, {})
+        finally:
+            ended.set()
+            thread.join()

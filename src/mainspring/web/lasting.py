@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from django.db import close_old_connections
@@ -20,7 +21,7 @@ async def to_the_end(work: Coroutine[Any, Any, Result]) -> Result:
     return await asyncio.shield(task)
 
 
-async def in_thread(work: Callable[..., Result], *arguments: Any) -> Result:
+async def in_thread(work: Callable[..., Result], *arguments: Any, threads: Executor | None = None) -> Result:
     """Do work on the records outside of a request; its database connection is closed afterwards."""
 
     def worked() -> Result:
@@ -29,4 +30,4 @@ async def in_thread(work: Callable[..., Result], *arguments: Any) -> Result:
         finally:
             close_old_connections()
 
-    return await asyncio.to_thread(worked)
+    return await asyncio.get_running_loop().run_in_executor(threads, worked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema, Status
 from pydantic import BaseModel
 
-from mainspring.core.errors import NotAllowed
+from mainspring.core.errors import LimitExceeded, NotAllowed
 from mainspring.core.text import Text
 from mainspring.records import subscription as records
 from mainspring.records.rights import Right
@@ -31,6 +32,15 @@ else:
 
 _PEOPLE: Final = Text("Only people subscribe. Sign in for this.", "订阅属于个人，请登录后操作。")
 _TRIAL: Final = Text("Trial of this subscription", "订阅测试")
+TRIALS_MAX: Final = 5
+"""Trial messages of one person within TRIALS_S, in each web process: nobody is flooded through this platform."""
+TRIALS_S: Final = 60.0
+_PEOPLE_MAX: Final = 10_000
+_TOO_SOON: Final = Text(
+    "At most {limit} trial messages a minute. Try again in {seconds} s.",
+    "每分钟最多发送 {limit} 条测试消息，请 {seconds} 秒后重试。",
+)
+_tried: OrderedDict[UUID, deque[float]] = OrderedDict()
 
 
 class AreaOut(Schema):
@@ -132,8 +142,21 @@ def try_subscription(request: HttpRequest, id: UUID) -> Status[None]:
     actor = actor_of(request)
     subscription = records.find(actor.tenant, _person(actor), id)
     if subscription.channel != Channel.PAGE:
+        _count_trial(subscription.user_id)
         deliver(subscription, [_trial(actor)], 0)
     return Status(204, None)
+
+
+def _count_trial(person: UUID) -> None:
+    """Count a trial message of a person; raises LimitExceeded beyond those of a minute."""
+    now = time.monotonic()
+    times = _tried.setdefault(person, deque(maxlen=TRIALS_MAX))
+    _tried.move_to_end(person)
+    while len(_tried) > _PEOPLE_MAX:
+        _tried.popitem(last=False)
+    if len(times) == TRIALS_MAX and now - times[0] < TRIALS_S:
+        raise LimitExceeded(_TOO_SOON, limit=TRIALS_MAX, seconds=int(TRIALS_S - (now - times[0])) + 1)
+    times.append(now)
 
 
 def _trial(actor: Actor) -> dict[str, Any]:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
 
 import structlog
 from django.db import DatabaseError
@@ -37,6 +40,10 @@ log = structlog.get_logger(__name__)
 CONSUMER: Final = "notifier"
 AT_ONCE: Final = 200
 LOOK_S: Final = 1.0
+SENDERS_MAX: Final = 8
+"""Messages under way at once: a slow server holds up its own."""
+OF_SERVER_MAX: Final = 2
+"""Of them for one server, be it the mail server or the host of webhooks."""
 IDLE_S: Final = 60.0
 FETCH_S: Final = 20.0
 RETRY_S: Final = 5.0
@@ -55,6 +62,10 @@ class Notifier:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._stirred = asyncio.Event()
+        self._under_way: dict[UUID, str] = {}
+        self._ended = asyncio.Event()
+        # Of its own: those who wait for a slow server must not take the threads that requests work in.
+        self._threads = ThreadPoolExecutor(SENDERS_MAX, "notices")
 
     async def run(self) -> None:
         """Take and send until cancelled."""
@@ -102,21 +113,47 @@ class Notifier:
             self._stirred.set()
 
     async def _send(self) -> None:
-        while True:
-            self._stirred.clear()
-            try:
-                found = await in_thread(records.due, _now_ms())
+        async with asyncio.TaskGroup() as senders:
+            while True:
+                self._stirred.clear()
+                self._ended.clear()
+                found: list[Subscription] = []
+                waits = True
+                try:
+                    found = await in_thread(records.due, _now_ms())
+                    waits = bool(found) or await in_thread(records.any_waiting)
+                except DatabaseError as error:
+                    log.warning("notifier.records_wait", reason=str(error))
                 for subscription in found:
-                    await in_thread(tell, subscription)
-            except DatabaseError as error:
-                log.warning("notifier.records_wait", reason=str(error))
-                found = []
-            if not found and not await in_thread(records.any_waiting):
+                    if self._has_room(subscription):
+                        self._under_way[subscription.pk] = server_of(subscription)
+                        senders.create_task(self._tell(subscription))
                 # Nothing waits: sleep until something is noted, here or by a subscription that was enabled again.
+                # Otherwise look soon, and at once when a message has left and made room for another.
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(IDLE_S):
-                        await self._stirred.wait()
-            await asyncio.sleep(LOOK_S)
+                    async with asyncio.timeout(LOOK_S if waits else IDLE_S):
+                        await (self._ended if waits else self._stirred).wait()
+
+    def _has_room(self, subscription: Subscription) -> bool:
+        of_server = sum(server == server_of(subscription) for server in self._under_way.values())
+        return (
+            subscription.pk not in self._under_way and len(self._under_way) < SENDERS_MAX and of_server < OF_SERVER_MAX
+        )
+
+    async def _tell(self, subscription: Subscription) -> None:
+        try:
+            await in_thread(tell, subscription, threads=self._threads)
+        except DatabaseError as error:
+            log.warning("notifier.records_wait", reason=str(error))
+            await asyncio.sleep(RETRY_S)
+        finally:
+            del self._under_way[subscription.pk]
+            self._ended.set()
+
+
+def server_of(subscription: Subscription) -> str:
+    """Return what a message has to get through: the mail server, or the host and port of a webhook."""
+    return urlsplit(subscription.target).netloc if subscription.channel == Channel.WEBHOOK else Channel.MAIL
 
 
 def tell(subscription: Subscription) -> None:
