@@ -1,11 +1,12 @@
-import { useMemo, useRef, useState } from "react";
-import { App, Input, type InputRef, InputNumber, Modal, Select } from "antd";
+import { useMemo, useState } from "react";
+import { App, Input, InputNumber, Modal, Select } from "antd";
 import { api } from "../api";
 import { MomentField } from "../components/RangeFields";
 import { useFailed } from "../failed";
 import { type Calendar, shiftAt, shiftsAt } from "../format/shifts";
 import { live } from "../live";
 import { useSession } from "../session";
+import { focusOnceShown } from "../shell/focus-back";
 import { fromWall, toWall, type Zone } from "../trend/zone";
 import type { Words } from "../types";
 import { useSay, useWords } from "../words";
@@ -76,7 +77,6 @@ function Dialog({ deed, alarms, title, onClose }: WorkDialogProps & { deed: Deed
   const [reason, setReason] = useState("");
   const [tried, setTried] = useState(false);
   const [busy, setBusy] = useState(false);
-  const field = useRef<InputRef>(null);
   const [time, setTime] = useState<keyof typeof TIMES | "shiftEnd" | "minutes" | "until">("quarter");
   const [minutes, setMinutes] = useState(30);
   const [until, setUntil] = useState(() => Date.now() + 60 * MINUTE_MS);
@@ -99,7 +99,7 @@ function Dialog({ deed, alarms, title, onClose }: WorkDialogProps & { deed: Deed
   };
   const label = deed === "comment" ? t("comment") : t("reason");
   return (
-    <Modal open title={title} okText={button} cancelText={t("cancel")} onOk={() => void submit()} onCancel={onClose} confirmLoading={busy} afterOpenChange={(open) => open && field.current?.focus()} destroyOnHidden width={440}>
+    <Modal open title={title} okText={button} cancelText={t("cancel")} onOk={() => void submit()} onCancel={onClose} confirmLoading={busy} destroyOnHidden width={440}>
       <div className="ms-stack">
         {deed === "shelve" ? (
           <>
@@ -126,10 +126,9 @@ function Dialog({ deed, alarms, title, onClose }: WorkDialogProps & { deed: Deed
           </>
         ) : null}
         {deed === "out" ? <p className="ms-third">{t("takeOutHint")}</p> : null}
-        <label className="ms-stack">
+        <label ref={focusOnceShown} className="ms-stack">
           <span>{label}</span>
           <Input.TextArea
-            ref={field}
             rows={3}
             maxLength={REASON_MAX}
             value={reason}
