@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -21,6 +22,7 @@ from tests.waiting import until
 
 from mainspring.core.errors import NotConnected, Rejected
 from mainspring.core.text import Text
+from mainspring.drivers import mqtt_listener
 from mainspring.drivers import mqtt_packets as packets
 from mainspring.drivers.mqtt_hub import AWAY_MAX_S
 from mainspring.drivers.mqtt_listener import ListenerSettings
@@ -301,6 +303,25 @@ async def test_a_revoked_device_is_shut_out_at_once(site: ListenerSite) -> None:
     await oven.publish("oven/a", 1)
     await press.close()
     await oven.close()
+
+
+async def test_when_devices_were_heard_is_told_in_turn(site: ListenerSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt_listener, "SEEN_S", 0.0)
+    began_ms = time.time_ns() // 10**6 - 1000
+    press, oven = await simulated(site), await simulated(site, "oven")
+    told: list[dict[UUID, int]] = []
+
+    def told_two() -> bool:
+        told.append(site.listener.take_seen(1))
+        return len({device for each in told for device in each}) == 2
+
+    await until(told_two)
+    assert max(len(each) for each in told) == 1
+    assert all(began_ms <= heard_ms <= time.time_ns() // 10**6 + 1000 for each in told for heard_ms in each.values())
+    await oven.close()
+    await until(lambda: len(site.listener.by_client) == 1)
+    await until(lambda: PRESS.id in site.listener.take_seen(10))
+    await press.close()
 
 
 async def test_an_expired_device_is_shut_out(site: ListenerSite) -> None:

@@ -55,6 +55,26 @@ def test_an_issued_device_is_published_with_the_hash_of_its_password(plant: Tena
     assert credential.verify(password, CredentialKind.TOKEN) is None, "a device's password opens no API"
 
 
+def test_when_a_device_was_heard_is_noted_once_a_minute_and_by_its_own_company_alone(plant: Tenant) -> None:
+    made, _ = one(plant)
+    stranger, _ = one(tenant("other"), "pump-8")
+    at_ms = now_ms() - 600_000
+
+    def seen(of: Device = made) -> Any:
+        return Device.objects.get(pk=of.pk).document()["last_seen_ms"]
+
+    assert seen() is None
+    device.note_seen(plant.key, {made.id: at_ms, stranger.id: at_ms})
+    assert (seen(), seen(stranger)) == (at_ms, None)
+    for later_ms, noted_ms in ((59_000, 0), (60_000, 60_000), (30_000, 60_000)):
+        device.note_seen(plant.key, {made.id: at_ms + later_ms})
+        assert seen() == at_ms + noted_ms
+    before_ms = now_ms()
+    device.note_seen(plant.key, {made.id: at_ms + 10**9})
+    assert before_ms <= seen() <= now_ms(), "a clock that is ahead tells no future"
+    assert first_broken(plant) is None
+
+
 def test_rotation_ends_the_old_password_and_revocation_both(plant: Tenant) -> None:
     made, first = one(plant)
     _, second = device.rotate(author(plant), made.id)

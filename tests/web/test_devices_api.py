@@ -26,9 +26,9 @@ def test_a_secret_is_shown_once(signed_in: Callable[..., Any]) -> None:
     assert made.status_code == 201
     document = made.json()
     secret = document.pop("secret")
-    assert credential.verify(secret, CredentialKind.DEVICE) is not None
     shown = client.get(f"{URL}/{document['id']}").json()
     assert shown == document
+    assert credential.verify(secret, CredentialKind.DEVICE) is not None
     assert shown["publish"] == ["a/pump-7/#"]
     assert client.get(URL).json() == {"items": [document], "total": 1}
     assert client.get(f"{URL}?search=UMP&gateway=main").json()["total"] == 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+
+DEVICES_SEEN_MAX: Final = 1000
+"""Devices told of in one report; where there are more, they take turns."""
 
 
 class Foreign(BaseModel):
@@ -86,3 +89,8 @@ class GatewayConnections(BaseModel):
     connections: tuple[ConnectionHealth, ...]
     listener: str = Field(default="", description="where devices reach its MQTT listener, mqtt:// or mqtts://")
     release: ReleaseReport | None = Field(default=None, description="of a gateway on another machine")
+    devices: dict[UUID, int] = Field(
+        default_factory=dict,
+        max_length=DEVICES_SEEN_MAX,
+        description="when devices were last heard, ms UTC; some each time",
+    )

@@ -8,6 +8,7 @@ QoS 2, means that the message is in the gateway's log.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import resource
 import socket
 import ssl
@@ -34,6 +35,8 @@ log = structlog.get_logger(__name__)
 LOOK_S: Final = 1.0
 RETRY_S: Final = 5.0
 LOG_S: Final = 1.0
+SEEN_S: Final = 5.0
+"""Pause between two reports of when devices were heard."""
 OPEN_FILES_SPARE: Final = 512
 
 _OPEN: Final = Text("{host}, port {port}, {security}", "{host}，端口 {port}，{security_zh}")
@@ -82,6 +85,8 @@ class Listener:
         self.slowed: Counter[str] = Counter()
         self.port = settings.port
         self._logged: dict[Text, float] = {}
+        self._seen: dict[UUID, int] = {}
+        self._told_seen = time.monotonic()
         hub.devices = lambda: (len(self.access), len(self.by_client))
         hub.when_roomy = self._go_on
 
@@ -119,6 +124,18 @@ class Listener:
         if now - self._logged.get(text, -LOG_S) >= LOG_S:
             self._logged[text] = now
             log.warning("mqtt.refused", reason=text.en, device=device, address=address)
+
+    def note_seen(self, device: UUID, heard: float) -> None:
+        """Note when a device was last heard, by the monotonic clock."""
+        self._seen[device] = int((time.time() - time.monotonic() + heard) * 1000)
+
+    def take_seen(self, limit: int) -> dict[UUID, int]:
+        """Return when devices were last heard, ms UTC: some of them every few seconds, all of them in turn."""
+        now = time.monotonic()
+        if now - self._told_seen < SEEN_S:
+            return {}
+        self._told_seen = now
+        return {device: self._seen.pop(device) for device in list(itertools.islice(self._seen, limit))}
 
     def crowded(self) -> bool:
         """Tell whether no further connection fits."""

@@ -148,6 +148,8 @@ class Peer(asyncio.Protocol):
         """Forget the device; without a farewell its will is published, if it is still the one that signed in."""
         listener = self._listener
         listener.peers.discard(self)
+        if self.device is not None:
+            listener.note_seen(self.device.id, self._heard)
         for text in self._filters:
             listener.hub.unsubscribe(self, text)
         if self.device is not None and listener.by_client.get((self.device.id, self.client)) is self:
@@ -372,6 +374,8 @@ class Peer(asyncio.Protocol):
 
     def look(self, now: float) -> None:
         """End the connection if it has been silent too long, or if the device may no longer be here."""
+        if self.device is not None:
+            self._listener.note_seen(self.device.id, self._heard)
         if self.device is None:
             if now - self._heard > CONNECT_S:
                 self._refuse(_LATE)

@@ -19,7 +19,14 @@ from mainspring.core import subjects
 from mainspring.core.definitions import Definition, GatewayDefinition
 from mainspring.core.drivers import DriverEntry, Host, registered
 from mainspring.core.errors import MainspringError
-from mainspring.core.health import ConnectionHealth, GatewayConnections, Health, Refusal, ReleaseReport
+from mainspring.core.health import (
+    DEVICES_SEEN_MAX,
+    ConnectionHealth,
+    GatewayConnections,
+    Health,
+    Refusal,
+    ReleaseReport,
+)
 from mainspring.gateway.answers import Answers
 from mainspring.gateway.batches import Gate, Gatherer, Writer
 from mainspring.gateway.blobs import Blobs
@@ -142,6 +149,8 @@ class Gateway:
         return GatewayConnections(
             gateway=self.settings.name, time_ms=now_ms(), connections=reports, release=release,
             listener=self._listener_address(),
+            # What is taken is told once: it must not be lost while nobody hears.
+            devices=self.listener.take_seen(DEVICES_SEEN_MAX) if self.listener is not None and on_bus else {},
         )  # fmt: skip
 
     def _listener_address(self) -> str:

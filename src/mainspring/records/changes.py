@@ -11,7 +11,7 @@ from mainspring.records.faults import plain
 from mainspring.records.record import Record
 from mainspring.records.tenant import now_ms
 
-UNTOLD: Final = frozenset({"id", "version", "unit_sign", "last_sign_in_ms", "last_used_ms"})
+UNTOLD: Final = frozenset({"id", "version", "unit_sign", "last_sign_in_ms", "last_used_ms", "last_seen_ms"})
 """Fields no audit entry repeats: they follow from others or change by themselves."""
 HIDDEN_FIELDS: Final[dict[str, frozenset[str]]] = {
     # Personal words live in the person's record alone, where they can be erased.

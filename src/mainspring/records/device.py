@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final
 from uuid import UUID
 
@@ -26,6 +26,7 @@ DEVICES_MAX: Final = 100_000
 FILTERS_MAX: Final = 20
 FILTER_BYTES_MAX: Final = 256
 BATCH: Final = 500
+SEEN_STEP_MS: Final = 60_000
 NAME: Final = r"^\w[^\s+#/\x00-\x1f\x7f]*$"
 """A name can stand as one level of a topic, and in a cell of a sheet."""
 _PLACEHOLDER: Final = "{name}"
@@ -123,6 +124,7 @@ class Device(Record):
             "password": bool(self.credential.digest),
             "issued_ms": self.credential.issued_ms,
             "expires_ms": self.credential.expires_ms,
+            "last_seen_ms": self.credential.last_used_ms,
             "version": self.version,
         }
 
@@ -244,3 +246,21 @@ def _check_new(tenant: Tenant, drafts: Sequence[DeviceDraft]) -> None:
 def _check_end(expires_ms: int | None) -> None:
     if expires_ms is not None and expires_ms <= now_ms():
         raise Invalid({"expires_ms": _PAST})
+
+
+def note_seen(tenant: str, seen: Mapping[UUID, int]) -> None:
+    """Note when devices of a tenant were last heard, ms UTC, each once a minute at most.
+
+    What its gateways say of other tenants' devices changes nothing.
+    """
+    latest_ms, identities = now_ms(), list(seen)
+    for begin in range(0, len(identities), BATCH):
+        devices = Device.objects.filter(tenant__key=tenant, pk__in=identities[begin : begin + BATCH])
+        changed = []
+        for device in devices.select_related("credential").only("credential__last_used_ms"):
+            # A gateway's clock may be ahead: nothing was heard in the future.
+            heard_ms = min(seen[device.pk], latest_ms)
+            if heard_ms >= (device.credential.last_used_ms or 0) + SEEN_STEP_MS:
+                device.credential.last_used_ms = heard_ms
+                changed.append(device.credential)
+        Credential.objects.bulk_update(changed, ["last_used_ms"])

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
 from django.db import DatabaseError
@@ -17,6 +18,7 @@ from mainspring.core import subjects
 from mainspring.core.alarms import AlarmEvent
 from mainspring.core.health import GatewayConnections, Health
 from mainspring.core.text import Text
+from mainspring.records import device
 from mainspring.web import alarm_rows
 from mainspring.web.lasting import in_thread
 from mainspring.web.live import Hub
@@ -29,6 +31,9 @@ FORGOTTEN_MS: Final = 600_000
 ALARMS_WAITING_MAX: Final = 50_000
 ALARMS_AT_ONCE: Final = 500
 WATCH_S: Final = 0.5
+SEEN_S: Final = 10.0
+SEEN_WAITING_MAX: Final = 100_000
+"""Devices of one company whose being heard waits to be noted."""
 
 _SILENT: Final = Text(
     "{role} has not reported for {seconds} s. It is started again by itself; `mainspring status` tells more.",
@@ -44,6 +49,7 @@ class Listener:
         self._runtime = runtime
         self._hub = hub
         self._alarms: asyncio.Queue[tuple[str, AlarmEvent]] = asyncio.Queue(ALARMS_WAITING_MAX)
+        self._seen: dict[str, dict[UUID, int]] = {}
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -53,6 +59,7 @@ class Listener:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._pass_alarms())
             tasks.create_task(self._watch_roles())
+            tasks.create_task(self._note_seen())
 
     async def _on_health(self, message: Msg) -> None:
         try:
@@ -76,7 +83,22 @@ class Listener:
             log.warning("listen.bad_connections", subject=message.subject, reason=str(error))
             return
         _, tenant, _, gateway = message.subject.split(".")
-        self._runtime.gateways[tenant, gateway] = report.model_copy(update={"time_ms": time.time_ns() // 1_000_000})
+        seen = self._seen.setdefault(tenant, {})
+        if len(seen) < SEEN_WAITING_MAX:
+            seen.update(report.devices)
+        self._runtime.gateways[tenant, gateway] = report.model_copy(
+            update={"time_ms": time.time_ns() // 1_000_000, "devices": {}}
+        )
+
+    async def _note_seen(self) -> None:
+        while True:
+            await asyncio.sleep(SEEN_S)
+            seen, self._seen = self._seen, {}
+            for tenant, devices in seen.items():
+                try:
+                    await in_thread(device.note_seen, tenant, devices)
+                except DatabaseError as error:
+                    log.warning("listen.seen_not_noted", tenant=tenant, reason=str(error))
 
     async def _on_alarm(self, message: Msg) -> None:
         try:

@@ -26,7 +26,7 @@ else:
 
 
 class DeviceOut(Schema):
-    """A device without its secret; `password` tells whether it has one."""
+    """A device without its secret; `password` tells whether it has one, `last_seen_ms` is right to a minute."""
 
     id: UUID
     name: str
@@ -37,6 +37,7 @@ class DeviceOut(Schema):
     password: bool
     issued_ms: int
     expires_ms: int | None
+    last_seen_ms: int | None
     version: int
 
 
