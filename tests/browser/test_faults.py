@@ -13,7 +13,10 @@ import pytest
 from playwright.sync_api import Route, expect
 from tests.browser.conftest import PHONE, Open, asset_path, settled
 from tests.browser.looks import cut, too_wide
+from tests.e2e.device import wired
 from tests.e2e.platform import Person, Platform, eventually
+
+from mainspring.simulators.modbus_tcp import words_of
 
 LONG_MS = 40_000
 AN_HOUR_AHEAD = "const real = Date.now; Date.now = () => real() + 3_600_000;"
@@ -176,6 +179,35 @@ def test_huge_names_and_numbers_stay_in_their_places(
     assert too_wide(page) + cut(page) == []
 
 
+@pytest.mark.parametrize("odd", ["nan", "inf"])
+def test_what_is_no_number_is_marked_live_and_in_history(administrator: Person, open_page: Open, odd: str) -> None:
+    with wired(administrator, f"odd-{odd}") as made:
+
+        def shows(number: str) -> None:
+            made.device.simulator.units[1].holding[0:2] = words_of("float32", "ABCD", float(number))
+
+        shows("21.5")
+        tag = made.add(f"ODD_{odd}", 0, "float32", unit="Cel", low=0, high=100, decimals=1, scan_ms=200)
+        watched = open_page(f"/plant/{made.asset['id']}")
+        page = watched.page
+        settled(page)
+        value = page.get_by_role("row").filter(has_text=tag["name"]).locator(".ms-value")
+        expect(value).to_contain_text("21.5", timeout=LONG_MS)
+        shows(odd)
+        # The last number stands in brackets, marked, and is not shown as the present one.
+        expect(value).to_have_attribute("data-look", "bad", timeout=LONG_MS)
+        assert too_wide(page) + cut(page) == []
+        page.get_by_role("button", name=f"Samples of {tag['name']}").click()
+        samples = page.get_by_role("dialog")
+        expect(samples.get_by_role("row").nth(2)).to_be_visible(timeout=LONG_MS)
+        shows("22.5")
+        expect(value).to_have_attribute("data-look", "good", timeout=LONG_MS)
+        page.goto(f"{watched.origin}/trend?tags={tag['tag']}&range=10m")
+        page.locator(".ms-trend-lanes canvas").first.wait_for()
+        expect(page.locator(".ms-trend")).not_to_contain_text(re.compile("NaN|Infinity"))
+        assert too_wide(page) + cut(page) == []
+
+
 def test_two_people_on_one_record_lose_nothing(
     administrator: Person, open_page: Open, oddities: dict[str, Any]
 ) -> None:
@@ -186,12 +218,14 @@ def test_two_people_on_one_record_lose_nothing(
     page.locator(".ms-title").get_by_role("button", name="Edit").click()
     page.get_by_role("menuitem", name="Edit asset").click()
     drawer = page.get_by_role("dialog")
-    drawer.get_by_label("Name in English").fill("Mine")
+    drawer.get_by_label("Name in English", exact=True).fill("Mine")
     administrator.change(f"/assets/{oddities['id']}", name={"en": "Theirs", "zh": "他人的"})
     drawer.get_by_role("button", name="Save").click()
     expect(drawer.get_by_text("Someone else changed this in the meantime")).to_be_visible()
-    expect(drawer.get_by_text("Theirs")).to_be_visible()
-    expect(drawer.get_by_label("Name in English")).to_have_value("Mine")
+    expect(drawer.get_by_role("radio", name="Theirs: Theirs")).to_be_visible()
+    expect(drawer.get_by_label("Name in English", exact=True)).to_have_value("Mine")
     drawer.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="Mine")).to_be_visible()
-    assert administrator.get(f"/assets/{oddities['id']}")["name"]["en"] == "Mine"
+    assert administrator.get(f"/assets/{oddities['id']}")["name"] == {"en": "Mine", "zh": "他人的"}, (
+        "what only they changed"
+    )

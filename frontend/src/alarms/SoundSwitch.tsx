@@ -27,7 +27,7 @@ export function SoundSwitch() {
     </div>
   );
   return (
-    <Popover content={boxes} trigger="click" placement="bottomRight">
+    <Popover content={boxes} trigger="click" placement="bottomRight" destroyOnHidden>
       <Button aria-haspopup="dialog">
         {chosen.length === 0 ? t("soundOff") : t("soundOn", { priorities: chosen.map((priority) => t(priority)).join(", ") })}
       </Button>

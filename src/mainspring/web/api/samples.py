@@ -295,4 +295,4 @@ def _shown(value: Any) -> Any:
     """Return a value as JSON readers keep it; a number that is none is null."""
     if isinstance(value, int) and not isinstance(value, bool):
         return exact(value)
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
