@@ -6,12 +6,16 @@ import asyncio
 import time
 from pathlib import Path
 
+from tests.bus.conftest import BusUnderTest
 from tests.drivers.mqtt_site import SECRET, device, running_listener
+from tests.drivers.open_broker import OpenBroker
 from tests.gateway.devices import connection, tag
+from tests.gateway.site import now_ms, running_gateway
 from tests.gateway.test_connection import Bench
 from tests.waiting import until
 
 from mainspring.core import quality as q
+from mainspring.core.commands import CommandItem
 from mainspring.core.drivers import Host, registered
 from mainspring.drivers.mqtt_session import PART
 from mainspring.gateway.batches import Gate, Gatherer
@@ -59,3 +63,42 @@ async def test_an_edge_node_lives_through_a_connection(tmp_path: Path) -> None:
             task.cancel()
             await asyncio.wait({task}, timeout=10)
             await edge.stop()
+
+
+async def test_one_command_of_many_tags_reaches_node_and_devices(bus: BusUnderTest, tmp_path: Path) -> None:
+    broker = OpenBroker()
+    await broker.start()
+    places = [(f"M{number}", ("", "Press", "Oven")[number % 3]) for number in range(100)]
+    metrics = [SimulatedMetric(name, value=1.0, device=of) for name, of in places]
+    metrics[50].obeys = False
+    edge = SparkplugSimulator(metrics, port=broker.port)
+    await edge.start()
+    try:
+        async with running_gateway(bus, tmp_path / "gateway", None) as site:
+            reach = {"host": "127.0.0.1", "port": broker.port, "rebirth_interval_ms": 100, "write_timeout_ms": 4000}
+            of = connection("-", driver="sparkplug", settings=reach)
+            addresses = [
+                {"group": "Plant", "node": "Edge 1", "device": device, "metric": name} for name, device in places
+            ]
+            # Half of them are scaled.
+            tags = [
+                tag(number, of.id, address=address, writable=True, gain=1.0 + number % 2)
+                for number, address in enumerate(addresses)
+            ]
+            await site.define(of, tags)
+            for number in range(len(tags)):
+                await site.until_quality(number, q.GOOD, 30)
+            items = [CommandItem(tag=number, value=number + 0.5) for number in range(len(tags))]
+            outcome = await site.command(of, *items, expires_ms=now_ms() + 30_000)
+            assert [item.tag for item in outcome.items] == list(range(len(tags)))
+            # The one that does not obey is told apart from those that do.
+            assert {item.tag: item.read_back for item in outcome.items if item.outcome != "done"} == {50: 1.0}
+            for number, (name, device) in enumerate(places):
+                wanted = 1.0 if number == 50 else (number + 0.5) / (1.0 + number % 2)
+                assert edge.metrics[device, name].value == wanted
+            # Sent again it is answered from the record.
+            again = await site.command(of, items[0], id=outcome.id, expires_ms=now_ms() + 30_000)
+            assert again == outcome
+    finally:
+        await edge.stop()
+        await broker.end()

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time as clock
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar, cast
 
@@ -225,17 +225,10 @@ class Connection:
 
         Between two reads, or in the middle of one where the driver lets writing pass.
         """
-        async with self._commanding:
-            if isinstance(self.driver, WritesAmidReading):
-                yield self._connected()
-            else:
-                async with self._reading:
-                    yield self._connected()
-
-    def _connected(self) -> Driver:
-        if self.driver is None or self.state != "connected":
-            raise NotConnected(self.text or _ENDED.format(name=self.definition.name))
-        return self.driver
+        async with self._commanding, nullcontext() if isinstance(self.driver, WritesAmidReading) else self._reading:
+            if self.driver is None or self.state != "connected":
+                raise NotConnected(self.text or _ENDED.format(name=self.definition.name))
+            yield self.driver
 
     async def _contact(self) -> None:
         """Hold contact; ends by raising only."""

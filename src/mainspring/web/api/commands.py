@@ -149,7 +149,8 @@ async def send_command(request: HttpRequest, draft: CommandDraft) -> dict[str, A
     values = {target.ordinal: writing.value_of(target, values[target.ordinal]) for target in targets}
     faults = [writing.fault(target, values[target.ordinal], draft.connection) for target in targets]
     refused = any(faults)
-    second = None if refused else await in_thread(_required, request, actor, draft, targets)
+    asks = any(target.policy.reason or target.policy.password or target.policy.second_person for target in targets)
+    second = await in_thread(_required, request, actor, draft, targets) if asks and not refused else None
     record = _record(actor, draft, targets, values, second)
     if refused:
         outcome = [_refused(target.ordinal, found or OTHER) for target, found in zip(targets, faults, strict=True)]
