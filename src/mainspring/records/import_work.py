@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import IO, Any, Final
 
 import structlog
@@ -184,9 +186,15 @@ def layout_of(options: dict[str, Any]) -> Layout:
     return Layout(mapping, **{name: found for name, found in options.items() if name != "mapping"})
 
 
+@lru_cache(maxsize=1)
+def _sheet(upload: Path, name: str) -> Sheet:
+    """Read an uploaded file, which never changes; the last one stays, for a check is mostly followed by its load."""
+    return read_sheet(upload.read_bytes(), name)
+
+
 def _pieces(work: Work, importer: Importer) -> Iterator[_Piece]:
-    """Read the file again and take its rows piece by piece, until it is cancelled."""
-    sheet = read_sheet(work.folder.upload.read_bytes(), work.state["name"])
+    """Take the rows of the file piece by piece, until it is cancelled."""
+    sheet = _sheet(work.folder.upload, work.state["name"])
     layout = layout_of(work.state["options"])
     fixes = _Fixes(work.state["fixes"], layout)
     for start in range(0, len(sheet.rows), PIECE):
