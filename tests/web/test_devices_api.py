@@ -28,11 +28,11 @@ def test_a_secret_is_shown_once(signed_in: Callable[..., Any]) -> None:
     secret = document.pop("secret")
     shown = client.get(f"{URL}/{document['id']}").json()
     assert shown == document
-    assert credential.verify(secret, CredentialKind.DEVICE) is not None
     assert shown["publish"] == ["a/pump-7/#"]
     assert client.get(URL).json() == {"items": [document], "total": 1}
     assert client.get(f"{URL}?search=UMP&gateway=main").json()["total"] == 1
     assert client.get(f"{URL}?gateway=other").json()["total"] == 0
+    assert credential.verify(secret, CredentialKind.DEVICE) is not None
 
 
 def test_rotate_change_and_revoke(signed_in: Callable[..., Any]) -> None:

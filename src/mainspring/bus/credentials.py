@@ -15,6 +15,7 @@ import nkeys
 from mainspring.bus.connect import inbox_prefix
 from mainspring.core import subjects
 from mainspring.core.definitions import BUCKET
+from mainspring.core.files import replace_file
 
 KV: Final = f"KV_{BUCKET}"
 _ANSWERS: Final = ("$JS.API.INFO",)
@@ -137,16 +138,18 @@ def user_name(role: str, instance: str = "", tenant: str = "") -> str:
     return "-".join(part for part in (role, tenant, instance) if part)
 
 
+def key_pair(file: Path) -> nkeys.KeyPair:
+    """Return the key pair whose seed lies in a file, made on first use; the seed never leaves its machine."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(file, nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER))
+    return nkeys.from_seed(bytearray(file.read_bytes().strip()))
+
+
 def ensure_user(folder: Path, role: str, instance: str = "", tenant: str = "") -> RoleUser:
     """Return the user of a role instance, making its key pair on first use."""
     name = user_name(role, instance, tenant)
-    file = seed_file(folder, name)
-    if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(seed)
-    pair = nkeys.from_seed(bytearray(file.read_bytes().strip()))
+    pair = key_pair(seed_file(folder, name))
     return RoleUser(name, pair.public_key.decode(), rights_of(role, instance, tenant), tenant)
 
 

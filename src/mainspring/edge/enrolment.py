@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import nkeys
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mainspring.bus.credentials import key_pair
 from mainspring.core.errors import ConfigurationError, MainspringError, NotConnected, error_of
 from mainspring.core.files import replace_file
 from mainspring.core.text import Text
@@ -59,7 +59,8 @@ def enrolled(configuration: EdgeConfiguration) -> Enrolled:
     if file.exists():
         return Enrolled.model_validate_json(file.read_bytes())
     token = _token(configuration)
-    answer = request(configuration, "POST", "/gateways/enrolment", {"token": token, "public_key": _key(configuration)})
+    public_key = key_pair(seed_file(configuration)).public_key.decode()
+    answer = request(configuration, "POST", "/gateways/enrolment", {"token": token, "public_key": public_key})
     try:
         found = Enrolled.model_validate_json(answer.content)
     except ValidationError as error:
@@ -103,7 +104,7 @@ def _refusal(answer: httpx.Response, url: str) -> MainspringError:
 
 
 def _signature(configuration: EdgeConfiguration, method: str, path: str) -> str:
-    pair = nkeys.from_seed(bytearray(seed_file(configuration).read_bytes().strip()))
+    pair = key_pair(seed_file(configuration))
     at = int(time.time())
     signed = base64.b64encode(pair.sign(f"{at}\n{method}\n/api/v1{path}".encode())).decode()
     return f"Gateway {pair.public_key.decode()}:{at}:{signed}"
@@ -120,13 +121,3 @@ def _token(configuration: EdgeConfiguration) -> str:
     if not token:
         raise ConfigurationError(_NO_TOKEN)
     return token
-
-
-def _key(configuration: EdgeConfiguration) -> str:
-    """Return the public half of the key, made on first use."""
-    file = seed_file(configuration)
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        seed = nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER)
-        replace_file(file, seed)
-    return str(nkeys.from_seed(bytearray(file.read_bytes().strip())).public_key.decode())
