@@ -38,10 +38,10 @@ export function SuppressedAlarms() {
         </>
       ),
     },
-    { key: "holds", title: t("state"), width: "minmax(180px, 1fr)", cell: ({ active }) => t(active ? "holdsNow" : "holdsNot") },
+    { key: "holds", title: t("state"), width: "160px", cell: ({ active }) => t(active ? "holdsNow" : "holdsNot") },
     { key: "since", title: t("since"), width: "100px", end: true, cell: since },
     { key: "reason", title: t("reason"), width: "minmax(180px, 3fr)", cell: (alarm) => <Reason alarm={alarm} /> },
-    { key: "while", title: t("while"), width: "minmax(160px, 2fr)", cell: ({ suppression }) => <span className="ms-code">{suppression?.expression}</span> },
+    { key: "while", title: t("while"), width: "minmax(200px, 4fr)", cell: ({ suppression }) => <span className="ms-code">{suppression?.expression}</span> },
   ];
   return (
     <PageState state={found} rows={8}>
