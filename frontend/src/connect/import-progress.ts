@@ -25,5 +25,6 @@ export function useProgressText(): (progress: Progress) => string {
 export function reportText(t: Say<typeof importWords>, { stage, report, progress }: Pick<ImportState, "stage" | "report" | "progress">): string {
   if (stage === "undone" && report) return t("undone", { n: formatCount(report.undone), kept: formatCount(report.kept) });
   if (stage === "checked" || !report) return t("progressDone", { done: formatCount(progress.done), total: formatCount(progress.total) });
-  return t("loaded", { ...report });
+  const { created, updated, unchanged, refused } = report;
+  return t("loaded", { created: formatCount(created), updated: formatCount(updated), unchanged: formatCount(unchanged), refused: formatCount(refused), seconds: report.seconds });
 }

@@ -154,21 +154,17 @@ class _Lane(threading.Thread):
                 done: Message = message["done"]
                 return done
             errand.heard(message)
-        self._end()
+        log.error("imports.process_ended", code=self._end())
         return None
 
-    def _end(self) -> None:
+    def _end(self) -> int:
+        """End the process, which has nothing under way; returns its exit code."""
         self.hang_up()
         with self._lock:
             process, self._process = self._process, None
         if process is None:
-            return
-        try:
-            code = process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
+            return 0
+        process.kill()
         if process.stdout is not None:
             process.stdout.close()
-        if code:
-            log.error("imports.process_ended", code=code)
+        return process.wait()
