@@ -120,14 +120,3 @@ async def recorded(admin: Bus) -> list[AlarmEvent]:
             found.append(AlarmEvent.model_validate_json((await reading.next_msg(timeout=5)).data))
         await reading.unsubscribe()
     return found
-
-
-async def until(what: Any, seconds: float = 5.0) -> Any:
-    """Wait until a coroutine function returns something true, and return it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = await what()
-        if found:
-            return found
-        assert time.monotonic() < deadline, "it did not come about in time"
-        await asyncio.sleep(0.02)

@@ -23,8 +23,8 @@ from tests.engine.running import (
     recorded,
     send,
     start,
-    until,
 )
+from tests.waiting import until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.bus.conftest import BusUnderTest
 from tests.engine.plants import alarm, alarm_id, tag
-from tests.engine.running import define, listed, now_ms, recorded, send, start, until
+from tests.engine.running import define, listed, now_ms, recorded, send, start
+from tests.waiting import until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects

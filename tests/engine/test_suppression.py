@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tests.bus.conftest import BusUnderTest
 from tests.engine.plants import BAD, NOW, alarm, alarm_id, alarm_page, batch, said, spoken, tag, tag_page
-from tests.engine.running import listed, now_ms, recorded, send, start, until
+from tests.engine.running import listed, now_ms, recorded, send, start
+from tests.waiting import until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
