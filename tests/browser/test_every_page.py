@@ -20,7 +20,7 @@ LOOKS: tuple[tuple[Language, Theme, str, dict[str, str]], ...] = (
     ("zh", "light", "phone", MAIN), ("en", "dark", "phone", PAGES),
     ("zh", "light", "wide", MORE), ("en", "dark", "wide", {}),
 )  # fmt: skip
-SIZES = {"wide": DESKTOP, "phone": PHONE}
+SIZES = {"wide": DESKTOP, "phone": PHONE, "tablet": (820, 1180), "wall": (3840, 2160)}
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +53,25 @@ def test_pages(
         if name in looked:
             found += violations(page) + narrower(page, size)
         faults += [f"{name}: {each}" for each in found]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("language", "theme", "size"), [("zh", "dark", "tablet"), ("en", "light", "wall")], ids=["tablet", "wall"]
+)
+def test_tablet_and_wall(
+    administrator: Person, open_page: Open, gallery: Path, language: Language, theme: Theme, size: str
+) -> None:
+    watched = open_page("/", language, theme, SIZES[size])
+    page = watched.page
+    page.emulate_media(reduced_motion="reduce")
+    faults: list[str] = []
+    for name in (*MAIN, "connection", "gateways", "alarm-performance"):
+        page.goto(watched.origin + address_of(name, administrator))
+        settled(page)
+        page.wait_for_timeout(300)
+        page.screenshot(path=gallery / f"{name}-{language}-{theme}-{size}.png")
+        faults += [f"{name}: {each}" for each in too_wide(page) + cut(page) + violations(page)]
     assert not faults, "\n".join(faults)
 
 

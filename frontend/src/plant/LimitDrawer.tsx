@@ -81,7 +81,7 @@ export function LimitDrawer({ open, tag, limit, onClose, onChanged }: LimitDrawe
       }
       extra={
         limit ? (
-          <Popconfirm title={t("deleteLimitSure")} okText={t("remove")} cancelText={t("cancel")} onConfirm={remove}>
+          <Popconfirm title={t("deleteLimitSure")} okText={t("remove")} cancelText={t("cancel")} cancelButtonProps={{ autoFocus: true }} destroyOnHidden onConfirm={remove}>
             <Button>{t("remove")}</Button>
           </Popconfirm>
         ) : null

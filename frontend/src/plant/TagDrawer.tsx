@@ -59,7 +59,7 @@ export function TagDrawer({ open, tag, asset, onClose, onChanged }: TagDrawerPro
       onClose={onClose}
       extra={
         tag ? (
-          <Popconfirm title={t("deleteTagSure", { name: tag.name })} okText={t("remove")} cancelText={t("cancel")} onConfirm={remove}>
+          <Popconfirm title={t("deleteTagSure", { name: tag.name })} okText={t("remove")} cancelText={t("cancel")} cancelButtonProps={{ autoFocus: true }} destroyOnHidden onConfirm={remove}>
             <Button>{t("remove")}</Button>
           </Popconfirm>
         ) : null

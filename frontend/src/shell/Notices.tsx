@@ -72,7 +72,7 @@ function Row({ subscription, reload }: { subscription: Subscription; reload: () 
         <Button size="small" onClick={() => change({ enabled: !enabled })}>
           {t(enabled ? "pause" : "resume")}
         </Button>
-        <Popconfirm title={target || t(channel)} okText={t("remove")} cancelText={t("cancel")} onConfirm={() => api.delete(`/subscriptions/${id}`).then(reload, failed)}>
+        <Popconfirm title={target || t(channel)} okText={t("remove")} cancelText={t("cancel")} cancelButtonProps={{ autoFocus: true }} destroyOnHidden onConfirm={() => api.delete(`/subscriptions/${id}`).then(reload, failed)}>
           <Button size="small">{t("remove")}</Button>
         </Popconfirm>
       </div>

@@ -74,7 +74,7 @@ export function Tokens() {
                       {t("tokenUntil")} {date(token.expires_ms)} · {t("tokenUsed")} {date(token.last_used_ms)}
                     </span>
                   </span>
-                  <Popconfirm title={token.name} okText={t("tokenRevoke")} cancelText={t("cancel")} onConfirm={() => revoke(token.id)}>
+                  <Popconfirm title={token.name} okText={t("tokenRevoke")} cancelText={t("cancel")} cancelButtonProps={{ autoFocus: true }} destroyOnHidden onConfirm={() => revoke(token.id)}>
                     <Button size="small">{t("tokenRevoke")}</Button>
                   </Popconfirm>
                 </li>

@@ -11,6 +11,7 @@ import { type RefObject, useEffect, useRef } from "react";
 const LAYERS = ".ant-drawer, .ant-modal-wrap, .ant-popover, .ant-dropdown";
 const ITEMS = "[role=menuitem], [role=row], [role=treeitem]";
 const REMEMBERED = 30;
+const FADES_MS = [50, 200, 500];
 const FRAMES_MAX = 30;
 
 /** Newest first: what had the focus, and whether it stood in a layer then. */
@@ -43,16 +44,22 @@ function pressOnce(event: KeyboardEvent): void {
 export function watchFocus(): () => void {
   // Layers hang on the body: what is removed elsewhere, live values among it, costs nothing here.
   const soon = () => requestAnimationFrame(giveBack);
+  // A layer that is kept hidden leaves no trace there: it goes after a key or a click, some after a short fade.
+  const afterwards = () => FADES_MS.forEach((delay_ms) => setTimeout(giveBack, delay_ms));
   const observer = new MutationObserver(soon);
   observer.observe(document.body, { childList: true });
   document.addEventListener("keydown", pressOnce, true);
   document.addEventListener("focusin", remember);
   document.addEventListener("focusout", soon);
+  document.addEventListener("keyup", afterwards);
+  document.addEventListener("click", afterwards);
   return () => {
     observer.disconnect();
     document.removeEventListener("keydown", pressOnce, true);
     document.removeEventListener("focusin", remember);
     document.removeEventListener("focusout", soon);
+    document.removeEventListener("keyup", afterwards);
+    document.removeEventListener("click", afterwards);
   };
 }
 
