@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ async def test_replays_far_beyond_the_duplicate_window_send_nothing_twice(bus: B
         one = await start(bus, tmp_path / "e")
         await send(gateway, 7, 11.0)
         await send(gateway, 7, 9.0)
-        await until(lambda turn=turn: _count(admin, 2 * turn + 2))
+        await until(partial(_count, admin, 2 * turn + 2))
         await one.kill()
         await asyncio.sleep(0.3)
     events = await recorded(admin)

@@ -6,6 +6,7 @@ The gateway owns schedule, back-off, scaling, dead-band, quality on loss and the
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -113,6 +114,19 @@ class Host:
     """Shared parts of the gateway by name, such as its own MQTT listener."""
     passing: bool = False
     """The driver only looks, for a test or a preview: what a connection is owed must not be taken in its place."""
+
+
+async def checked(steps: Sequence[tuple[Text, Callable[[], Awaitable[Text]]]]) -> AsyncIterator[Check]:
+    """Do the steps of a connection test one after the other, timed, up to the first that fails."""
+    for name, step in steps:
+        started = time.perf_counter()
+        try:
+            detail, ok = await step(), True
+        except MainspringError as error:
+            detail, ok = error.text, False
+        yield Check(name, ok, detail, (time.perf_counter() - started) * 1000)
+        if not ok:
+            return
 
 
 class Driver(ABC):

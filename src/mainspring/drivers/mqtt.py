@@ -16,7 +16,7 @@ import orjson
 from pydantic import field_validator
 
 from mainspring.core import quality as q
-from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, Trial, Value, setting
+from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, Trial, Value, checked, setting
 from mainspring.core.errors import MainspringError, NotConnected, Rejected
 from mainspring.core.kinds import Column, Origin, SampleKind
 from mainspring.core.samples import SampleBatch, build
@@ -310,15 +310,8 @@ class Mqtt(Driver):
             (Text("A message fits the mapping", "消息符合映射"), fits),
         ]
         try:
-            for name, step in steps:
-                started = time.perf_counter()
-                try:
-                    detail, ok = await step(), True
-                except MainspringError as error:
-                    detail, ok = error.text, False
-                yield Check(name, ok, detail, (time.perf_counter() - started) * 1000)
-                if not ok:
-                    return
+            async for check in checked(steps):
+                yield check
         finally:
             await opened.close()
 

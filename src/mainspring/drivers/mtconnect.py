@@ -15,8 +15,8 @@ from typing import ClassVar, Final
 from urllib.parse import quote, urlencode
 
 from mainspring.core import quality as q
-from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, Traffic, setting
-from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
+from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, Traffic, checked, setting
+from mainspring.core.errors import DecodeError, NotConnected, Rejected
 from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.drivers.mtconnect_browse import children
@@ -194,15 +194,8 @@ class Mtconnect(Driver):
             (Text("First value", "首个值"), lambda: self._first_value(http)),
         ]
         try:
-            for name, step in steps:
-                started = time.perf_counter()
-                try:
-                    detail, ok = await step(), True
-                except MainspringError as error:
-                    detail, ok = error.text, False
-                yield Check(name, ok, detail, (time.perf_counter() - started) * 1000)
-                if not ok:
-                    return
+            async for check in checked(steps):
+                yield check
         finally:
             http.close()
 

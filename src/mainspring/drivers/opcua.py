@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, Traffic, Value, setting
+from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, Traffic, Value, checked, setting
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
 from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
@@ -294,15 +294,8 @@ class OpcUa(Driver):
             (Text("First value", "首个值"), session.first_value),
         ]
         try:
-            for name, step in steps:
-                started = time.perf_counter()
-                try:
-                    detail, ok = await step(), True
-                except MainspringError as error:
-                    detail, ok = error.text, False
-                yield Check(name, ok, detail, (time.perf_counter() - started) * 1000)
-                if not ok:
-                    return
+            async for check in checked(steps):
+                yield check
         finally:
             await session.close()
 

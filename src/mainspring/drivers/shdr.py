@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 from mainspring.core import quality as q
-from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, setting
+from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, checked, setting
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import SampleBatch
@@ -198,15 +198,8 @@ class Shdr(Driver):
         )  # fmt: skip
         steps = (self._resolve, self._reach, other._speaks)
         try:
-            for name, step in zip(names, steps, strict=True):
-                started = time.perf_counter()
-                try:
-                    detail, ok = await step(), True
-                except MainspringError as error:
-                    detail, ok = error.text, False
-                yield Check(name, ok, detail, (time.perf_counter() - started) * 1000)
-                if not ok:
-                    return
+            async for check in checked(list(zip(names, steps, strict=True))):
+                yield check
         finally:
             await other.close()
 
