@@ -11,9 +11,10 @@ export function SoundSwitch() {
   const [chosen, setChosen] = useState(() => [...sounds.wanted()]);
   const boxes = (
     <div className="ms-stack">
-      {PRIORITIES.map((priority) => (
+      {PRIORITIES.map((priority, place) => (
         <Checkbox
           key={priority}
+          autoFocus={place === 0}
           checked={chosen.includes(priority)}
           onChange={({ target }) => {
             const next = PRIORITIES.filter((each) => (each === priority ? target.checked : chosen.includes(each)));
