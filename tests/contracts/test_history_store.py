@@ -180,7 +180,7 @@ def test_a_trend_has_at_most_its_buckets(store: HistoryStore) -> None:
     query = TrendQuery(tags=(1,), start_ms=START, end_ms=START + 1_000_001, buckets=100)
     table = store.trend(1, query)
     assert table.num_rows <= 100
-    assert table.schema.metadata == {b"bucket_ms": b"10001"}
+    assert table.schema.metadata == {b"bucket_ms": b"10001", b"origin_ms": str(START).encode(), b"source": b"raw"}
     assert table.column_names == ["tag", "time", "first", "min", "max", "last", "mean", "good", "bad", "marks"]
     assert table["good"].to_numpy().sum() == 10_000
     empty = store.trend(1, query.model_copy(update={"tags": (99,)}))

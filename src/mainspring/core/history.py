@@ -71,7 +71,8 @@ class RawQuery(Query):
 class AggregateQuery(Query):
     """Statistics of good samples per step.
 
-    Answer: tag, time (start of the step), one column per function, good, bad (counts of samples).
+    Answer: tag, time (start of the step), one column per function, good, bad (counts of samples). The answer's
+    schema metadata has `source`: what it was made of at the coarsest, `raw`, `minute` or `hour`.
     """
 
     step_ms: int = Field(ge=100)
@@ -83,7 +84,8 @@ class TrendQuery(Query):
 
     Answer: tag, time (start of the bucket), first, min, max, last, mean (good samples, NaN where none), good, bad,
     marks (a bit for each origin seen, from bit 0 on, and the flags of all samples from bit 8 on).
-    Buckets without samples are absent. The answer's schema metadata has `bucket_ms`.
+    Buckets without samples are absent. The answer's schema metadata has `bucket_ms`, `origin_ms` from which buckets
+    are counted - long ones are whole minutes or hours and begin with one - and `source` (see `AggregateQuery`).
     """
 
     buckets: int = Field(default=1000, ge=1, le=BUCKETS_MAX)
@@ -183,6 +185,12 @@ class HistoryStore(Protocol):
 
     def retain(self, now_ms: int, days: dict[str, int], bytes_max: int) -> list[str]:
         """Drop what is older than its class keeps, then the oldest beyond `bytes_max`; return what was dropped."""
+
+    def roll_up(self, now_ms: int) -> Iterator[None]:
+        """Do what rollups are due, piece by piece; the caller takes the next piece when it likes, and may leave it.
+
+        One caller at a time; queries and writes go on meanwhile.
+        """
 
     def close(self) -> None:
         """Close every connection; the process may exit afterwards."""

@@ -34,14 +34,19 @@ from mainspring.core.text import Text
 from mainspring.history import native, sql
 from mainspring.history.engine import Engine
 from mainspring.history.retention import EVENTS, SET_ASIDE, STANDARD, Partition, droppable
+from mainspring.history.rollup_answers import RollupAnswers
+from mainspring.history.rollups import QUIET_S, Rollups
 from mainspring.history.schema import (
     ASIDE,
     CLASS,
     CORRECTION,
     DAY_MS,
     EVENT,
+    HOUR,
     LATE_STREAM,
     LATE_TIME,
+    MINUTE,
+    MONTH_MS,
     SAMPLE,
     TABLES,
 )
@@ -84,6 +89,7 @@ class ChdbStore:
         query_threads: int = 2,
         earliest_ms: int = EARLIEST_MS,
         ahead_max_ms: int = AHEAD_MAX_MS,
+        rollup_quiet_s: float = QUIET_S,
     ) -> None:
         limits = {
             "max_memory_usage": query_memory_bytes_max,
@@ -101,6 +107,8 @@ class ChdbStore:
         codes = self._engine.table(f"select code, name from {CLASS}").to_pylist()
         self._codes: dict[str, int] = {row["name"]: row["code"] for row in codes}
         self._class_of = np.full(1, self._code(STANDARD), dtype=np.uint8)
+        self._rollups = Rollups(self._engine, path, rollup_quiet_s)
+        self._rolled_up = RollupAnswers(self._engine, self._rollups)
 
     # Writing
 
@@ -140,7 +148,9 @@ class ChdbStore:
                 parts.append(replace(entry, batch=entry.batch.take(possible)))
                 aside.append((entry, ~possible))
             if sum(len(entry.batch) for entry in parts):
-                self._store(SAMPLE[column], _in_order(self._columns(parts, late)), doing)
+                columns = _in_order(self._columns(parts, late))
+                with self._rollups.changing(columns):
+                    self._store(SAMPLE[column], columns, doing)
         if aside:
             self._put_aside(aside, now_ms, doing)
         self._whole[stream] = max(last, whole or 0)
@@ -178,14 +188,23 @@ class ChdbStore:
         columns["made_us"] = np.full(rows, made_us, dtype=np.int64)
         columns["made_by"] = [by] * rows
         columns["reason"] = [reason] * rows
-        self._engine.insert(CORRECTION[batch.column], columns)
+        with self._rollups.changing(columns):
+            self._engine.insert(CORRECTION[batch.column], columns)
 
     def retain(self, now_ms: int, days: dict[str, int], bytes_max: int) -> list[str]:
         """Drop what is older than its class keeps, then the oldest beyond `bytes_max`; return what was dropped."""
         dropped = droppable(self.partitions(), now_ms, days, bytes_max)
         for partition in dropped:
+            if partition.table in (*SAMPLE.values(), MINUTE):
+                self._rollups.given_up(
+                    partition.table, self._codes[partition.retention.split("/")[0]], partition.end_ms
+                )
             self._engine.run(f"alter table {partition.table} drop partition {partition.value}")
         return [str(partition) for partition in dropped]
+
+    def roll_up(self, now_ms: int) -> Iterator[None]:
+        """Do what rollups are due, piece by piece."""
+        return self._rollups.advance(now_ms)
 
     # Reading
 
@@ -202,14 +221,21 @@ class ChdbStore:
         steps = -(-(query.end_ms - query.start_ms) // query.step_ms) * len(query.tags)
         if steps > ROWS_OUT_MAX:
             raise LimitExceeded(_STEPS, rows=steps, limit=ROWS_OUT_MAX)
+        now_ms = time.time_ns() // 1_000_000
+        if (answer := self._rolled_up.aggregate(tenant, query, self._classes(query.tags), now_ms)) is not None:
+            return answer
         corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms - sql.LOOK_BACK_MS, query.end_ms))
-        return self._engine.table(sql.aggregate(tenant, query, corrected, time.time_ns() // 1_000_000))
+        answer = self._engine.table(sql.aggregate(tenant, query, corrected, now_ms))
+        return answer.replace_schema_metadata({"source": "raw"})
 
     def trend(self, tenant: int, query: TrendQuery) -> pa.Table:
         """Answer a trend query."""
+        if (answer := self._rolled_up.trend(tenant, query, self._classes(query.tags))) is not None:
+            return answer
         corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms, query.end_ms))
         text, bucket_ms = sql.trend(tenant, query, corrected)
-        return self._engine.table(text).replace_schema_metadata({"bucket_ms": str(bucket_ms)})
+        metadata = {"bucket_ms": str(bucket_ms), "origin_ms": str(query.start_ms), "source": "raw"}
+        return self._engine.table(text).replace_schema_metadata(metadata)
 
     def states(self, tenant: int, query: StateQuery) -> pa.Table:
         """Answer a time-in-state query."""
@@ -257,6 +283,7 @@ class ChdbStore:
     def close(self) -> None:
         """Close every connection; the process may exit afterwards."""
         self._engine.close()
+        self._rollups.close()
 
     # Within
 
@@ -319,6 +346,11 @@ class ChdbStore:
         self._store(ASIDE, columns, append)
         self.set_aside += len(texts)
 
+    def _classes(self, tags: Sequence[int]) -> list[int]:
+        """Return the retention classes of some tags."""
+        places = np.minimum(np.asarray(tags, dtype=np.int64), len(self._class_of) - 1)
+        return [int(code) for code in np.unique(self._class_of[places])]
+
     def _corrected(self, condition: str) -> frozenset[Column]:
         rows = self._engine.table(sql.corrected_columns(condition)).to_pylist()
         return frozenset(Column(row["name"]) for row in rows)
@@ -375,8 +407,7 @@ def _without_value(batch: SampleBatch) -> SampleBatch:
 
 def _partition(table: str, value: str, size: int, names: Mapping[int, str]) -> Partition:
     numbers = [int(number) for number in re.findall(r"-?\d+", value)]
-    if table == EVENT:
-        return Partition(table, value, EVENTS, numbers[0] * 30 * DAY_MS, (numbers[0] + 1) * 30 * DAY_MS, size)
-    retention = SET_ASIDE if table == ASIDE else names.get(numbers[0], STANDARD)
-    day = numbers[-1]
-    return Partition(table, value, retention, day * DAY_MS, (day + 1) * DAY_MS, size)
+    unit_ms = MONTH_MS if table in (EVENT, HOUR) else DAY_MS
+    retention = {EVENT: EVENTS, ASIDE: SET_ASIDE}.get(table) or names.get(numbers[0], STANDARD)
+    retention += {MINUTE: "/minute", HOUR: "/hour"}.get(table, "")
+    return Partition(table, value, retention, numbers[-1] * unit_ms, (numbers[-1] + 1) * unit_ms, size)

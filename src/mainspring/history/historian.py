@@ -48,6 +48,8 @@ HOLD_AGAIN_S: Final = 30.0
 FOREIGN_MAX: Final = 1000
 """Gateways whose foreign tags are reported, those with most first."""
 RETRY_S: Final = 1.0
+ROLL_UP_EVERY_S: Final = 5.0
+ROLL_UP_RETRY_S: Final = 30.0
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
 
 _DISK_FULL: Final = Text(
@@ -60,6 +62,7 @@ _NOT_WRITTEN: Final = Text(
     "The historian cannot write to {path} ({reason}). It tries again every second; the bus keeps what comes.",
     "历史服务无法写入 {path}（{reason}），每秒重试一次；新数据由总线暂存。",
 )
+_DONE: Final = object()
 ALARM_GATHER_S: Final = 0.1
 ALARM_PAUSE_S: Final = 1.0
 """Transitions closer together than this are gathered for half of it: an insert costs the same for one and for many."""
@@ -127,6 +130,8 @@ class Historian:
         self._answers = Answers(store, self._owners, settings.query_threads, self._blobs)
         # One thread writes: appends of the three streams never overlap.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="history-write")
+        # Another rolls up, one statement at a time, beside the appends.
+        self._roller = ThreadPoolExecutor(1, thread_name_prefix="history-rollup")
         self._journal = Journal(settings.folder)
         self._readers: dict[str, Reader] = {}
         self._positions: dict[str, Position] = {}
@@ -154,6 +159,7 @@ class Historian:
         await self._bus.serve("ms.*.blob.*", self._blobs.put, queue="history", concurrent_max=64)
         work = [asyncio.create_task(self._follow(stream), name=stream) for stream in subjects.STREAMS]
         work += [asyncio.create_task(self._report()), asyncio.create_task(self._keep_house())]
+        work.append(asyncio.create_task(self._roll_up()))
         stopped = asyncio.create_task(stop.wait())
         try:
             done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -163,7 +169,8 @@ class Historian:
             for task in (*work, stopped):
                 task.cancel()
             await asyncio.gather(*work, stopped, return_exceptions=True)
-            await asyncio.to_thread(self._writer.shutdown, wait=True)
+            for thread in (self._writer, self._roller):
+                await asyncio.to_thread(thread.shutdown, wait=True)
             await self._answers.close()
             await self._blobs.close()
 
@@ -374,6 +381,23 @@ class Historian:
                 except (NatsError, TimeoutError) as error:
                     log.warning("history.not_purged", stream=stream, reason=repr(error))
             await asyncio.sleep(min(10.0, self._settings.replay_keep_s / 2))
+
+    async def _roll_up(self) -> None:
+        """Roll up what is due, and rest as long as each piece took: readings and queries come first."""
+        loop = asyncio.get_running_loop()
+        while True:
+            pieces = self._store.roll_up(_now_ms())
+            rest_s = ROLL_UP_EVERY_S
+            try:
+                while self._disk_trouble() is None:
+                    began_s = loop.time()
+                    if await loop.run_in_executor(self._roller, next, pieces, _DONE) is _DONE:
+                        break
+                    await asyncio.sleep(loop.time() - began_s)
+            except (MainspringError, OSError) as error:
+                log.error("history.not_rolled_up", reason=str(error))
+                rest_s = ROLL_UP_RETRY_S
+            await asyncio.sleep(rest_s)
 
     def _retain(self) -> None:
         settings = self._settings

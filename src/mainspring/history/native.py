@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 NUMBERS: Final = {
     np.dtype(np.uint8): "UInt8",
+    np.dtype(np.uint16): "UInt16",
     np.dtype(np.uint32): "UInt32",
     np.dtype(np.uint64): "UInt64",
     np.dtype(np.int64): "Int64",

@@ -1,4 +1,7 @@
-"""What is dropped when: whole partitions, by the age their class keeps, then the oldest days beyond the size."""
+"""What is dropped when: whole partitions, by the age their class keeps, then by size the oldest, readings first.
+
+The rollups of a class are classes of their own: `<class>/minute` and `<class>/hour`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from mainspring.history.schema import DAY_MS
+from mainspring.history.schema import DAY_MS, HOUR, MINUTE
 
 STANDARD: Final = "standard"
 EVENTS: Final = "events"
 SET_ASIDE: Final = "set-aside"
+MINUTE_DAYS: Final = 730
+"""Rows of a minute are kept so long, and never shorter than their readings, unless their class is named."""
+FOR_EVER_DAYS: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +39,30 @@ def droppable(
 ) -> list[Partition]:
     """Choose the partitions to drop, oldest first.
 
-    A class without days is kept by age. Beyond `bytes_max` the oldest days of all classes go; the current day and
-    alarm events are not given up for space.
+    A class without days is kept by age. Beyond `bytes_max` the oldest days of all classes go: of readings as long as
+    they fill half of it, then of minutes, then the other readings, and hours last. The current day and alarm events
+    are not given up for space.
     """
     oldest_first = sorted(partitions, key=lambda partition: (partition.start_ms, partition.table, partition.value))
-    aged = [part for part in oldest_first if part.end_ms <= now_ms - days.get(part.retention, 10**6) * DAY_MS]
-    chosen = set(aged)
+    chosen = {part for part in oldest_first if part.end_ms <= now_ms - days_of(part.retention, days) * DAY_MS}
     excess = sum(part.size for part in partitions if part not in chosen) - bytes_max
-    for part in oldest_first:
-        if excess <= 0:
-            break
-        if part not in chosen and part.retention != EVENTS and part.end_ms <= now_ms:
-            chosen.add(part)
-            excess -= part.size
+    rolled_up = (MINUTE, HOUR)
+    readings = sum(part.size for part in partitions if part not in chosen and part.table not in rolled_up)
+    for kept, wanted in ((bytes_max // 2, ""), (0, MINUTE), (0, ""), (0, HOUR)):
+        for part in oldest_first:
+            if excess <= 0 or (not wanted and readings <= kept):
+                break
+            own = part.table == wanted or (not wanted and part.table not in rolled_up)
+            if own and part not in chosen and part.retention != EVENTS and part.end_ms <= now_ms:
+                chosen.add(part)
+                excess -= part.size
+                readings -= 0 if wanted else part.size
     return [part for part in oldest_first if part in chosen]
+
+
+def days_of(retention: str, days: Mapping[str, int]) -> int:
+    """Return for how many days a class is kept."""
+    readings, _, level = retention.partition("/")
+    if level != "minute":
+        return days.get(retention, FOR_EVER_DAYS)
+    return days.get(retention, max(MINUTE_DAYS, days.get(readings, FOR_EVER_DAYS)))

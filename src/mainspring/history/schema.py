@@ -2,7 +2,8 @@
 
 `tenant` is the first part of every key. Partitions are (retention class, day), so that retention drops whole
 partitions. Times are milliseconds UTC in Int64; `late` tells the stream (bit LATE_STREAM) and whether
-a sample came long after its time (bit LATE_TIME), `sequence` the message it came in.
+a sample came long after its time (bit LATE_TIME), `sequence` the message it came in. Rollups hold a row for each
+tag and minute, or hour; one made again stands beside the former until they are merged, and the greater `made` counts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ CORRECTION: Final = {column: f"correction_{column}" for column in Column}
 EVENT: Final = "alarm_event"
 ASIDE: Final = "set_aside"
 CLASS: Final = "retention_class"
+MINUTE: Final = "rollup_minute"
+HOUR: Final = "rollup_hour"
+MONTH_MS: Final = 30 * DAY_MS
 LATE_STREAM: Final = 1
 LATE_TIME: Final = 2
 
@@ -48,6 +52,20 @@ def _correction(column: Column) -> str:
     ) {_DAILY} order by (tenant, tag, time, made_us) {_SETTINGS}"""
 
 
+def _rollup(table: str, partition_ms: int) -> str:
+    return f"""create table if not exists {table} (
+        tenant UInt32 codec(ZSTD(1)), retention UInt8 codec(ZSTD(1)),
+        tag UInt32 codec(Delta, ZSTD(1)), time Int64 codec(Delta, ZSTD(1)),
+        good UInt32 codec(ZSTD(1)), bad UInt32 codec(ZSTD(1)),
+        min Float64 codec(Delta, ZSTD(1)), max Float64 codec(Delta, ZSTD(1)), sum Float64 codec(Delta, ZSTD(1)),
+        first Float64 codec(Delta, ZSTD(1)), last Float64 codec(Delta, ZSTD(1)),
+        first_ms UInt32 codec(ZSTD(1)), held UInt8 codec(ZSTD(1)),
+        weighted Float64 codec(Delta, ZSTD(1)), weighted_ms UInt32 codec(ZSTD(1)),
+        marks UInt16 codec(ZSTD(1)), made UInt64 codec(Delta, ZSTD(1))
+    ) engine = ReplacingMergeTree(made) partition by (retention, intDiv(time, {partition_ms}))
+    order by (tenant, tag, time) {_SETTINGS}"""
+
+
 TABLES: Final = (
     *(_sample(column) for column in Column),
     *(_correction(column) for column in Column),
@@ -61,7 +79,9 @@ TABLES: Final = (
         priority LowCardinality(String), transition LowCardinality(String), state LowCardinality(String),
         time Int64 codec(Delta, ZSTD(1)), raised Int64, value Nullable(Float64), `limit` Float64,
         `by` String, comment String
-    ) engine = MergeTree partition by intDiv(time, {30 * DAY_MS}) order by (tenant, time, id) {_SETTINGS}""",
+    ) engine = MergeTree partition by intDiv(time, {MONTH_MS}) order by (tenant, time, id) {_SETTINGS}""",
+    _rollup(MINUTE, DAY_MS),
+    _rollup(HOUR, MONTH_MS),
     f"create table if not exists {CLASS} (code UInt8, name String) engine = MergeTree order by code",
 )
 

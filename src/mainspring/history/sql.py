@@ -34,15 +34,21 @@ def text(value: str) -> str:
 
 def where(tenant: int, tags: Collection[int], start_ms: int, end_ms: int) -> str:
     """Return the condition on tenant, tags and range, in the order of the key."""
-    listed = ", ".join(str(tag) for tag in sorted(set(tags)))
-    return f"tenant = {tenant} and tag in ({listed}) and time >= {start_ms} and time < {end_ms}"
+    return f"{of_tags(tenant, tags)} and {during([(start_ms, end_ms)])}"
 
 
-def samples(column: Column, condition: str, corrected: Collection[Column], *, as_float: bool = False) -> str:
-    """Return the samples of one column type, corrections in the place of what they correct."""
+def samples(
+    column: Column, condition: str, corrected: Collection[Column], *, as_float: bool = False, keyed: bool = False
+) -> str:
+    """Return the samples of one column type, corrections in the place of what they correct.
+
+    `keyed` adds tenant and retention class, for conditions that are not of one tenant alone.
+    """
     value = "toFloat64(value) as value" if as_float and column is Column.INT64 else "value"
+    kept, latest_kept = ("tenant, retention, ", "tenant, any(retention) as retention, ") if keyed else ("", "")
+    key = "tenant, tag, time" if keyed else "tag, time"
     plain = (
-        f"select tag, time, {value}, quality, origin, toUInt8(if(late > 0, {LATE}, 0)) as flags "
+        f"select {kept}tag, time, {value}, quality, origin, toUInt8(if(late > 0, {LATE}, 0)) as flags "
         f"from {SAMPLE[column]} where {condition}"
     )
     if column not in corrected:
@@ -50,11 +56,43 @@ def samples(column: Column, condition: str, corrected: Collection[Column], *, as
     table = CORRECTION[column]
     latest = "argMax(value, made_us)" if value == "value" else "toFloat64(argMax(value, made_us))"
     return (
-        f"{plain} and (tag, time) not in (select tag, time from {table} where {condition}) union all "
-        f"select tag, time, {latest} as value, argMax(quality, made_us) as quality, argMax(origin, made_us) as origin, "
-        f"toUInt8({CORRECTED}) as flags "
-        f"from (select * from {table} where {condition}) group by tag, time"
+        f"{plain} and ({key}) not in (select {key} from {table} where {condition}) union all "
+        f"select {latest_kept}tag, time, {latest} as value, argMax(quality, made_us) as quality, "
+        f"argMax(origin, made_us) as origin, toUInt8({CORRECTED}) as flags "
+        f"from (select * from {table} where {condition}) group by {key}"
     )
+
+
+def in_order(columns: Collection[Column], condition: str, corrected: Collection[Column]) -> str:
+    """Return numeric samples as float64 in order of tenant, tag and time, as rollups are made of them."""
+    source = " union all ".join(samples(column, condition, corrected, as_float=True, keyed=True) for column in columns)
+    return (
+        "select tenant, retention, tag, time, value, quality, toUInt16(bitOr(bitShiftLeft(toUInt16(1), least(origin, 7)"
+        f"), bitShiftLeft(toUInt16(flags), 8))) as marks from ({source}) order by tenant, tag, time"
+    )
+
+
+def during(spans: Collection[tuple[int, int]]) -> str:
+    """Return the condition that a time lies in one of some half-open ranges."""
+    listed = " or ".join(f"(time >= {since} and time < {until})" for since, until in spans)
+    least, most = min(since for since, _ in spans), max(until for _, until in spans)
+    return f"time >= {least} and time < {most}" + (f" and ({listed})" if len(spans) > 1 else "")
+
+
+def of_tags(tenant: int, tags: Collection[int]) -> str:
+    """Return the condition on tenant and tags."""
+    return f"tenant = {tenant} and tag in ({', '.join(str(tag) for tag in sorted(set(tags)))})"
+
+
+def rows(table: str, columns: Collection[str], condition: str) -> str:
+    """Return rows of a rollup in order; those made again stand behind the former."""
+    listed = ", ".join(f"`{name}`" for name in columns)
+    return f"select {listed} from {table} where {condition} order by tenant, tag, time, made"
+
+
+def blocks(table: str, condition: str, size: int) -> str:
+    """Count the rows of each `size` ordinals."""
+    return f"select intDiv(tag, {size}) as block, count() as rows from {table} where {condition} group by block"
 
 
 def numbers(condition: str, corrected: Collection[Column]) -> str:

@@ -1,0 +1,321 @@
+"""Rollups beside the readings: how far they are made, what is out of date, and making them piece by piece.
+
+Rows of a minute are made of samples some time after the minute, rows of an hour of those. What comes later - samples,
+corrections - marks its hours, durably and before it is stored; until they are made again, queries take samples there.
+A row made twice counts as last made, so that being cut short at any instant costs only a repetition.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mainspring.core.errors import StoreError
+from mainspring.core.files import replace_file
+from mainspring.core.kinds import Column
+from mainspring.core.text import Text
+from mainspring.history import sql
+from mainspring.history.engine import WRITE, Engine
+from mainspring.history.late_marks import Keys, LateMarks, keys_of, tags_and_hours
+from mainspring.history.rollup_rows import (
+    HOUR_MS,
+    MINUTE_MS,
+    TYPES,
+    Columns,
+    Span,
+    coarsen,
+    floor_ms,
+    fold,
+    newest,
+)
+from mainspring.history.schema import DAY_MS, HOUR, MINUTE, SAMPLE
+
+AFTER_MS: Final = 90_000
+"""A minute is rolled up so long after its end: by then what is not late has come."""
+EVERY_MS: Final = 120_000
+QUIET_S: Final = 10.0
+WAIT_S: Final = 600.0
+"""Marked hours are made again when nothing has come for `QUIET_S`, or after `WAIT_S`."""
+ROWS_MAX: Final = 2_000_000
+"""About so many rows are taken from the store at a time: 60 MB, and as much again to compute."""
+BLOCK: Final = 512
+MARKS_MAX: Final = 500
+
+_STATE: Final = Text(
+    "The state of the rollups in {file} cannot be read ({reason}). Put the file back from a backup, or remove it: "
+    "rollups are then made again from the readings that are there.",
+    "无法读取汇总状态文件 {file}（{reason}）。请从备份恢复该文件；也可删除该文件，系统将根据现有数据重新汇总。",
+)
+
+
+@dataclass(slots=True)
+class Reach:
+    """How far rollups are made, in milliseconds; None before the first. Before `*_from` a class gave its rows up."""
+
+    generation: int = 0
+    minute: int | None = None
+    hour: int | None = None
+    raw_from: dict[str, int] = field(default_factory=dict)
+    minute_from: dict[str, int] = field(default_factory=dict)
+
+
+class Rollups:
+    """The rollups of one history, whose writes announce themselves by `changing`."""
+
+    def __init__(self, engine: Engine, folder: Path, quiet_s: float = QUIET_S) -> None:
+        self._engine = engine
+        self._quiet_s = quiet_s
+        self._file = folder / "rollups.json"
+        self.reach = _read(self._file)
+        self.marks = LateMarks(folder / "rollups.late")
+        self._made = 0
+        self._changed = threading.Condition()
+        self._writing: set[object] = set()
+        # The end of what is made or being made: what comes for earlier times is late.
+        self._begun = self.reach.minute or 0
+        self._raw_from = np.zeros(256, dtype=np.int64)
+        for code, until in self.reach.raw_from.items():
+            self._raw_from[int(code)] = until
+        self._reserve()
+
+    # For those who write
+
+    @contextmanager
+    def changing(self, columns: Mapping[str, npt.NDArray[Any] | list[Any]]) -> Iterator[None]:
+        """Mark what late samples put out of date, while they are stored within."""
+        token = object()
+        with self._changed:
+            self._writing.add(token)
+            begun = self._begun
+        noted: list[tuple[int, Keys]] = []
+        try:
+            time = np.asarray(columns["time"])
+            if len(time) and time.min() < begun and isinstance(columns["value"], np.ndarray):
+                self._note(columns, time, begun, noted)
+            yield
+        finally:
+            for tenant, keys in noted:
+                self.marks.written(tenant, keys)
+            with self._changed:
+                self._writing.discard(token)
+                self._changed.notify_all()
+
+    def given_up(self, table: str, code: int, until_ms: int) -> None:
+        """Remember, before it is done, that a class's readings or rows up to a time are dropped. Raises OSError."""
+        known = self.reach.minute_from if table == MINUTE else self.reach.raw_from
+        if table in (*_NUMERIC.values(), MINUTE) and until_ms > known.get(str(code), 0):
+            known[str(code)] = until_ms
+            self._raw_from[code] = self.reach.raw_from.get(str(code), 0)
+            self._save()
+
+    def from_ms(self, codes: Collection[int]) -> Span:
+        """Return from when on all of some classes have readings, and rows of a minute."""
+        raw = max((self.reach.raw_from.get(str(code), 0) for code in codes), default=0)
+        return raw, max((self.reach.minute_from.get(str(code), 0) for code in codes), default=0)
+
+    # Making
+
+    def advance(self, now_ms: int) -> Iterator[None]:
+        """Do what is due, piece by piece; the one who asks takes the next piece at leisure, and may leave it."""
+        target = floor_ms(now_ms - AFTER_MS, MINUTE_MS)
+        if self.reach.minute is None or target < self.reach.minute:
+            # The first time, or the clock was set back: rows made for times to come are made again.
+            oldest = min(self._days(*_NUMERIC.values()), default=target)
+            self._begin(target if self.reach.minute is not None else min(target, oldest))
+            self.reach.minute = self._begun
+            self.reach.hour = floor_ms(min(self.reach.hour or self._begun, self._begun), HOUR_MS)
+            self._save()
+        caught_up = target - self.reach.minute < EVERY_MS
+        while not caught_up:
+            yield from self._minutes(target)
+            yield from self._hours()
+            yield from self._again()
+            caught_up = self.reach.minute >= target
+        yield from self._again()
+
+    def _minutes(self, target: int) -> Iterator[None]:
+        """Make the next minutes of all tags."""
+        assert self.reach.minute is not None
+        start = self.reach.minute
+        days = self._days(*_NUMERIC.values())
+        end = _end_of_day(start, days, target)
+        day = floor_ms(start, DAY_MS)
+        if day in days:
+            known = max(1, (min(day + DAY_MS, target) - day) // MINUTE_MS)
+            end = min(end, start + max(EVERY_MS, ROWS_MAX * known // max(1, days[day]) * MINUTE_MS))
+        self._begin(end)
+        if day in days:
+            within = sql.during([(start, end)])
+            for condition in self._ranges([sql.blocks(table, within, BLOCK) for table in _NUMERIC.values()]):
+                self._insert(MINUTE, fold(self._samples(f"{condition} and {within}")))
+                yield
+        self.reach.minute = end
+        self._save()
+
+    def _hours(self) -> Iterator[None]:
+        """Make the hours whose minutes are made."""
+        assert self.reach.minute is not None
+        assert self.reach.hour is not None
+        until = floor_ms(self.reach.minute, HOUR_MS)
+        if self.reach.hour >= until:
+            return
+        days = self._days(MINUTE)
+        while self.reach.hour < until:
+            start = self.reach.hour
+            end = _end_of_day(start, days, until)
+            if floor_ms(start, DAY_MS) in days:
+                within = sql.during([(start, end)])
+                for condition in self._ranges([sql.blocks(MINUTE, within, BLOCK)]):
+                    self._insert(HOUR, coarsen(self._rows(f"{condition} and {within}")))
+                    yield
+            self.reach.hour = end
+        self._save()
+
+    def _again(self) -> Iterator[None]:
+        """Make again what is out of date and has gone quiet."""
+        while (found := self.marks.ready(self._quiet_s, WAIT_S, MARKS_MAX, DAY_MS)) is not None:
+            tenant, keys, stamp_s = found
+            tags, hours = tags_and_hours(keys)
+            minute_end, hour_end = self.reach.minute or 0, self.reach.hour or 0
+            within = f"{sql.of_tags(tenant, tags.tolist())} and (tag, intDiv(time, {HOUR_MS})) in ("
+            within += ", ".join(f"({tag}, {hour})" for tag, hour in zip(tags, hours // HOUR_MS, strict=True)) + ")"
+            start = int(hours.min())
+            span = sql.during([(start, min(int(hours.max()) + HOUR_MS, minute_end))])
+            self._insert(MINUTE, fold(self._samples(f"{within} and {span}{self._kept()}")))
+            if start < hour_end:
+                span = sql.during([(start, min(int(hours.max()) + HOUR_MS, hour_end))])
+                self._insert(HOUR, coarsen(self._rows(f"{within} and {span}{self._kept()}")))
+            self.marks.settle(tenant, keys, stamp_s)
+            yield
+
+    def close(self) -> None:
+        """Leave the files as short as they can be."""
+        self.marks.close()
+
+    # Within
+
+    def _begin(self, end: int) -> None:
+        """Take what comes for times before `end` for late from now on; wait for writes that were not told."""
+        with self._changed:
+            self._begun = end
+            before = set(self._writing)
+            self._changed.wait_for(lambda: not before & self._writing)
+
+    def _note(
+        self,
+        columns: Mapping[str, npt.NDArray[Any] | list[Any]],
+        time: npt.NDArray[np.int64],
+        begun: int,
+        noted: list[tuple[int, Keys]],
+    ) -> None:
+        late = np.flatnonzero((time < begun) & (time >= self._raw_from[np.asarray(columns["retention"])]))
+        tenants, tags = np.asarray(columns["tenant"])[late], np.asarray(columns["tag"])[late]
+        for tenant in np.unique(tenants).tolist():
+            own = tenants == tenant
+            keys = keys_of(tags[own], time[late][own])
+            try:
+                self.marks.note(tenant, keys)
+            except OSError as error:
+                raise self._engine.failed(error, WRITE) from error
+            noted.append((tenant, keys))
+
+    def _kept(self) -> str:
+        """Return the condition that nothing was given up of what rows are made of."""
+        given_up = {code: until for code, until in self.reach.raw_from.items() if until}
+        return "".join(f" and not (retention = {code} and time < {until})" for code, until in given_up.items())
+
+    def _days(self, *tables: str) -> dict[int, int]:
+        """Return the days that have rows in any of some tables, and how many."""
+        rows = self._engine.table(
+            "select extract(partition, ',\\\\s*(-?\\\\d+)') as day, sum(rows) as rows from system.parts "
+            "where active and database = currentDatabase() "
+            f"and table in ({', '.join(map(sql.text, tables))}) group by day"
+        ).to_pylist()
+        return {int(row["day"]) * DAY_MS: int(row["rows"]) for row in rows}
+
+    def _ranges(self, counted: list[str]) -> list[str]:
+        """Return conditions on ordinals, each true of few enough rows."""
+        rows = self._engine.table(
+            f"select block, sum(rows) as rows from ({' union all '.join(counted)}) group by block order by block "
+            f"{_GENTLY}"
+        )
+        blocks, sizes = rows["block"].to_numpy(), rows["rows"].to_numpy()
+        ranges: list[tuple[int, int]] = []
+        held = 0
+        for block, size in zip(blocks.tolist(), sizes.tolist(), strict=True):
+            if not ranges or held + size > ROWS_MAX:
+                ranges.append((block, block))
+                held = 0
+            ranges[-1] = (ranges[-1][0], block)
+            held += size
+        return [f"tag >= {first * BLOCK} and tag < {(last + 1) * BLOCK}" for first, last in ranges]
+
+    def _samples(self, condition: str) -> Columns:
+        """Return numeric samples in order; a tag has both kinds only if its kind was changed."""
+        found = self._engine.table(sql.corrected_columns(condition)).to_pylist()
+        corrected = [Column(row["name"]) for row in found]
+        floats, whole = (self._columns(sql.in_order((column,), condition, corrected)) for column in _NUMERIC)
+        if not len(whole["tag"]) or not len(floats["tag"]):
+            return whole if len(whole["tag"]) else floats
+        together = {name: np.concatenate([floats[name], whole[name]]) for name in floats}
+        order = np.lexsort((together["time"], together["tag"], together["tenant"]))
+        return {name: values[order] for name, values in together.items()}
+
+    def _rows(self, condition: str) -> Columns:
+        return newest(self._columns(sql.rows(MINUTE, TYPES, condition)))
+
+    def _columns(self, text: str) -> Columns:
+        return columns_of(self._engine.table(f"{text} {_GENTLY}"))
+
+    def _insert(self, table: str, rows: Columns) -> None:
+        if len(rows["time"]):
+            self._made += 1
+            made = np.full(len(rows["time"]), self.reach.generation << 32 | self._made, dtype=np.uint64)
+            self._engine.insert(table, {**rows, "made": made})
+
+    def _reserve(self) -> None:
+        """Begin a new generation of numbers for `made`; a clock would go back at times."""
+        if not self.reach.generation:
+            greatest = " union all ".join(f"select max(made) as made from {table}" for table in (MINUTE, HOUR))
+            self.reach.generation = (
+                self._engine.table(f"select max(made) as made from ({greatest})")["made"][0].as_py() >> 32
+            )
+        self.reach.generation += 1
+        self._save()
+
+    def _save(self) -> None:
+        state = {name: getattr(self.reach, name) for name in Reach.__slots__}
+        replace_file(self._file, json.dumps(state).encode())
+
+
+_NUMERIC: Final = {column: SAMPLE[column] for column in sql.NUMERIC}
+_GENTLY: Final = "settings max_threads = 1"
+
+
+def _end_of_day(start: int, days: Collection[int], limit: int) -> int:
+    """Return the end of a day that has rows, or else the start of the next one that has, at most the limit."""
+    day = floor_ms(start, DAY_MS)
+    return min(limit, day + DAY_MS if day in days else min((later for later in days if later > start), default=limit))
+
+
+def columns_of(table: pa.Table) -> Columns:
+    """Return an answer's columns as arrays."""
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def _read(file: Path) -> Reach:
+    try:
+        return Reach(**json.loads(file.read_text()))
+    except FileNotFoundError:
+        return Reach()
+    except (OSError, ValueError, TypeError) as error:
+        raise StoreError(_STATE, file=file, reason=type(error).__name__) from error
