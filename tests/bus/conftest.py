@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.ports import free_port
 
 from mainspring.bus import server
 from mainspring.bus.clock import serve_clock
@@ -26,12 +26,6 @@ ROLES = (
     ("gateway", "g1", "acme"),
     ("gateway", "g1", "other"),
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

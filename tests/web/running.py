@@ -16,10 +16,12 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from tests.bus.conftest import BusUnderTest, free_port, running_bus
+from tests.bus.conftest import BusUnderTest, running_bus
 from tests.history import historian_process
+from tests.ports import free_port
 from tests.records import ground
 from tests.records.plant import asset, author, person, tag, tenant
+from tests.waiting import until
 from tests.web import engine_process
 
 from mainspring.bus.connect import Bus
@@ -235,15 +237,7 @@ class Running:
 
     async def until(self, fits: Callable[[], Any], timeout_s: float = 30) -> Any:
         """Wait until something holds; `fits` may be a coroutine function."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            found = fits()
-            if asyncio.iscoroutine(found):
-                found = await found
-            if found:
-                return found
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.05)
+        return await until(fits, timeout_s)
 
     async def known(self, *names: str) -> None:
         """Wait until the engine knows values of tags."""

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { Button, Input } from "antd";
+import { allTags } from "../all-tags";
 import { api } from "../api";
 import { type Column, Grid } from "../components/Grid";
 import { Empty, NoneMatch, PageState } from "../components/PageState";
@@ -18,17 +19,11 @@ import { connectWords } from "../words/connect";
 import type { Told } from "./ConnectionList";
 import type { Connection } from "./types";
 
-const PAGE = 1000;
 const TAGS_MAX = 10_000;
 
 async function readTags(connection: string, signal: AbortSignal): Promise<Page<Tag>> {
-  const found: Tag[] = [];
-  let page: Page<Tag>;
-  do {
-    page = await api.get<Page<Tag>>("/tags", { connection, offset: found.length, limit: PAGE }, signal);
-    found.push(...page.items);
-  } while (page.items.length > 0 && found.length < Math.min(page.total, TAGS_MAX));
-  return { items: found.sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true })), total: page.total };
+  const { items, total } = await allTags({ connection }, TAGS_MAX, signal);
+  return { items: items.sort((one, other) => one.name.localeCompare(other.name, "en", { numeric: true })), total };
 }
 
 /** A device address as one line: its values in order, without those that are empty. */

@@ -2,7 +2,7 @@ import { type KeyboardEvent, Suspense, lazy, useCallback, useEffect, useMemo, us
 import { useNavigate } from "react-router";
 import { Button, Checkbox, Input } from "antd";
 import { alarmStore, byUrgency, useAlarmList } from "../alarms/store";
-import { api } from "../api";
+import { allTags } from "../all-tags";
 import { AlarmSign } from "../components/AlarmSign";
 import { type Column, Grid } from "../components/Grid";
 import { Empty, NoneMatch, PageState } from "../components/PageState";
@@ -26,7 +26,6 @@ import { TagDrawer } from "./TagDrawer";
 const SamplesDrawer = lazy(() => import("../enter/SamplesDrawer"));
 const FileEntry = lazy(() => import("../enter/FileEntry"));
 
-const PAGE = 1000;
 const MOST = 50_000;
 const KEY_VALUES = 6;
 const TYPING_MS = 200;
@@ -51,13 +50,8 @@ export function abnormalFirst(tags: readonly Tag[], alarms: readonly Alarm[]): T
 }
 
 async function readTags(asset: string, below: boolean, search: string, signal: AbortSignal): Promise<Page<Tag>> {
-  const found: Tag[] = [];
-  let page: Page<Tag>;
-  do {
-    page = await api.get<Page<Tag>>("/tags", { asset, below, search, offset: found.length, limit: PAGE }, signal);
-    found.push(...page.items);
-  } while (page.items.length > 0 && found.length < Math.min(page.total, MOST));
-  return { items: abnormalFirst(found, alarmStore.current().alarms), total: page.total };
+  const { items, total } = await allTags({ asset, below, search }, MOST, signal);
+  return { items: abnormalFirst(items, alarmStore.current().alarms), total };
 }
 
 function KeyValues({ tags, worst }: { tags: readonly Tag[]; worst: ReadonlyMap<number, Alarm> }) {
