@@ -166,7 +166,7 @@ def test_a_sheet_with_bad_rows_is_imported_without_them_and_taken_back(
     for number in range(40):
         rows.append([f"imp-{language}-{number:02}", "demo/plant-1/utilities/chiller-6", "Cel", "80"])
     for number in (3, 4, 5):
-        rows[number][2] = "degC"
+        rows[number][2] = "Cels"
     rows[10][1], rows[20][3] = "demo/plant-1/utilities/chiler-6", "high"
     file = tmp_path / "tags.xlsx"
     file.write_bytes(xlsx_file(rows))
@@ -182,7 +182,7 @@ def test_a_sheet_with_bad_rows_is_imported_without_them_and_taken_back(
     assert administrator.get("/tags", search=f"imp-{language}-")["total"] == 0
 
     # The suggestion is taken once for all; two other rows stay out.
-    causes.filter(has_text="degC").get_by_role("button", name=words["all"]).click()
+    causes.filter(has_text="Cels").get_by_role("button", name=words["all"]).click()
     expect(causes).to_have_count(2, timeout=LONG_MS)
     with page.expect_download() as refused:
         button(page, words["refused"]).click()

@@ -95,7 +95,7 @@ def test_columns_are_guessed_and_unsure_ones_marked(imports: Imports, plant: Ten
 def test_check_writes_nothing_and_groups_faults_by_cause(imports: Imports, plant: Tenant) -> None:
     rows = [row(f"TI-{n}") for n in range(1200)]
     for n in (3, 4, 1100):
-        rows[n] = row(f"TI-{n}", Unitz="degC")
+        rows[n] = row(f"TI-{n}", Unitz="Cels")
     rows[20] = row("TI-20", Register="abc")
     rows[30] = row("TI-30", Asset="unti")
     rows[40] = row("TI-5")
@@ -108,7 +108,7 @@ def test_check_writes_nothing_and_groups_faults_by_cause(imports: Imports, plant
     assert (Tag.objects.count(), AuditEntry.objects.count()) == (0, entries)
     causes = {each["field"]: each for each in state["causes"]}
     assert (causes["unit"]["count"], causes["unit"]["rows"]) == (3, [5, 6, 1102])
-    assert (causes["unit"]["found"], causes["unit"]["suggestion"]) == ("degC", "Cel")
+    assert (causes["unit"]["found"], causes["unit"]["suggestion"]) == ("Cels", "Cel")
     assert causes["gain"]["suggestion"] == "1.5"
     assert {field: each["count"] for field, each in causes.items()} == {
         "unit": 3, "address.register": 1, "asset": 1, "name": 1, "gain": 1, "limits.HH": 1,
@@ -139,9 +139,9 @@ def test_good_rows_are_loaded_the_refused_come_back_as_a_file(imports: Imports, 
 
 
 def test_cells_are_put_right_all_alike_or_one(imports: Imports, plant: Tenant) -> None:
-    state = checked(imports, plant, [row("A", Unitz="degC"), row("B", Unitz="degC"), row("C", Unitz="furlong")])
+    state = checked(imports, plant, [row("A", Unitz="Cels"), row("B", Unitz="Cels"), row("C", Unitz="furlong")])
     id = UUID(state["id"])
-    imports.fix(author(plant), id, [{"field": "unit", "found": "degC", "value": "Cel", "row": None}])
+    imports.fix(author(plant), id, [{"field": "unit", "found": "Cels", "value": "Cel", "row": None}])
     assert done(imports, plant, state["id"])["counts"]["refused"] == 1
     imports.fix(author(plant), id, [{"field": "unit", "found": "", "value": "m", "row": 4}])
     assert done(imports, plant, state["id"])["counts"] == {"created": 3, "updated": 0, "unchanged": 0, "refused": 0}

@@ -62,6 +62,14 @@ def test_known_tags_are_changed_and_keep_their_ordinal(plant: Tenant) -> None:
     assert again.version == 3
 
 
+def test_units_are_taken_as_people_write_them(plant: Tenant) -> None:
+    asset(plant, "unit")
+    rows = [{"name": f"T{place}", "asset": "unit", "unit": unit} for place, unit in enumerate(["rpm", "℃", "KW"])]
+    outcome = import_tags(author(plant), rows)
+    assert [(fault.row, fault.suggestion) for fault in outcome.refused] == [(2, "kW")]
+    assert list(Tag.objects.of(plant).order_by("name").values_list("unit", flat=True)) == ["{rpm}", "Cel"]
+
+
 def test_each_bad_row_is_told_and_the_good_ones_are_stored(plant: Tenant) -> None:
     unit = asset(plant, "unit")
     modbus(plant)

@@ -105,7 +105,7 @@ async def test_values_that_come_by_themselves_are_waited_for(kept: Records, tmp_
 async def test_an_import_over_http_from_file_to_undo(kept: Records, tmp_path: Path) -> None:
     async with running(tmp_path, kept, engine=False) as web:
         rows = [["Name", "Asset", "Unit"], *(["I%04d" % n, "site/a/u", "Cel"] for n in range(600))]  # noqa: UP031
-        rows[100][2], rows[200][1] = "degC", "site/a/w"
+        rows[100][2], rows[200][1] = "Cels", "site/a/w"
         answer = await asyncio.to_thread(send, web, "/imports", xlsx_file(rows), name="plant.xlsx")
         assert answer.status == 201, answer.body
         id = answer.json["id"]

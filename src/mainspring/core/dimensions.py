@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from mainspring.core.units import SIGNS, check_unit
+from mainspring.core.units import SIGNS, SYNONYMS, check_unit
 
 Dimension = tuple[tuple[str, int], ...]
 """Base and exponent of each base that occurs, sorted; empty for plain numbers."""
@@ -39,6 +39,7 @@ _ATOMS: Final[dict[str, tuple[float, dict[str, int]]]] = {
     "mol": (1, {"mol": 1}), "lx": (1, {"lx": 1}), "rad": (1, {}), "deg": (math.pi / 180, {}),
     "min": (60, {"s": 1}), "h": (3600, {"s": 1}), "d": (86_400, {"s": 1}), "Hz": (1, {"s": -1}),
     "L": (1e-3, {"m": 3}), "t": (1000, {"kg": 1}), "[gal_us]": (3.785411784e-3, {"m": 3}),
+    "[in_i]": (0.0254, {"m": 1}),
     "Pa": (1, _PRESSURE), "bar": (1e5, _PRESSURE), "[psi]": (6894.757293168, _PRESSURE),
     "N": (1, _FORCE), "J": (1, _ENERGY), "Wh": (3600, _ENERGY), "W": (1, _POWER), "V": (1, _VOLT),
     "Ohm": (1, _OHM), "S": (1, {base: -power for base, power in _OHM.items()}),
@@ -58,9 +59,9 @@ _SPECIAL: Final = {
 _COMPONENT: Final = re.compile(r"(\[[^\]]*\]|mol%|[A-Za-z]+|1)?(\d+)?((?:\{[^}]*\})?)")
 SPELLINGS: Final[dict[str, str]] = {
     **{sign: code for code, sign in SIGNS.items() if sign and " " not in sign and "(" not in sign},
+    **{written: code for written, code in SYNONYMS.items() if written[0].isalpha() and " " not in written},
+    "℃": "Cel", "℉": "[degF]",
     **{code: code for code in SIGNS},
-    "degC": "Cel", "degF": "[degF]", "rpm": "{rpm}", "psi": "[psi]", "ppm": "[ppm]", "ppb": "[ppb]", "kWh": "kW.h",
-    "MWh": "MW.h", "pH": "[pH]",
 }  # fmt: skip
 """Every way of writing a unit in an expression, to its code."""
 
@@ -68,7 +69,7 @@ SPELLINGS: Final[dict[str, str]] = {
 @cache
 def measure(code: str) -> Measure:
     """Return the dimension of a known unit; raises ConfigurationError for an unknown one."""
-    check_unit(code)
+    code = check_unit(code)
     if code in _SPECIAL:
         return _SPECIAL[code]
     factor, powers = 1.0, dict[str, int]()

@@ -8,7 +8,6 @@ spaces. Nothing here evaluates anything: the text becomes a tree, or is refused 
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +15,7 @@ from typing import Any, Final
 from mainspring.core.dimensions import SPELLINGS
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
+from mainspring.core.units import near_units, shown
 
 LENGTH_MAX: Final = 500
 DEPTH_MAX: Final = 20
@@ -167,8 +167,8 @@ def _unit(text: str, end: int) -> tuple[str | None, int]:
             return code, start + size
     if written[0] == "/":
         return None, end
-    near = difflib.get_close_matches(written, SPELLINGS, n=3, cutoff=0.4) or ["degC", "kPa", "%"]
-    raise ExpressionRefused(_UNIT, start, found=written, nearest=", ".join(near))
+    near = near_units(written) or ["Cel", "kPa", "%"]
+    raise ExpressionRefused(_UNIT, start, found=written, nearest=", ".join(map(shown, near)))
 
 
 class _Reader:

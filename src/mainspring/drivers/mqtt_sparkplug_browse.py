@@ -6,13 +6,12 @@ nodes and devices hold no slash, those of metrics do.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from typing import Any, Final
 
 from mainspring.core.drivers import Node
 from mainspring.core.kinds import SampleKind
-from mainspring.core.units import SIGNS
+from mainspring.core.units import code_of
 from mainspring.drivers.mqtt_sparkplug_host import BIRTH_SEQUENCE, Application
 from mainspring.drivers.mqtt_sparkplug_nodes import EdgeNode, Key, Known, kind_name, sample_kind
 from mainspring.drivers.mqtt_sparkplug_payload import Content
@@ -90,12 +89,7 @@ def unit_of(sign: Any) -> str:
     """Return the UCUM code of a unit where code or sign are known, else what the edge node wrote."""
     if not isinstance(sign, str) or not sign:
         return ""
-    return sign if sign in SIGNS else _codes().get(sign, sign[:TEXT_MAX])
-
-
-@functools.cache
-def _codes() -> dict[str, str]:
-    return {sign: code for code, sign in reversed(SIGNS.items()) if sign}
+    return code_of(sign) or sign[:TEXT_MAX]
 
 
 def text_of(value: Any) -> str:

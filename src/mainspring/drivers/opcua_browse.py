@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from mainspring.core.drivers import Node
 from mainspring.core.kinds import SampleKind
-from mainspring.core.units import SIGNS
+from mainspring.core.units import code_of
 from mainspring.drivers.opcua_columns import quality_of
 from mainspring.drivers.opcua_session import node_id
 from mainspring.drivers.opcua_wire import Reader, Reading, Structure
@@ -126,12 +125,7 @@ def unit_of(value: Any) -> str:
     reader.text()
     reader.take(4)
     sign = reader.localized()[:TEXT_MAX]
-    return sign if sign in SIGNS else _codes().get(sign, sign)
-
-
-@functools.cache
-def _codes() -> dict[str, str]:
-    return {sign: code for code, sign in reversed(SIGNS.items()) if sign}
+    return code_of(sign) or sign
 
 
 def kind_of(data_type: str, value: Reading) -> SampleKind | None:

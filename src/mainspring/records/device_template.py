@@ -127,9 +127,11 @@ def parse(content: bytes, file: str) -> DeviceTemplate:
         raise ConfigurationError(_NOT_TOML, reason="nested too deeply") from error
     template = toml.check(DeviceTemplate, found, file)
     _refuse_wrong_parameters(template)
-    for row, tag in enumerate(template.tags):
-        check_unit(tag.unit, f"tags.{row}.unit")
-    return template
+    tags = [
+        tag.model_copy(update={"unit": check_unit(tag.unit, f"tags.{row}.unit")})
+        for row, tag in enumerate(template.tags)
+    ]
+    return template.model_copy(update={"tags": tuple(tags)})
 
 
 def check(template: DeviceTemplate) -> None:

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
-from mainspring.core.units import SIGNS
+from mainspring.core.units import code_of, near_units
 from mainspring.records import changes, outbox, suppression
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.asset import PATH_LENGTH_MAX, Asset
@@ -51,12 +51,6 @@ CAUSES: Final[dict[Text, Text]] = {
     _TAKEN: Text("The tag exists already", "测点已存在"),
 }
 """What faults that name something have in common, for counting them by cause."""
-_UNITS_WRITTEN: Final = {sign.casefold(): code for code, sign in SIGNS.items() if sign} | {
-    "℃": "Cel", "c": "Cel", "degc": "Cel", "deg c": "Cel", "celsius": "Cel", "摄氏度": "Cel", "degf": "[degF]",
-    "kwh": "kW.h", "mwh": "MW.h", "rpm": "{rpm}", "bar(g)": "bar", "psi": "[psi]", "m^3/h": "m3/h", "nm": "N.m",
-    "percent": "%", "ppm": "[ppm]", "ph": "[pH]", "-": "1",
-}  # fmt: skip
-"""How people write units that have another code here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,11 +298,10 @@ class Importer:
 
 
 def _unit(written: str) -> str:
-    if not written or written in SIGNS:
-        return written or "1"
-    meant = _UNITS_WRITTEN.get(written.casefold())
-    near = difflib.get_close_matches(written, SIGNS, 1, cutoff=0.3)
-    raise _RowFault("unit", _NO_UNIT, meant or (near[0] if near else ""), found=written)
+    code = code_of(written) if written else "1"
+    if code is None:
+        raise _RowFault("unit", _NO_UNIT, next(iter(near_units(written, 1)), ""), found=written)
+    return code
 
 
 def _among(rows: Any, column: str, wanted: Iterable[Any]) -> list[Any]:
