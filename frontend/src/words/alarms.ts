@@ -157,7 +157,7 @@ export const alarmWords = {
   chatteringAim: { en: "{n}; aim at none", zh: "{n} 条，目标为零" },
   times: { en: "{n, plural, one {# time} other {# times}}", zh: "{n} 次" },
   inMinute: { en: "{n} in a minute", zh: "一分钟内 {n} 次" },
-  hourlyTitle: { en: "Alarms by hour", zh: "每小时报警数" },
+  hourlyTitle: { en: "Alarms by hour", zh: "按小时的报警数" },
   hourly: { en: "Alarms by hour, {from} to {to}, most {most}", zh: "每小时报警数，{from} 至 {to}，最多 {most}" },
   performanceCut: { en: "The range has more alarms than are counted. Choose a shorter one.", zh: "此时段报警过多，未全部计入，请缩短时段。" },
   nothing: { en: "none", zh: "无" },
