@@ -1,0 +1,335 @@
+"""Numbered readings: each carries its own number, so that afterwards every loss, repetition and disorder can be told.
+
+A device publishes over MQTT with QoS 1 on the gateway's own listener and never sends a reading twice: what was
+acknowledged has to be in the history exactly once, what was not may be there once. Reading k of a tag has the value k
+and the time `base_ms + k * step_ms`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from tests.e2e.platform import Person, Platform, eventually, free_ports, running
+
+from mainspring.client import Client, PlatformError
+from mainspring.core import quality as q
+from mainspring.core.errors import NotConnected
+from mainspring.simulators.mqtt_device import MqttDevice, Refused
+
+Flags = npt.NDArray[np.bool_]
+PASSWORD: Final = "a longer one of my own"
+BULK: Final = 1000
+ROWS_MAX: Final = 5_000_000
+MINUTE_MS: Final = 60_000
+AGAIN_S: Final = 0.1
+WAIT_S: Final = 2.0
+SETTLED_S: Final = 120.0
+
+
+@dataclass
+class Numbered:
+    """One device of a source: what it sent, and which of it was acknowledged."""
+
+    name: str
+    secret: str
+    tags: list[int]
+    sent: int = 0
+    """The next number; numbers pass unused while the listener is away."""
+    kept: bytearray = field(default_factory=bytearray)
+    tried: bytearray = field(default_factory=bytearray)
+
+    def note(self, number: int, into: bytearray) -> None:
+        """Mark a number."""
+        into.extend(bytes(max(0, number + 1 - len(into))))
+        into[number] = 1
+
+    def flags(self, of: bytearray) -> Flags:
+        """Return the marks as an array over all numbers so far."""
+        flags = np.zeros(self.sent, np.bool_)
+        flags[: len(of)] = np.frombuffer(bytes(of), np.bool_)
+        return flags
+
+
+class NumberedSource:
+    """Devices that publish numbered readings in real time, or as fast as they are acknowledged."""
+
+    def __init__(
+        self, port: int, devices: Sequence[Numbered], paths: dict[int, str], token: str, *, step_ms: int = 20,
+        host: str = "127.0.0.1", window: int = 16,
+    ) -> None:  # fmt: skip
+        self.port, self.host = port, host
+        self.paths = paths
+        self.devices = list(devices)
+        self.token = token
+        self.step_ms = step_ms
+        self.window = window
+        self.base_ms = time.time_ns() // 1_000_000
+        self._began_s = time.monotonic()
+
+    @property
+    def acknowledged(self) -> dict[int, Flags]:
+        """Return, by tag, which numbers were acknowledged."""
+        return {tag: flags for each in self.devices for flags in [each.flags(each.kept)] for tag in each.tags}
+
+    @property
+    def published(self) -> dict[int, Flags]:
+        """Return, by tag, which numbers were put on the wire, acknowledged or not."""
+        return {tag: flags for each in self.devices for flags in [each.flags(each.tried)] for tag in each.tags}
+
+    @property
+    def acknowledged_total(self) -> int:
+        """How many readings were acknowledged."""
+        return sum(each.kept.count(1) * len(each.tags) for each in self.devices)
+
+    async def run(self, seconds: float = 0.0, readings: int = 0) -> None:
+        """Publish for so long in real time, or so many messages of each device as fast as they are acknowledged."""
+        async with asyncio.TaskGroup() as tasks:
+            for each in self.devices:
+                tasks.create_task(self._run(each, time.monotonic() + seconds, each.sent + readings))
+
+    async def _run(self, numbered: Numbered, ends_s: float, last: int) -> None:
+        device = MqttDevice(self.port, numbered.name, numbered.secret, host=self.host)
+        fields = ",".join(f'"t{place}":K' for place in range(len(numbered.tags)))
+        content = '{"time":T,' + fields + "}"
+        under_way: set[asyncio.Task[None]] = set()
+        paced = time.monotonic() < ends_s
+        try:
+            while time.monotonic() < ends_s or numbered.sent < last:
+                if not device.connected:
+                    with suppress(OSError, Refused, TimeoutError):
+                        async with asyncio.timeout(WAIT_S):
+                            await device.connect()
+                if not device.connected:
+                    await asyncio.sleep(AGAIN_S)
+                elif len(under_way) >= self.window:
+                    await asyncio.wait(under_way, timeout=WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+                elif (ahead_s := self._ahead_s(numbered.sent) if paced else 0.0) > 0:
+                    await asyncio.sleep(ahead_s)
+                else:
+                    number = max(numbered.sent, self._due() if paced else 0)
+                    numbered.sent = number + 1
+                    time_ms = self.base_ms + number * self.step_ms
+                    payload = content.replace("T", str(time_ms), 1).replace("K", str(number)).encode()
+                    task = asyncio.create_task(self._publish(device, numbered, number, payload))
+                    under_way.add(task)
+                    task.add_done_callback(under_way.discard)
+            if under_way:
+                await asyncio.wait(under_way, timeout=WAIT_S)
+        finally:
+            await device.close()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    def _due(self) -> int:
+        return int((time.monotonic() - self._began_s) * 1000) // self.step_ms
+
+    def _ahead_s(self, number: int) -> float:
+        return self._began_s + number * self.step_ms / 1000 - time.monotonic()
+
+    async def _publish(self, device: MqttDevice, numbered: Numbered, number: int, payload: bytes) -> None:
+        numbered.note(number, numbered.tried)
+        try:
+            await device.publish(f"numbered/{numbered.name}", payload)
+        except OSError:
+            return
+        numbered.note(number, numbered.kept)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What became of the acknowledged readings; all but the first and the last are wanted to be nought."""
+
+    acknowledged: int
+    lost: int
+    duplicate: int
+    disordered: int
+    unexpected: int
+    """Values nobody sent, or at another time than they were sent with."""
+    behind: int = 0
+    """Tags whose current value is older than their last acknowledged reading."""
+    miscounted: int = 0
+    """Tags whose statistics count other numbers of readings than the history holds."""
+    unacknowledged: int = 0
+    """Readings that are kept although their acknowledgement never arrived."""
+
+    @property
+    def right(self) -> bool:
+        """Tell whether nothing is wrong."""
+        wrong = (self.lost, self.duplicate, self.disordered, self.unexpected, self.behind, self.miscounted)
+        return not any(wrong)
+
+
+def numbered(
+    person: Person, port: int, *, devices: int = 2, tags: int = 4, step_ms: int = 20, gateway: str = "main"
+) -> NumberedSource:
+    """Make devices, a connection and their tags on a platform, and return the source of their readings."""
+    key = f"n{secrets.token_hex(3)}"
+    settings = {"topics": ["numbered/+"], "time_path": "time"}
+    connection = person.post(
+        "/connections", {"name": key, "driver": "mqtt", "gateway": gateway, "settings": settings}
+    )["id"]  # fmt: skip
+    asset = person.post("/assets", {"parent": None, "kind": "enterprise", "slug": key, "name": {"en": key, "zh": key}})
+    names = [f"{key}-{index}" for index in range(devices)]
+    issued = person.post("/devices/bulk", {"names": names, "gateway": gateway, "publish": ["numbered/{name}"]})["items"]
+    drafts = [
+        {
+            "name": f"{name}.{place}", "asset": asset["id"], "connection": connection, "kind": "int64",
+            "address": {"topic": f"numbered/{name}", "path": f"t{place}"}, "silence_max_ms": 3_600_000,
+        }
+        for name in names
+        for place in range(tags)
+    ]  # fmt: skip
+    for start in range(0, len(drafts), BULK):
+        answer = person.post("/tags/bulk", {"items": drafts[start : start + BULK], "dry_run": False})
+        assert not answer["refused"], answer["refused"][:3]
+    ordinals: dict[str, int] = {}
+    paths: dict[int, str] = {}
+    for start in range(0, len(drafts), BULK):
+        listed = person.get("/tags", connection=connection, offset=start, limit=BULK)["items"]
+        ordinals |= {each["name"]: each["tag"] for each in listed}
+        paths |= {each["tag"]: each["path"] for each in listed}
+    token = person.post("/tokens", {"name": key, "role": "engineer"})["token"]
+    made = [
+        Numbered(each["name"], each["secret"], [ordinals[f"{each['name']}.{place}"] for place in range(tags)])
+        for each in issued
+    ]
+    return NumberedSource(port, made, paths, token, step_ms=step_ms)
+
+
+def count(platform: Platform, source: NumberedSource) -> Counted:
+    """Read everything back through the public client and compare it with what was acknowledged."""
+    acknowledged, published = source.acknowledged, source.published
+    start = source.base_ms - source.base_ms % MINUTE_MS - 60 * MINUTE_MS
+    numbers = max((each.sent for each in source.devices), default=0)
+    end = source.base_ms + (numbers + 1) * source.step_ms + 120 * MINUTE_MS
+    total = dict.fromkeys(Counted.__dataclass_fields__, 0)
+    tags = list(acknowledged)
+    together = max(1, min(400, ROWS_MAX // 2 // max(1, numbers)))
+    with Client(platform.url, source.token) as client:
+        for begin in range(0, len(tags), together):
+            some = tags[begin : begin + together]
+            table = client.raw(some, start, end, limit=ROWS_MAX).arrow
+            assert table.num_rows < ROWS_MAX, "more readings than one query returns"
+            good = client.aggregate(some, start, end, step=MINUTE_MS * 10, functions=["count"]).arrow
+            current = client.current(some).arrow
+            rows, sums, now = _by_tag(table), _by_tag(good), _by_tag(current)
+            for tag in some:
+                found = _of_tag(source, rows.get(source.paths[tag]), acknowledged[tag], published[tag])
+                statistics = sums.get(source.paths[tag])
+                counted = int(np.sum(statistics["good"].to_numpy())) if statistics is not None else 0
+                found["miscounted"] = int(counted != found.pop("rows"))
+                found["behind"] = int(_behind(now.get(source.paths[tag]), acknowledged[tag]))
+                for name, value in found.items():
+                    total[name] += value
+    return Counted(**total)
+
+
+def _by_tag(table: pa.Table) -> dict[str, pa.Table]:
+    """Split a table by its tags, each in the order it came."""
+    column = table.column("tag").combine_chunks()
+    chunk: Any = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
+    names = chunk.dictionary.to_pylist()
+    places = chunk.indices.to_numpy(zero_copy_only=False)
+    return {names[place]: table.take(pa.array(np.flatnonzero(places == place))) for place in np.unique(places)}
+
+
+def _of_tag(source: NumberedSource, table: pa.Table | None, kept: Flags, sent: Flags) -> dict[str, int]:
+    """Compare one tag's good readings with what was acknowledged and what was sent at all."""
+    if table is None:
+        return {"acknowledged": int(kept.sum()), "lost": int(kept.sum()), "rows": 0}
+    good = table.column("quality").to_numpy() >= q.GOOD
+    values = table.column("value").to_numpy()[good].astype(np.int64)
+    times = table.column("time").cast(pa.int64()).to_numpy()[good]
+    own = (values >= 0) & (values < len(sent))
+    own[own] = sent[values[own]]
+    there = np.bincount(values[own], minlength=len(sent))
+    in_place = times[own] == source.base_ms + values[own] * source.step_ms
+    return {
+        "acknowledged": int(kept.sum()),
+        "lost": int((kept & (there == 0)).sum()),
+        "duplicate": int(np.maximum(there - 1, 0).sum()),
+        "disordered": int((np.diff(values[own]) < 0).sum()),
+        "unexpected": int((~own).sum() + (~in_place).sum()),
+        "unacknowledged": int((~kept & (there > 0)).sum()),
+        "rows": len(values),
+    }
+
+
+def _behind(current: pa.Table | None, kept: Flags) -> bool:
+    numbers = np.flatnonzero(kept)
+    if not len(numbers):
+        return False
+    value = current.column("integer").to_pylist()[0] if current is not None else None
+    return value is None or value < numbers[-1]
+
+
+def settled(
+    platform: Platform, source: NumberedSource, within_s: float = SETTLED_S,
+    holds: Callable[[Counted], bool] = lambda counted: counted.right,
+) -> Counted:  # fmt: skip
+    """Count until it holds twice in a row, or for so long; returns the last count, right or not."""
+    ends = time.monotonic() + within_s
+    held = 0
+    last: Counted | None = None
+    while True:
+        try:
+            last = count(platform, source)
+        except (NotConnected, PlatformError, httpx.HTTPError, OSError) as error:
+            assert time.monotonic() < ends, f"the readings could not be counted within {within_s:g} s: {error}"
+            held = 0
+        else:
+            held = held + 1 if holds(last) else 0
+            if held == 2 or time.monotonic() > ends:
+                return last
+        time.sleep(1)
+
+
+@dataclass
+class Plant:
+    """A platform under test with its numbered source."""
+
+    platform: Platform
+    person: Person
+    source: NumberedSource
+    folder: Path
+
+
+def configured(folder: Path, more: str = "", gateway: str = "", bus: str = "") -> tuple[Platform, int]:
+    """Write a settings file with free ports and return the platform, not started, and its MQTT port."""
+    web = free_ports(3)
+    ports = f"[web]\nport = {web}\n[bus]\nport = {web + 1}\n{bus}\n[gateways.main]\nmqtt_port = {web + 2}\n"
+    (folder / "mainspring.toml").write_text(f"{ports}{gateway}\n{more}")
+    return Platform(folder, ["up"], web), web + 2
+
+
+def prepared(platform: Platform, port: int, **source: Any) -> Plant:
+    """Set up a started platform for numbered readings."""
+    person = platform.administrator()
+    person.post("/session/password", {"old": platform.password, "new": PASSWORD})
+    platform.password = PASSWORD
+    made = numbered(person, port, **source)
+    eventually(lambda: _connected(person), 60, "the connection of the numbered readings")
+    return Plant(platform, person, made, platform.folder)
+
+
+def _connected(person: Person) -> bool:
+    listed = person.get("/connections")["items"]
+    return bool(listed) and all((each["health"] or {}).get("state") == "connected" for each in listed)
+
+
+@contextmanager
+def plant(folder: Path, more: str = "", **source: Any) -> Iterator[Plant]:
+    """Run a platform with a numbered source."""
+    platform, port = configured(folder, more)
+    with running(platform):
+        yield prepared(platform, port, **source)
