@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mainspring import __version__, configuration
 from mainspring.arguments import DEMO_FOLDER, parser
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
             folder = (options.folder or DEMO_FOLDER).resolve()
             # Held before its settings are written: they are those of a demo that may be running.
             with hold_folder(folder / "data"):
-                demo_settings, file = _demo_configuration(options, settings, folder)
+                demo_settings, file = demo_configuration(options, settings, folder)
                 supervise(demo_settings, ["--config", str(file)])
         case "role":
             from mainspring.roles import run_role
@@ -122,18 +123,24 @@ def run_edge(options: argparse.Namespace) -> None:
 
 
 def _settings_file(options: argparse.Namespace) -> Path | None:
-    """Return the settings file meant; where there is only a demo, its own."""
+    """Return the settings file meant: where there is only a demo, its own; so too where the demo alone runs."""
     demo = DEMO_FOLDER / "mainspring.toml"
-    alone = options.config is None and not configuration.DEFAULT_FILE.exists() and demo.exists()
-    return (
-        demo if alone and options.command in {"status", "reset-password", "tenant", "verify-audit"} else options.config
-    )
+    named: Path | None = options.config
+    if named is not None or not demo.exists():
+        return named
+    if options.command == "status":
+        from mainspring.status import holder_of
+
+        yours = holder_of(configuration.load(None).data_folder.resolve())
+        return demo if yours is None and holder_of((DEMO_FOLDER / "data").resolve()) else None
+    of_demo = options.command in {"reset-password", "tenant", "verify-audit"}
+    return demo if of_demo and not configuration.DEFAULT_FILE.exists() else None
 
 
-def _demo_configuration(
+def demo_configuration(
     options: argparse.Namespace, settings: Configuration, folder: Path
 ) -> tuple[Configuration, Path]:
-    """Write the demo's own settings file beside its data, so that its roles and `status` read the same."""
+    """Write the demo's settings file beside its data: yours, with the plant, folder and ports that are its own."""
     file = folder / "mainspring.toml"
     web = options.port or settings.web.port
     # With another port everything moves along, so that two demos can run beside each other.
@@ -141,36 +148,23 @@ def _demo_configuration(
         settings.bus.port, settings.demo.opcua_port, settings.demo.modbus_port, settings.demo.mtconnect_port,
         settings.demo.shdr_port, settings.demo.mqtt_port,
     )  # fmt: skip
-    file.write_text(
-        f"""# Written by `mainspring demo` at every start.
-data_folder = {json.dumps(str(folder / "data"))}
-
-[plant]
-tenant = "demo"
-name = "Demo plant"
-name_zh = "演示工厂"
-zone = "Asia/Shanghai"
-
-[bus]
-port = {bus}
-
-[web]
-port = {web}
-
-[gateways.main]
-mqtt_port = {mqtt}
-
-[demo]
-enabled = true
-opcua_port = {opcua}
-modbus_port = {modbus}
-mtconnect_port = {agent}
-shdr_port = {adapter}
-mqtt_port = {mqtt}
-speed = {options.speed}
-""",
-        encoding="utf-8",
-    )
+    yours = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    gateway = yours.get("gateways", {}).get("main", {})
+    # Bus and records of a plant that is real stay without the demo's readings.
+    for section, name in (("bus", "url"), ("bus", "public_url"), ("web", "database_url")):
+        yours.get(section, {}).pop(name, None)
+    own: dict[str, Any] = {
+        "data_folder": str(folder / "data"),
+        "plant": {"tenant": "demo", "name": "Demo plant", "name_zh": "演示工厂", "zone": "Asia/Shanghai"},
+        "bus": yours.get("bus", {}) | {"port": bus},
+        "web": yours.get("web", {}) | {"port": web},
+        "gateways": {"main": gateway | {"mqtt_port": mqtt}},
+        "demo": {
+            "enabled": True, "opcua_port": opcua, "modbus_port": modbus, "mtconnect_port": agent,
+            "shdr_port": adapter, "mqtt_port": mqtt, "speed": options.speed,
+        },
+    }  # fmt: skip
+    file.write_text(f"# Written by `mainspring demo` at every start.\n{toml.written(yours | own)}", encoding="utf-8")
     return configuration.load(file), file
 
 
@@ -183,10 +177,9 @@ def supervise(settings: Configuration, config_arguments: list[str]) -> None:
     configure_logs(settings.log.level, settings.logs_folder / "supervisor.log", settings.log.file_bytes_max)
     check_port(settings.web.host, settings.web.port, "web")
     first = _prepared(settings, config_arguments)
-    scheme = "https" if settings.web.tls_certificate else "http"
     # Flushed: where the output is a file or a pipe, what went wrong must be read now.
     supervisor = Supervisor(settings, config_arguments, say=partial(print, flush=True))
-    print(f"Mainspring {__version__}  {scheme}://{settings.web.host}:{settings.web.port}/  (Ctrl C stops it)")
+    print(f"Mainspring {__version__} starts; the address of its pages follows when they answer  (Ctrl C stops it)")
     if first.get("password"):
         print(f"Sign in as {first['username']} with the password {first['password']}  (shown this once)")
         print(f"用户名 {first['username']}，密码 {first['password']}（仅显示这一次）")

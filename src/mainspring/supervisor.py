@@ -137,6 +137,7 @@ class Supervisor:
             await self._prepare_bus()
             for role in roles_of(self.configuration):
                 self._begin(role)
+            tasks.append(asyncio.create_task(self._tell_address()))
             tasks.append(asyncio.create_task(_lasting(self._report)))
             tasks.append(asyncio.create_task(_lasting(self._keep_members)))
             await self._stop.wait()
@@ -255,6 +256,20 @@ class Supervisor:
             log.error("supervisor.role_ended", role=role.name, instance=role.instance, code=code)
             await asyncio.sleep(BACK_OFF_S[min(role.failures, len(BACK_OFF_S) - 1)])
             role.failures += 1
+
+    async def _tell_address(self) -> None:
+        """Say where the pages are, once they answer."""
+        web = self.configuration.web
+        # Where they listen on every address, this machine's own is asked.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(web.host, web.host)  # noqa: S104
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, web.port)
+                break
+            except OSError:
+                await asyncio.sleep(GATHER_S)
+        writer.close()
+        self.say(f"Pages: {'https' if web.tls_certificate else 'http'}://{web.host}:{web.port}/")
 
     async def _report(self) -> None:
         """Report once a second, and in the name of each role that is being started again."""

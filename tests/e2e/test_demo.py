@@ -54,6 +54,11 @@ def test_both_recordings_are_live_and_kept(person: Person) -> None:
     eventually(drawn, CHANGE_S, "the trend has samples")
 
 
+def test_the_address_is_told_once_pages_answer(demo: Platform) -> None:
+    eventually(lambda: f"Pages: {demo.url}/" in demo.said, LIVE_S, "the address")
+    assert "starts" in demo.said[0]
+
+
 def test_a_real_alarm_is_raised_acknowledged_and_cleared(person: Person) -> None:
     taken: dict[str, dict[str, Any]] = {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar, get_args
 
@@ -147,6 +147,15 @@ def sample(declaration: type[BaseModel]) -> str:
             lines += ["", f"[{path}]"]
         value = _default(field)
         lines += [f"# {field.description}", f"# {name} = ..." if _unset(value) else f"# {name} = {_toml(value)}"]
+    return "\n".join(lines) + "\n"
+
+
+def written(document: Mapping[str, Any]) -> str:
+    """Return settings as a file: plain ones first, then a section each."""
+    lines = [f"{name} = {_toml(value)}" for name, value in document.items() if not isinstance(value, Mapping)]
+    for section, settings in document.items():
+        if isinstance(settings, Mapping):
+            lines += ["", f"[{section}]", *(f"{name} = {_toml(value)}" for name, value in settings.items())]
     return "\n".join(lines) + "\n"
 
 
