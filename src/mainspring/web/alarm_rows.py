@@ -76,6 +76,16 @@ def names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     return found
 
 
+def paths(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, tuple[str, dict[str, str]]]:
+    """Return the path and the name of alarms that are defined: what a list is searched by."""
+    wanted, found = list(alarms), {}
+    for start in range(0, len(wanted), NAMES_AT_ONCE):
+        part = AlarmDefinition.objects.filter(tenant__key=tenant, pk__in=wanted[start : start + NAMES_AT_ONCE])
+        for identity, path, name in part.values_list("id", "tag__path", "name"):
+            found[identity] = (path, name)
+    return found
+
+
 def suppressions(tenant: str, identities: set[UUID]) -> dict[UUID | None, dict[str, Any]]:
     """Return reason and condition of what suppresses alarms: alarm definitions, or assets for all below them."""
     found: dict[UUID | None, dict[str, Any]] = {}

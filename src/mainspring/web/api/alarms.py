@@ -16,7 +16,6 @@ from pydantic import BaseModel, Field
 from mainspring.core import subjects
 from mainspring.core.alarms import Acknowledge, ActiveAlarm, AlarmState, ListAlarms, View
 from mainspring.core.definitions import Priority
-from mainspring.records.asset import Asset
 from mainspring.records.asset import find as find_asset
 from mainspring.records.audit import Action, Author, Deed, append
 from mainspring.records.rights import Right
@@ -70,25 +69,33 @@ async def list_alarms(
     actor = actor_of(request)
     alarms = await active(actor.tenant.key, view)
     below = (await sync_to_async(find_asset)(actor.tenant, asset)).path if asset else None
-    rows = await sync_to_async(alarm_rows.of_active)(actor.tenant.key, alarms)
+    sought = fragments(search)
+    named: dict[UUID, tuple[str, Any]] = {}
+    if sought or below is not None:
+        named = await sync_to_async(alarm_rows.paths)(actor.tenant.key, {alarm.alarm for alarm in alarms})
     counts = {str(each): {"unacknowledged": 0, "total": 0} for each in Priority}
-    for row in rows:
-        counts[row["priority"]]["total"] += 1
-        counts[row["priority"]]["unacknowledged"] += row["state"] in UNACKNOWLEDGED
-    wanted = [row for row in rows if _matches(row, fragments(search), priority, below)]
+    for alarm in alarms:
+        counts[alarm.priority]["total"] += 1
+        counts[alarm.priority]["unacknowledged"] += alarm.state in UNACKNOWLEDGED
+    wanted = [
+        alarm
+        for alarm in alarms
+        if priority in (None, alarm.priority)
+        and (not sought or _named(named.get(alarm.alarm), sought))
+        and (below is None or f"{named.get(alarm.alarm, ('', ''))[0]}/".startswith(f"{below}/"))
+    ]
     start, size = max(offset, 0), min(max(limit, 1), LIST_MAX)
+    rows = await sync_to_async(alarm_rows.of_active)(actor.tenant.key, wanted[start : start + size])
     return {
-        "items": wanted[start : start + size], "total": len(wanted), "hidden": len(rows) - len(wanted),
+        "items": rows, "total": len(wanted), "hidden": len(alarms) - len(wanted),
         "counts": counts, "now_ms": time.time_ns() // 1_000_000,
     }  # fmt: skip
 
 
-def _matches(row: dict[str, Any], sought: Sequence[str], priority: Priority | None, below: str | None) -> bool:
-    if priority is not None and row["priority"] != priority:
+def _named(path_and_name: tuple[str, Any] | None, sought: Sequence[str]) -> bool:
+    if path_and_name is None:
         return False
-    if below is not None and not f"{row['path']}/".startswith(f"{below}/"):
-        return False
-    words = searchable(row["path"], row["name"])
+    words = searchable(*path_and_name)
     return all(fragment in words for fragment in sought)
 
 
@@ -120,15 +127,3 @@ def record(author: Author, action: Action, alarms: Sequence[str], changes: dict[
             for alarm in alarms
         ],
     )
-
-
-def worst_by_asset(rows: Sequence[dict[str, Any]], assets: Sequence[Asset]) -> dict[UUID, dict[str, int]]:
-    """Count alarms of each priority below each asset."""
-    found: dict[UUID, dict[str, int]] = {}
-    for asset in assets:
-        counts: dict[str, int] = {}
-        for row in rows:
-            if f"{row['path']}/".startswith(f"{asset.path}/"):
-                counts[row["priority"]] = counts.get(row["priority"], 0) + 1
-        found[asset.id] = counts
-    return found

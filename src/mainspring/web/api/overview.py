@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +17,7 @@ from nats.errors import Error as NatsError
 from ninja import Router
 
 from mainspring.core import quality, subjects
+from mainspring.core.alarms import ActiveAlarm
 from mainspring.core.current import KNOWN
 from mainspring.core.definitions import Priority
 from mainspring.core.errors import MainspringError
@@ -25,7 +29,7 @@ from mainspring.records.search_words import below
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.web import alarm_rows
-from mainspring.web.api.alarms import active, worst_by_asset
+from mainspring.web.api.alarms import active
 from mainspring.web.api.health import summary
 from mainspring.web.columns import numbers
 from mainspring.web.live import ask_current
@@ -49,13 +53,14 @@ async def overview(request: HttpRequest) -> dict[str, Any]:
     """
     tenant = actor_of(request).tenant
     areas, of_area = await sync_to_async(_areas)(tenant)
-    engine, rows, bad = "ok", [], dict.fromkeys(of_area)
+    engine, alarms, paths, bad = "ok", list[ActiveAlarm](), dict[UUID, tuple[str, Any]](), dict.fromkeys(of_area)
     try:
-        rows = await sync_to_async(alarm_rows.of_active)(tenant.key, await active(tenant.key))
+        alarms = await active(tenant.key)
+        paths = await sync_to_async(alarm_rows.paths)(tenant.key, {alarm.alarm for alarm in alarms})
         bad = await _bad_counts(tenant.key, of_area)
     except (MainspringError, NatsError):
         engine = "silent"
-    counts = worst_by_asset(rows, areas)
+    counts = _by_area(areas, [(f"{paths[each.alarm][0]}/", each.priority) for each in alarms if each.alarm in paths])
     listed = [
         {
             "id": area.id, "name": area.name, "path": area.path, "kind": area.asset_kind,
@@ -83,6 +88,14 @@ def _areas(tenant: Tenant) -> tuple[list[Asset], dict[str, Ordinals]]:
     tags = Tag.objects.of(tenant).filter(enabled=True)
     ordinals = {area.path: tags.filter(below(area.path)).values_list("ordinal", flat=True) for area in areas}
     return areas, {path: np.fromiter(found.iterator(), dtype=np.uint32) for path, found in ordinals.items()}
+
+
+def _by_area(areas: Sequence[Asset], alarms: Sequence[tuple[str, Priority]]) -> dict[UUID, dict[str, int]]:
+    """Count alarms of each priority below each area; an alarm stands there with the path of its tag and a slash."""
+    return {
+        area.id: dict(Counter(str(priority) for path, priority in alarms if path.startswith(f"{area.path}/")))
+        for area in areas
+    }
 
 
 async def _bad_counts(tenant: str, of_area: dict[str, Ordinals]) -> dict[str, int | None]:
