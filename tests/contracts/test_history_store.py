@@ -174,6 +174,18 @@ def test_only_good_and_finite_samples_enter_statistics(store: HistoryStore) -> N
     assert row["bad"] == 3
 
 
+def test_a_trend_tells_whether_the_last_value_of_a_bucket_holds(store: HistoryStore) -> None:
+    """Contact lost in the middle of a bucket is known although the bucket has a good value."""
+    times = [START, START + 400, START + 2000, START + 2400, START + 4000]
+    quality = [GOOD, BAD_COMMUNICATION, UNCERTAIN, GOOD, GOOD]
+    put(store, floats([1] * 5, times, [1.0, 1.0, 2.0, 2.0, math.nan], np.array(quality)))
+    query = TrendQuery(tags=(1,), start_ms=START, end_ms=START + 10_000, buckets=10)
+    found = store.trend(1, query).select(["time", "good", "held"]).to_pylist()
+    assert [(row["time"] - START, row["good"], row["held"]) for row in found] == [
+        (0, 1, 0), (2000, 1, 1), (4000, 0, 0),
+    ]  # fmt: skip
+
+
 def test_a_trend_has_at_most_its_buckets(store: HistoryStore) -> None:
     times = START + np.arange(10_000) * 100
     put(store, floats(np.full(10_000, 1), times, np.sin(np.arange(10_000))))
@@ -181,7 +193,7 @@ def test_a_trend_has_at_most_its_buckets(store: HistoryStore) -> None:
     table = store.trend(1, query)
     assert table.num_rows <= 100
     assert table.schema.metadata == {b"bucket_ms": b"10001", b"origin_ms": str(START).encode(), b"source": b"raw"}
-    assert table.column_names == ["tag", "time", "first", "min", "max", "last", "mean", "good", "bad", "marks"]
+    assert table.column_names == ["tag", "time", "first", "min", "max", "last", "mean", "good", "bad", "held", "marks"]
     assert table["good"].to_numpy().sum() == 10_000
     empty = store.trend(1, query.model_copy(update={"tags": (99,)}))
     assert empty.num_rows == 0

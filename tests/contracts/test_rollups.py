@@ -94,7 +94,7 @@ def drawn(rows: list[dict[str, Any]], origin_ms: int, bucket_ms: int) -> list[di
             {"tag": tag, "time": origin_ms + place * bucket_ms, "first": (good or nothing)[0],
              "min": min(good, default=math.nan), "max": max(good, default=math.nan), "last": (good or nothing)[-1],
              "mean": sum(good) / len(good) if good else math.nan, "good": len(good), "bad": len(samples) - len(good),
-             "marks": marks}
+             "held": int(samples[-1]["quality"] >= GOOD and math.isfinite(samples[-1]["value"])), "marks": marks}
         )  # fmt: skip
     return answer
 

@@ -82,8 +82,9 @@ class AggregateQuery(Query):
 class TrendQuery(Query):
     """At most `buckets` buckets per tag, for drawing.
 
-    Answer: tag, time (start of the bucket), first, min, max, last, mean (good samples, NaN where none), good, bad,
-    marks (a bit for each origin seen, from bit 0 on, and the flags of all samples from bit 8 on).
+    Answer: tag, time (start of the bucket), first, min, max, last, mean (good samples, NaN where none), good, bad, held
+    (1 if the newest sample is good, so that its value holds on), marks (a bit for each origin seen, from bit 0
+    on, and the flags of all samples from bit 8 on).
     Buckets without samples are absent. The answer's schema metadata has `bucket_ms`, `origin_ms` from which buckets
     are counted - long ones are whole minutes or hours and begin with one - and `source` (see `AggregateQuery`).
     """

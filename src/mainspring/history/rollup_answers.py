@@ -43,8 +43,8 @@ RAW_MAX_MS: Final = DAY_MS
 ROWS_MAX: Final = 1_000_000
 """Rows taken from the store at a time; many tags are answered some at a time."""
 
-_STATISTICS: Final = ("tag", "time", "good", "bad", "min", "max", "sum", "first", "last", "marks")
-_HELD: Final = (*_STATISTICS, "first_ms", "held", "weighted", "weighted_ms")
+_STATISTICS: Final = ("tag", "time", "good", "bad", "min", "max", "sum", "first", "last", "held", "marks")
+_HELD: Final = (*_STATISTICS, "first_ms", "weighted", "weighted_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class RollupAnswers:
             for tags in _some(query, plan)
         ]
         metadata = {"bucket_ms": str(bucket_ms), "origin_ms": str(origin_ms), "source": plan.source}
-        names = ("tag", "time", "first", "min", "max", "last", "mean", "good", "bad", "marks")
+        names = ("tag", "time", "first", "min", "max", "last", "mean", "good", "bad", "held", "marks")
         return _table(parts, {name: name for name in names}, metadata)
 
     def aggregate(self, tenant: int, query: AggregateQuery, classes: Sequence[int], now_ms: int) -> pa.Table | None:

@@ -121,14 +121,16 @@ def joined(parts: Sequence[Columns]) -> Columns:
 
 
 def buckets(rows: Columns, origin_ms: int, bucket_ms: int) -> Columns:
-    """Return tag, time, first, min, max, last, mean, good, bad and marks of buckets counted from `origin_ms`."""
+    """Return tag, time, first, min, max, last, mean, good, bad, held and marks of buckets counted from `origin_ms`."""
     step = (rows["time"] - origin_ms) // bucket_ms
+    names = ("good", "bad", "min", "max", "sum", "first", "last", "held", "marks")
     if not len(step):
         first: Whole = np.empty(0, dtype=np.int64)
-        statistics = {name: rows[name] for name in ("good", "bad", "min", "max", "sum", "first", "last", "marks")}
+        statistics = {name: rows[name] for name in names}
     else:
-        first, _last = _runs(rows["tag"], step)
-        statistics = {**_statistics(rows, first), "marks": np.bitwise_or.reduceat(rows["marks"], first)}
+        first, last = _runs(rows["tag"], step)
+        statistics = {**_statistics(rows, first), "held": rows["held"][last]}
+        statistics["marks"] = np.bitwise_or.reduceat(rows["marks"], first)
     statistics = _answered(statistics)
     return {"tag": rows["tag"][first], "time": origin_ms + step[first] * bucket_ms, **statistics}
 
@@ -205,6 +207,7 @@ def _answered(statistics: Columns) -> Columns:
         "mean": np.where(some, mean, np.nan),
         "good": statistics["good"].astype(np.uint64),
         "bad": statistics["bad"].astype(np.uint64),
+        "held": statistics["held"],
         "marks": statistics["marks"],
     }
 

@@ -137,7 +137,7 @@ def corrections(tenant: int, query: RawQuery) -> str:
 
 
 _MARKS: Final = (
-    "bitOr(groupBitOr(bitShiftLeft(toUInt16(1), least(origin, 7))), "
+    f"toUInt8(argMax({GOOD_ROW}, time)) as held, bitOr(groupBitOr(bitShiftLeft(toUInt16(1), least(origin, 7))), "
     "bitShiftLeft(toUInt16(groupBitOr(flags)), 8)) as marks"
 )
 
@@ -148,7 +148,7 @@ def _buckets(source: str, start_ms: int, step_ms: int, columns: Collection[str],
     outer = "".join(f"if(good = 0, nan, {name}_) as {name}, " for name in columns)
     return (
         f"select tag, toInt64({start_ms} + step * {step_ms}) as time, {outer}good, bad"
-        f"{', marks' if marks else ''} from ("
+        f"{', held, marks' if marks else ''} from ("
         f"select tag, intDiv(time - {start_ms}, {step_ms}) as step, {inner}{', ' if inner else ''}"
         f"countIf({GOOD_ROW}) as good, toUInt64(count() - good) as bad{f', {_MARKS}' if marks else ''} "
         f"from ({source}) group by tag, step)"

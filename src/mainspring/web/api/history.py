@@ -40,6 +40,7 @@ EXTENT_WAIT_S: Final = 0.1
 """A trend does not wait longer for what it tells beside."""
 TREND_TAGS_MAX: Final = 32
 BUCKETS_MAX: Final = 4000
+TREND_COLUMNS: Final = ("time", "first", "min", "max", "last", "mean", "good", "bad", "held", "marks")
 JSON_ROWS_MAX: Final = 200_000
 _NO_TAGS: Final = Text(
     "There are no tags {missing} here. They may have been deleted; choose them again.",
@@ -121,7 +122,7 @@ async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     document = {
         "bucket_ms": int(metadata.get(b"bucket_ms", b"0")),
         "zone": actor.tenant.zone,
-        "series": _series(table, query.tags, ("time", "first", "min", "max", "last", "mean", "good", "bad", "marks")),
+        "series": _series(table, query.tags, TREND_COLUMNS),
         "oldest_ms": known["oldest_ms"] if known else None,
         "took_ms": round((time.perf_counter() - began) * 1000, 1),
     }
