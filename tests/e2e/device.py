@@ -79,7 +79,7 @@ class Wired:
         )
         self.tags: list[dict[str, Any]] = []
 
-    def add(self, name: str, register: int, kind: str = "uint16", **more: Any) -> dict[str, Any]:
+    def add(self, name: str, register: int, kind: str = "uint16", /, **more: Any) -> dict[str, Any]:
         tag: dict[str, Any] = self.person.post(
             "/tags",
             {
@@ -102,8 +102,10 @@ def wired(person: Person, name: str) -> Iterator[Wired]:
     """Connect a device for the time of a test."""
     with Device() as device:
         made = Wired(person, device, name)
-        yield made
-        made.remove()
+        try:
+            yield made
+        finally:
+            made.remove()
 
 
 class Counter:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.e2e.device import wired
 from tests.e2e.platform import Person, Platform, eventually
 
 from mainspring.client import Client, PlatformError
 from mainspring.core.errors import ConfigurationError, NotConnected, NotFound, Rejected
 from mainspring.core.kinds import Origin
 
+COUNTER_64 = 60
 NAMES = ("XMEAS_9", "XMEAS_7", "supply_temperature")
 
 
@@ -114,3 +117,34 @@ def test_a_token_without_the_right_writes_nothing(demo: Platform, person: Person
     with Client(demo.url, token) as reader, pytest.raises(PlatformError) as refused:
         reader.write({paths[0]: 1.0}, reason="to see")
     assert refused.value.status == 403
+
+
+def test_whole_numbers_beyond_2_to_the_53_stay_exact(demo: Platform, person: Person) -> None:
+    first, second = 2**53 + 1, -(2**62) - 3
+    token = person.post("/tokens", {"name": "a writer", "role": "engineer"})["token"]
+    with wired(person, "counter-64") as plant, Client(demo.url, token) as client:
+        path = plant.add("count", COUNTER_64, "int64", kind="int64", writable=True, scan_ms=200)["path"]
+
+        def seen(value: int) -> bool:
+            return client.current([path]).arrow.column("integer").to_pylist() == [value]
+
+        eventually(lambda: seen(0), 30, "the counter is live")
+        for value in (first, second):
+            [item] = client.write({path: value}, reason="to count on")["items"]
+            assert item["outcome"] == "done", item
+            assert int(item["read_back"]) == value
+            eventually(partial(seen, value), 30, "the written value is live")
+        # As text in JSON, as int64 in Arrow: a float would have made both of them even.
+        tag = person.tag("count")["tag"]
+        assert int(person.current(tag)[tag]["value"]) == second
+
+        def kept() -> list[int]:
+            table = client.raw([path], "1h").arrow
+            assert table.schema.field("value").type == pa.int64()
+            return list(dict.fromkeys(table.column("value").to_pylist()))
+
+        eventually(lambda: kept() == [0, first, second], 60, "all three values in the history")
+        now_ms = time.time_ns() // 1_000_000
+        asked = {"tags": [tag], "start_ms": now_ms - 600_000, "end_ms": now_ms + 60_000, "column": "int64"}
+        [series] = person.post("/history/raw", asked)["series"]
+        assert list(dict.fromkeys(map(int, series["value"]))) == [0, first, second]
