@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,6 @@ import pyarrow as pa
 
 from mainspring.core.errors import StoreError
 from mainspring.core.files import replace_file
-from mainspring.core.kinds import Column
 from mainspring.core.text import Text
 from mainspring.history import sql
 from mainspring.history.engine import WRITE, Engine
@@ -45,10 +44,10 @@ EVERY_MS: Final = 120_000
 QUIET_S: Final = 10.0
 WAIT_S: Final = 600.0
 """Marked hours are made again when nothing has come for `QUIET_S`, or after `WAIT_S`."""
-ROWS_MAX: Final = 2_000_000
-"""About so many rows are taken from the store at a time: 60 MB, and as much again to compute."""
-BLOCK: Final = 512
-MARKS_MAX: Final = 500
+ROWS_MAX: Final = 50_000_000
+"""About so many samples are rolled up in one go when there is much to do."""
+INSERT_ROWS: Final = 500_000
+MARKS_MAX: Final = 2000
 
 _STATE: Final = Text(
     "The state of the rollups in {file} cannot be read ({reason}). Put the file back from a backup, or remove it: "
@@ -154,10 +153,7 @@ class Rollups:
             end = min(end, start + max(EVERY_MS, ROWS_MAX * known // max(1, days[day]) * MINUTE_MS))
         self._begin(end)
         if day in days:
-            within = sql.during([(start, end)])
-            for condition in self._ranges([sql.blocks(table, within, BLOCK) for table in _NUMERIC.values()]):
-                self._insert(MINUTE, fold(self._samples(f"{condition} and {within}")))
-                yield
+            yield from self._insert(MINUTE, self._folded(sql.during([(start, end)])))
         self.reach.minute = end
         self._save()
 
@@ -173,10 +169,7 @@ class Rollups:
             start = self.reach.hour
             end = _end_of_day(start, days, until)
             if floor_ms(start, DAY_MS) in days:
-                within = sql.during([(start, end)])
-                for condition in self._ranges([sql.blocks(MINUTE, within, BLOCK)]):
-                    self._insert(HOUR, coarsen(self._rows(f"{condition} and {within}")))
-                    yield
+                yield from self._insert(HOUR, self._coarsened(sql.during([(start, end)])))
             self.reach.hour = end
         self._save()
 
@@ -187,13 +180,12 @@ class Rollups:
             tags, hours = tags_and_hours(keys)
             minute_end, hour_end = self.reach.minute or 0, self.reach.hour or 0
             within = f"{sql.of_tags(tenant, tags.tolist())} and (tag, intDiv(time, {HOUR_MS})) in ("
-            within += ", ".join(f"({tag}, {hour})" for tag, hour in zip(tags, hours // HOUR_MS, strict=True)) + ")"
-            start = int(hours.min())
-            span = sql.during([(start, min(int(hours.max()) + HOUR_MS, minute_end))])
-            self._insert(MINUTE, fold(self._samples(f"{within} and {span}{self._kept()}")))
+            within += ", ".join(f"({tag}, {hour})" for tag, hour in zip(tags, hours // HOUR_MS, strict=True))
+            within += f"){self._kept()} and "
+            start, end = int(hours.min()), int(hours.max()) + HOUR_MS
+            yield from self._insert(MINUTE, self._folded(within + sql.during([(start, min(end, minute_end))])))
             if start < hour_end:
-                span = sql.during([(start, min(int(hours.max()) + HOUR_MS, hour_end))])
-                self._insert(HOUR, coarsen(self._rows(f"{within} and {span}{self._kept()}")))
+                yield from self._insert(HOUR, self._coarsened(within + sql.during([(start, min(end, hour_end))])))
             self.marks.settle(tenant, keys, stamp_s)
             yield
 
@@ -242,45 +234,67 @@ class Rollups:
         ).to_pylist()
         return {int(row["day"]) * DAY_MS: int(row["rows"]) for row in rows}
 
-    def _ranges(self, counted: list[str]) -> list[str]:
-        """Return conditions on ordinals, each true of few enough rows."""
-        rows = self._engine.table(
-            f"select block, sum(rows) as rows from ({' union all '.join(counted)}) group by block order by block "
-            f"{_GENTLY}"
-        )
-        blocks, sizes = rows["block"].to_numpy(), rows["rows"].to_numpy()
-        ranges: list[tuple[int, int]] = []
-        held = 0
-        for block, size in zip(blocks.tolist(), sizes.tolist(), strict=True):
-            if not ranges or held + size > ROWS_MAX:
-                ranges.append((block, block))
-                held = 0
-            ranges[-1] = (ranges[-1][0], block)
-            held += size
-        return [f"tag >= {first * BLOCK} and tag < {(last + 1) * BLOCK}" for first, last in ranges]
+    def _folded(self, condition: str) -> Iterator[Columns]:
+        """Make rows of a minute of the samples under a condition.
 
-    def _samples(self, condition: str) -> Columns:
-        """Return numeric samples in order; a tag has both kinds only if its kind was changed."""
-        found = self._engine.table(sql.corrected_columns(condition)).to_pylist()
-        corrected = [Column(row["name"]) for row in found]
-        floats, whole = (self._columns(sql.in_order((column,), condition, corrected)) for column in _NUMERIC)
-        if not len(whole["tag"]) or not len(floats["tag"]):
-            return whole if len(whole["tag"]) else floats
-        together = {name: np.concatenate([floats[name], whole[name]]) for name in floats}
-        order = np.lexsort((together["time"], together["tag"], together["tenant"]))
-        return {name: values[order] for name, values in together.items()}
+        Each kind of sample comes as it lies. Tags that have both, because their kind was changed, and those with
+        corrections are then taken once more by themselves, for they have to be put in order; rows made later count.
+        """
+        found: list[npt.NDArray[np.uint64]] = []
+        for column in _NUMERIC:
+            keys = [np.empty(0, dtype=np.uint64)]
+            for rows in self._parts(sql.in_order((column,), condition, ()), MINUTE_MS, fold):
+                keys.append(np.unique(rows["tenant"].astype(np.uint64) << np.uint64(32) | rows["tag"]))
+                yield rows
+            found.append(np.unique(np.concatenate(keys)))
+        corrected = columns_of(self._engine.table(sql.corrected_tags(condition)))
+        keys = [
+            np.intersect1d(found[0], found[1]),
+            corrected["tenant"].astype(np.uint64) << np.uint64(32) | corrected["tag"],
+        ]
+        apart = np.unique(np.concatenate(keys))
+        for at in range(0, len(apart), MARKS_MAX):
+            some = ", ".join(f"({key >> 32}, {key & 0xFFFFFFFF})" for key in apart[at : at + MARKS_MAX].tolist())
+            text = sql.in_order(_NUMERIC, f"{condition} and (tenant, tag) in ({some})", _NUMERIC)
+            yield from self._parts(text, MINUTE_MS, fold)
 
-    def _rows(self, condition: str) -> Columns:
-        return newest(self._columns(sql.rows(MINUTE, TYPES, condition)))
+    def _coarsened(self, condition: str) -> Iterator[Columns]:
+        """Make rows of an hour of the rows of a minute under a condition."""
+        text = sql.rows(MINUTE, (*TYPES, "made"), condition)
+        return self._parts(text, HOUR_MS, lambda rows: coarsen(newest(rows)))
 
-    def _columns(self, text: str) -> Columns:
-        return columns_of(self._engine.table(f"{text} {_GENTLY}"))
+    def _parts(self, text: str, unit_ms: int, make: Callable[[Columns], Columns]) -> Iterator[Columns]:
+        """Take an answer part by part, so that it may be of any size, and give what is made of whole periods."""
+        left: Columns | None = None
+        for batch in self._engine.chunks(f"{text} {_GENTLY}"):
+            part = {name: batch[name].to_numpy() for name in batch.schema.names}
+            if left is not None:
+                part = {name: np.concatenate([left[name], values]) for name, values in part.items()}
+            period = part["time"] // unit_ms
+            other = (period != period[-1]) | (part["tag"] != part["tag"][-1]) | (part["tenant"] != part["tenant"][-1])
+            whole = int(np.flatnonzero(other)[-1]) + 1 if other.any() else 0
+            yield make({name: values[:whole] for name, values in part.items()})
+            left = {name: values[whole:] for name, values in part.items()}
+        if left is not None:
+            yield make(left)
 
-    def _insert(self, table: str, rows: Columns) -> None:
-        if len(rows["time"]):
+    def _insert(self, table: str, parts: Iterator[Columns]) -> Iterator[None]:
+        """Store rows, many at a time; those of a later part count above those made before."""
+        held: list[Columns] = []
+        for part in parts:
             self._made += 1
-            made = np.full(len(rows["time"]), self.reach.generation << 32 | self._made, dtype=np.uint64)
-            self._engine.insert(table, {**rows, "made": made})
+            made = np.full(len(part["time"]), self.reach.generation << 32 | self._made, dtype=np.uint64)
+            held.append({**part, "made": made})
+            if sum(len(rows["time"]) for rows in held) >= INSERT_ROWS:
+                self._store(table, held)
+                held = []
+            yield
+        self._store(table, held)
+
+    def _store(self, table: str, parts: Sequence[Columns]) -> None:
+        if any(len(part["time"]) for part in parts):
+            rows = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            self._engine.insert(table, rows)
 
     def _reserve(self) -> None:
         """Begin a new generation of numbers for `made`; a clock would go back at times."""
@@ -298,7 +312,7 @@ class Rollups:
 
 
 _NUMERIC: Final = {column: SAMPLE[column] for column in sql.NUMERIC}
-_GENTLY: Final = "settings max_threads = 1"
+_GENTLY: Final = "settings max_threads = 1, max_block_size = 131072, max_execution_time = 0"
 
 
 def _end_of_day(start: int, days: Collection[int], limit: int) -> int:

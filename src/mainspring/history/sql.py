@@ -90,9 +90,10 @@ def rows(table: str, columns: Collection[str], condition: str) -> str:
     return f"select {listed} from {table} where {condition} order by tenant, tag, time, made"
 
 
-def blocks(table: str, condition: str, size: int) -> str:
-    """Count the rows of each `size` ordinals."""
-    return f"select intDiv(tag, {size}) as block, count() as rows from {table} where {condition} group by block"
+def corrected_tags(condition: str) -> str:
+    """Ask which numeric tags have corrections under a condition."""
+    listed = " union all ".join(f"select tenant, tag from {CORRECTION[column]} where {condition}" for column in NUMERIC)
+    return f"select distinct tenant, tag from ({listed})"
 
 
 def numbers(condition: str, corrected: Collection[Column]) -> str:
