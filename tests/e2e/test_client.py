@@ -138,7 +138,7 @@ def test_whole_numbers_beyond_2_to_the_53_stay_exact(demo: Platform, person: Per
         tag = person.tag("count")["tag"]
         assert int(person.current(tag)[tag]["value"]) == second
 
-        def kept() -> list[int]:
+        def kept() -> list[int | None]:
             table = client.raw([path], "1h").arrow
             assert table.schema.field("value").type == pa.int64()
             return list(dict.fromkeys(table.column("value").to_pylist()))
