@@ -14,6 +14,7 @@ function series(time: number[], mean: (number | null)[], bad: number[] = mean.ma
     mean: [...mean],
     good: mean.map((value) => (value === null ? 0 : 10)),
     bad: [...bad],
+    held: mean.map((value) => (value === null ? 0 : 1)),
   };
 }
 
@@ -33,6 +34,19 @@ describe("lines", () => {
     const line = lineOf(series([0, 1000, 2000, 3000], [1, null, null, 2], [0, 5, 5, 0]), 1000, pace);
     expect(line.bad).toEqual([{ start_ms: 1000, end_ms: 3000 }]);
     expect(joined([line])[1]).toEqual([1, null, null, 2]);
+  });
+  it("break where contact was lost in a bucket that has a good value too, however long the tag may be silent", () => {
+    const cut = { ...series([0, 1000, 25_000], [4, 4.07, 3.99], [0, 1, 1]), held: [1, 0, 1] };
+    const line = lineOf(cut, 1000, { ...pace, silence_max_ms: 60_000 });
+    expect(line.gaps).toEqual([{ start_ms: 2000, end_ms: 25_000 }]);
+    expect(line.bad).toEqual([{ start_ms: 1000, end_ms: 2000 }, { start_ms: 25_000, end_ms: 26_000 }]);
+    expect(joined([line])[1]).toEqual([4, 4.07, null, 3.99]);
+    expect(valueAt(cut, 1000, 12_000, { ...pace, silence_max_ms: 60_000 })).toBeNull();
+  });
+  it("are unknown after a last bad sample, for as long as nothing comes", () => {
+    const line = lineOf(series([0, 1000], [1, null], [0, 1]), 1000, pace);
+    expect(line.gaps).toEqual([{ start_ms: 2000, end_ms: Infinity }]);
+    expect(gapTotal(line, 0, 5000)).toEqual({ count: 1, total_ms: 3000 });
   });
   it("join on one axis without breaking each other", () => {
     const [x, first, , , second] = joined([
@@ -57,6 +71,17 @@ describe("live values", () => {
     expect(appendLive(kept, 1000, 500, 1, 192)).toBe(false);
     dropBefore(kept, 3100);
     expect(kept.time).toEqual([3000]);
+  });
+});
+
+describe("the first live value", () => {
+  it("is not counted again when history ends with it", () => {
+    const kept = { ...series([0], [7.2]), last: [7.1], good: [2] };
+    expect(appendLive(kept, 1000, 900, 7.1, 192)).toBe(false);
+    expect(summary(kept, 0, 1000, 1000)).toMatchObject({ mean: 7.2, good: 2 });
+    expect(appendLive(kept, 1000, 950, 7.5, 192)).toBe(true);
+    expect(summary(kept, 0, 1000, 1000)).toMatchObject({ good: 3, max: 8.2 });
+    expect(appendLive(kept, 1000, 950, 7.5, 192)).toBe(false);
   });
 });
 

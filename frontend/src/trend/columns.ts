@@ -13,6 +13,10 @@ export interface TrendSeries {
   mean: Cell[];
   good: number[];
   bad: number[];
+  /** 1 where the newest sample of the bucket is good, so that its value holds on. */
+  held: number[];
+  /** When the newest sample was taken, once one came live. */
+  newest_ms?: number;
   /** What is in each bucket: a bit for each origin from bit 0 on, corrected and late from bit 8 on. */
   marks?: number[];
 }
@@ -38,7 +42,9 @@ export interface Line {
   value: Cell[];
   min: Cell[];
   max: Cell[];
+  /** Without samples for longer than the tag is ever silent, or since the last one was bad. */
   gaps: Stretch[];
+  /** Buckets with bad samples. */
   bad: Stretch[];
 }
 
@@ -62,7 +68,7 @@ export function gapAfter(pace: Pace, bucket_ms: number): number {
 
 /** Turn one series of an answer into a line: the mean, or the last state of a discrete tag. */
 export function lineOf(series: TrendSeries, bucket_ms: number, pace: Pace): Line {
-  const { time, good, bad } = series;
+  const { time, bad, held } = series;
   const half = pace.discrete ? 0 : bucket_ms / 2;
   const silence = gapAfter(pace, bucket_ms);
   const line: Line = {
@@ -78,10 +84,11 @@ export function lineOf(series: TrendSeries, bucket_ms: number, pace: Pace): Line
   for (let index = 0; index < time.length; index += 1) {
     const at = time[index] ?? 0;
     const next = time[index + 1];
-    if (next !== undefined && next - at > silence) line.gaps.push({ start_ms: at + bucket_ms, end_ms: next });
+    const end_ms = at + bucket_ms;
+    // Bad quality holds until the next sample, at the end of the line for as long as nothing comes.
+    if (!held[index] && (next ?? Infinity) > end_ms) line.gaps.push({ start_ms: end_ms, end_ms: next ?? Infinity });
+    else if (next !== undefined && next - at > silence) line.gaps.push({ start_ms: end_ms, end_ms: next });
     if (!bad[index]) continue;
-    // Bad quality holds until a good sample comes.
-    const end_ms = good[index] || next === undefined ? at + bucket_ms : Math.min(next, at + silence);
     const previous = line.bad.at(-1);
     if (previous && previous.end_ms >= at) previous.end_ms = end_ms;
     else line.bad.push({ start_ms: at, end_ms });
@@ -144,14 +151,23 @@ export function scaleRange(found: [number, number] | null, limits: readonly numb
   return [low - room, high + room];
 }
 
-/** Take in one live value; the newest bucket grows or a new one begins. Older values are left to history. */
+/**
+ * Take in one live value; the newest bucket grows or a new one begins. Older values are left to history.
+ *
+ * The feed begins with the value that is the newest in history too: it is counted once.
+ */
 export function appendLive(series: TrendSeries, bucket_ms: number, time_ms: number, value: number, quality: number, origin = 0): boolean {
   const newest = series.time.length - 1;
   const last = series.time[newest];
   const start = last === undefined ? Math.floor(time_ms / bucket_ms) * bucket_ms : last + Math.floor((time_ms - last) / bucket_ms) * bucket_ms;
   if (last !== undefined && start < last) return false;
   const good = isGood(quality) && Number.isFinite(value);
+  const same = series.held[newest] === (good ? 1 : 0) && (!good || series.last[newest] === value);
+  const counted = series.newest_ms === undefined ? last === start && same : time_ms <= series.newest_ms;
+  if (series.newest_ms === undefined || time_ms > series.newest_ms) series.newest_ms = time_ms;
+  if (counted) return false;
   if (last === start) {
+    series.held[newest] = good ? 1 : 0;
     if (series.marks) series.marks[newest] = (series.marks[newest] ?? 0) | (1 << origin);
     if (good) {
       const count = series.good[newest] ?? 0;
@@ -169,6 +185,7 @@ export function appendLive(series: TrendSeries, bucket_ms: number, time_ms: numb
   for (const column of [series.first, series.min, series.max, series.last, series.mean]) column.push(cell);
   series.good.push(good ? 1 : 0);
   series.bad.push(good ? 0 : 1);
+  series.held.push(good ? 1 : 0);
   series.marks?.push(1 << origin);
   return true;
 }
@@ -179,8 +196,8 @@ export function dropBefore(series: TrendSeries, start_ms: number): void {
   // One bucket before the edge stays, so that the line enters the picture from outside.
   while (count + 1 < series.time.length && (series.time[count + 1] ?? Infinity) < start_ms) count += 1;
   if (count === 0) return;
-  const { time, first, min, max, last, mean, good, bad, marks = [] } = series;
-  for (const column of [time, first, min, max, last, mean, good, bad, marks]) column.splice(0, count);
+  const { time, first, min, max, last, mean, good, bad, held, marks = [] } = series;
+  for (const column of [time, first, min, max, last, mean, good, bad, held, marks]) column.splice(0, count);
 }
 
 /** Index of the last element that is not after `at`, or -1. */
@@ -199,6 +216,7 @@ export function valueAt(series: TrendSeries, bucket_ms: number, at_ms: number, p
   const index = before(series.time, at_ms);
   const start = series.time[index];
   if (start === undefined || at_ms - start > gapAfter(pace, bucket_ms)) return null;
+  if (at_ms - start >= bucket_ms && !series.held[index]) return null;
   return (pace.discrete ? series.last[index] : at_ms - start < bucket_ms ? series.mean[index] : series.last[index]) ?? null;
 }
 

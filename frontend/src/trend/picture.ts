@@ -24,6 +24,7 @@ const copy = (series: TrendSeries): TrendSeries => ({
   mean: [...series.mean],
   good: [...series.good],
   bad: [...series.bad],
+  held: [...series.held],
   marks: [...(series.marks ?? [])],
 });
 
@@ -92,7 +93,7 @@ export class Picture {
     if (!this.loaded || !cell.known || cell.stale || typeof cell.value === "string") return false;
     if (!series) {
       if (cell.time < this.span.start_ms) return false;
-      this.series.set(tag, { tag, time: [], first: [], min: [], max: [], last: [], mean: [], good: [], bad: [], marks: [] });
+      this.series.set(tag, { tag, time: [], first: [], min: [], max: [], last: [], mean: [], good: [], bad: [], held: [], marks: [] });
       return this.append(tag, cell);
     }
     if (!appendLive(series, this.bucket_ms, cell.time, cell.value ?? NaN, cell.quality, cell.origin)) return false;

@@ -2,6 +2,7 @@
 import uPlot from "uplot";
 import { alarmColours, fonts, type Mode, palettes, seriesColours } from "../theme/tokens";
 import { formatNumber } from "../format/number";
+import { live } from "../live";
 import type { Tag } from "../types";
 import { timeTicks, valueTicks } from "./axis";
 import { type Line, extent, joined, scaleRange } from "./columns";
@@ -168,10 +169,10 @@ function hatch(context: CanvasRenderingContext2D, colour: string): CanvasPattern
   return context.createPattern(tile, "repeat");
 }
 
-/** Where quality was bad the lane is hatched, behind the lines. */
-function drawBad(plot: uPlot, options: LaneOptions): void {
+/** Where quality was bad, and where nothing came, the lane is hatched, behind the lines. */
+function drawUnknown(plot: uPlot, options: LaneOptions): void {
   const { ctx, bbox } = plot;
-  const drawn = shown(options).filter(({ line, compared }) => !compared && line.bad.length > 0);
+  const drawn = shown(options).filter(({ line, compared }) => !compared && line.bad.length + line.gaps.length > 0);
   const pattern = drawn.length > 0 ? hatch(ctx, palettes[options.mode].border) : null;
   if (!pattern) return;
   ctx.save();
@@ -180,9 +181,9 @@ function drawBad(plot: uPlot, options: LaneOptions): void {
   ctx.clip();
   ctx.fillStyle = pattern;
   for (const { line } of drawn) {
-    for (const { start_ms, end_ms } of line.bad) {
+    for (const { start_ms, end_ms } of [...line.bad, ...line.gaps]) {
       const from = plot.valToPos(start_ms, "x", true);
-      const until = Math.max(plot.valToPos(end_ms, "x", true), from + devicePixelRatio);
+      const until = Math.max(plot.valToPos(Math.min(end_ms, live.now()), "x", true), from + devicePixelRatio);
       if (until >= bbox.left && from <= bbox.left + bbox.width) ctx.fillRect(from, bbox.top, until - from, bbox.height);
     }
   }
@@ -328,7 +329,7 @@ export class LanePlot {
           compared ? [] : [{ series: [index * 3 + 2, index * 3 + 3] as [number, number], fill: colourOf(options.slots.get(tag.tag) ?? 0, options.mode) + BAND_ALPHA }],
         ),
         hooks: {
-          drawClear: [(plot) => drawBad(plot, options)],
+          drawClear: [(plot) => drawUnknown(plot, options)],
           draw: [
             (plot) => {
               drawLimits(plot, options);
