@@ -66,7 +66,7 @@ def test_what_is_wrong_is_told_first_with_its_next_step(configuration: Configura
     foreign = Foreign(tenant="acme", gateway="g1", samples=3)
     heard = reports("historian", web={"state": "degraded", "text": LOST}, engine={"foreign": (foreign,)})
     (subject,) = heard.gateways
-    lost = ConnectionHealth(connection=UUID(int=2), state="lost", since_ms=NOW_MS, text=LOST)
+    lost = ConnectionHealth(connection=UUID(int=2), name="PLC 2", state="lost", since_ms=NOW_MS, text=LOST)
     heard.gateways[subject] = heard.gateways[subject].model_copy(update={"connections": (lost,)})
     with hold_folder(configuration.data_folder):
         text = told(configuration, heard, "en")
@@ -75,7 +75,7 @@ def test_what_is_wrong_is_told_first_with_its_next_step(configuration: Configura
     assert "historian-main.log" in wrong[1]
     assert "3 readings of foreign tags" in wrong[2]
     assert wrong[3] == f"  - web main: {LOST['en']}"
-    assert wrong[4].endswith(LOST["en"])
+    assert wrong[4] == f"  - plant/main PLC 2: {LOST['en']}"
     assert "Everything is well" not in text
 
 

@@ -225,7 +225,11 @@ def _faults(roles: Sequence[Health], gateways: Mapping[str, GatewayConnections],
         faults += [say(_FOREIGN, **each.model_dump()) for each in health.foreign]
     for subject, gateway in sorted(gateways.items()):
         faults += [
-            say(_CONNECTION, place=f"{_of(subject, gateway)} {connection.connection}", text=connection.text[language])
+            say(
+                _CONNECTION,
+                place=f"{_of(subject, gateway)} {connection.name or connection.connection}",
+                text=connection.text[language],
+            )
             for connection in gateway.connections
             if connection.text
         ]

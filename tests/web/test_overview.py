@@ -130,18 +130,26 @@ def test_troubles_of_roles_are_told_one_each() -> None:
             _health("engine", age_ms=SILENT_MS + 1),
             _health("supervisor", "engine-main", state="degraded", text=again),
             _health("supervisor", "gateway-north-1", age_ms=SILENT_MS + 1, state="degraded", text=again),
+            _health("supervisor", "gateway-south-1", state="degraded", text=again),
             _health("gateway", "north-1"),
+            _health("gateway", "line-4", age_ms=SILENT_MS + 1),
+            _health("gateway", "line-5", age_ms=SILENT_MS + 1),
             _health("demo", age_ms=SILENT_MS + 2000),
         ],
         1_000_000,
+        {"line-4"},
     )
     assert {each["role"]: each["state"] for each in found} == {
         "historian": "degraded", "engine": "restarting", "demo": "silent",
+        "gateway-south-1": "restarting", "gateway-line-4": "silent", "gateway-line-5": "silent",
     }  # fmt: skip
     texts = {each["role"]: each["text"] for each in found}
     assert texts["historian"] == words
     assert texts["engine"] == again
     assert "6 s" in texts["demo"]["en"]
+    assert texts["gateway-line-4"]["en"].startswith("Gateway line-4, on another machine, has not")
+    assert texts["gateway-line-5"]["en"].startswith("Gateway line-5 has not reported for 4 s. It is started again")
+    assert "网关 line-5" in texts["gateway-line-5"]["zh"]
 
 
 async def test_a_port_in_use_is_one_sentence(kept: Records, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ export function Tokens() {
           }
         />
       ) : null}
-      <Form layout="vertical" requiredMark={false} onFinish={create} initialValues={{ role: person.role, days: 90 }}>
+      <Form layout="vertical" requiredMark={false} onFinish={create} initialValues={{ role: "viewer", days: 90 }}>
         <Form.Item name="name" label={t("tokenName")} rules={[{ required: true, message: t("required") }]}>
           <Input maxLength={80} />
         </Form.Item>

@@ -54,6 +54,7 @@ class ConnectionHealth(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     connection: UUID
+    name: str = Field(default="", description="what people call it; older gateways do not tell")
     state: Literal["connected", "connecting", "lost", "rejected", "disabled"]
     text: dict[str, str] | None = Field(default=None, description="the last error in words")
     since_ms: int

@@ -297,6 +297,7 @@ def _connection_health(connection: Connection, elapsed_s: float) -> ConnectionHe
     figures.second(elapsed_s)
     return ConnectionHealth(
         connection=connection.definition.id,
+        name=connection.definition.name,
         state=connection.state,
         text=None if connection.text is None else connection.text.document(),
         since_ms=connection.since_ms,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,9 +36,19 @@ SEEN_WAITING_MAX: Final = 100_000
 """Devices of one company whose being heard waits to be noted."""
 
 _SILENT: Final = Text(
-    "{role} has not reported for {seconds} s. It is started again by itself; `mainspring status` tells more.",
-    "{role} 已 {seconds} 秒未报告，系统会自动重启它，详见 `mainspring status`。",
+    "{part} has not reported for {seconds} s. It is started again by itself; `mainspring status` tells more.",
+    "{part} 已 {seconds} 秒未报告，系统会自动重启它，详见 `mainspring status`。",
 )
+_AWAY: Final = Text(
+    "{part}, on another machine, has not reported for {seconds} s. It keeps its readings meanwhile; check that machine "
+    "and its link.",
+    "另一台机器上的{part} 已 {seconds} 秒未报告，期间读数由其保存，请检查该机器及其链路。",
+)
+_PARTS: Final = {
+    "historian": Text("The historian", "历史库"), "engine": Text("The engine", "引擎"),
+    "web": Text("The web role", "Web 角色"), "supervisor": Text("The supervisor", "监管进程"),
+    "demo": Text("The demo plant's equipment", "演示设备"), "gateway": Text("Gateway {name}", "网关 {name}"),
+}  # fmt: skip
 
 
 class Listener:
@@ -138,23 +148,36 @@ class Listener:
                 if now_ms - health.time_ms > FORGOTTEN_MS:
                     del self._runtime.health[key]
             for tenant in tuple(self._hub.viewers):
-                self._hub.tell_roles(tenant, {"degraded": troubles(self._runtime.reports(tenant), now_ms)})
+                self._hub.tell_roles(
+                    tenant,
+                    {"degraded": troubles(self._runtime.reports(tenant), now_ms, self._runtime.releases(tenant))},
+                )
             await asyncio.sleep(WATCH_S)
 
 
-def troubles(reports: Sequence[Health], now_ms: int) -> list[dict[str, Any]]:
-    """Say what is wrong with the roles, one entry each, from their latest reports."""
+def _silence(kind: str, name: str, seconds: int, *, away: bool) -> Text:
+    part = _PARTS.get(kind, Text(kind, kind)).format(name=name)
+    form = _AWAY if away else _SILENT
+    return Text(form.en.format(part=part.en, seconds=seconds), form.zh.format(part=part.zh, seconds=seconds))
+
+
+def troubles(reports: Sequence[Health], now_ms: int, elsewhere: Container[str] = ()) -> list[dict[str, Any]]:
+    """Say what is wrong with the roles, one entry each, from their latest reports.
+
+    `elsewhere` names the gateways on other machines, which nobody starts again here.
+    """
     found: dict[str, dict[str, Any]] = {}
     for health in reports:
         age_ms = now_ms - health.time_ms
-        role = health.role
-        restarted = role == "supervisor" and health.instance != "main"
+        kind, name = health.role, health.instance
+        restarted = kind == "supervisor" and name != "main"
         if restarted:
-            role = health.instance.rpartition("-")[0] or health.instance
+            kind, _, name = name.partition("-")
             if age_ms > SILENT_MS:
                 continue
+        role = f"gateway-{name}" if kind == "gateway" else kind
         if age_ms > SILENT_MS:
-            text = _SILENT.format(role=role, seconds=age_ms // 1000).document()
+            text = _silence(kind, name, age_ms // 1000, away=kind == "gateway" and name in elsewhere).document()
             found.setdefault(role, {"role": role, "state": "silent", "text": text, "since_ms": health.time_ms})
         elif restarted:
             found[role] = {"role": role, "state": "restarting", "text": health.text, "since_ms": health.started_ms}

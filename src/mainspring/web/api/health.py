@@ -39,7 +39,7 @@ async def summary(tenant: str) -> dict[str, Any]:
         disk = None
     return {
         "roles": [report.model_dump(mode="json") for report in reports],
-        "degraded": troubles(reports, now_ms),
+        "degraded": troubles(reports, now_ms, runtime.releases(tenant)),
         "disk": disk,
         "history": await extent(tenant, HISTORY_WAIT_S),
         "rates": {"samples_per_s": figure("historian" if _operates(tenant) else "gateway", "samples_per_s")},
