@@ -194,6 +194,7 @@ def test_rollups_answer_alone_where_readings_were_given_up(store: HistoryStore) 
     dropped = store.retain(NOW, {"standard": 365}, 10**15)
     assert len(dropped) == 2
     assert list(store.raw(1, RawQuery(**whole))) == []
+    assert store.extent(1).oldest_ms == LONG_SINCE, "hours tell of what was given up"
     after = store.trend(1, TrendQuery(buckets=10, **whole))
     assert source(after) == "minute"
     assert after["good"].to_numpy().sum() >= before["good"].to_numpy().sum()

@@ -12,7 +12,7 @@ import pytest
 from tests.history.conftest import ACME, Plant, end
 
 from mainspring.core import subjects
-from mainspring.core.history import RawQuery
+from mainspring.core.history import AggregateQuery, RawQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 from mainspring.history.chdb_store import ChdbStore
@@ -59,9 +59,14 @@ async def test_every_number_is_there_once_after_many_kills(plant: Plant) -> None
         await plant.stored(stream, sequence)
     await end(historian)
 
-    store = ChdbStore(plant.folder / "history")
+    store = ChdbStore(plant.folder / "history", rollup_quiet_s=0)
     query = RawQuery(tags=tuple(range(20)), start_ms=0, end_ms=now + DAY, limit=5_000_000)
     found = Counter(int(value) for chunk in store.raw(ACME, query) for value in chunk["value"].to_numpy())
+    for _ in store.roll_up(now + 600_000):
+        pass
+    whole = {"start_ms": (now // DAY - 13) * DAY, "end_ms": (now // DAY + 1) * DAY, "step_ms": DAY}
+    rolled_up = store.aggregate(ACME, AggregateQuery(tags=tuple(range(20)), functions=("count",), **whole))
     store.close()
+    assert rolled_up["count"].to_numpy().sum() == sent, "rows of hours and readings differ"
     assert set(found) == set(range(sent))
     assert max(found.values()) == 1, f"{sum(each > 1 for each in found.values())} of {sent} readings are there twice"

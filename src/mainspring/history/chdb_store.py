@@ -35,6 +35,7 @@ from mainspring.history import native, sql
 from mainspring.history.engine import Engine
 from mainspring.history.retention import EVENTS, SET_ASIDE, STANDARD, Partition, droppable
 from mainspring.history.rollup_answers import RollupAnswers
+from mainspring.history.rollup_rows import HOUR_MS
 from mainspring.history.rollups import QUIET_S, Rollups
 from mainspring.history.schema import (
     ASIDE,
@@ -261,11 +262,15 @@ class ChdbStore:
             "select sum(n) as samples, minIf(oldest, n > 0) as oldest_ms, maxIf(newest, n > 0) as newest_ms "
             f"from ({counted})"
         ).to_pylist()[0]
+        rolled_up = self._engine.table(f"select count() as n, min(time) as oldest from {HOUR} where tenant = {tenant}")
+        [rows] = rolled_up.to_pylist()
         parts = self._engine.table(f"select sum(rows) as rows, sum(bytes_on_disk) as size {_PARTS}").to_pylist()[0]
         samples = int(own["samples"])
         if not samples:
             return Extent(0, 0, None, None)
-        return Extent(samples, int(parts["size"]) * samples // int(parts["rows"]), own["oldest_ms"], own["newest_ms"])
+        # Hours reach further back than readings that were given up; those beside readings begin earlier by nature.
+        oldest = rows["oldest"] if rows["n"] and rows["oldest"] + HOUR_MS <= own["oldest_ms"] else own["oldest_ms"]
+        return Extent(samples, int(parts["size"]) * samples // int(parts["rows"]), oldest, own["newest_ms"])
 
     def bytes_on_disk(self) -> int:
         """Return the size of all tables."""

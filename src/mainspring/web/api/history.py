@@ -111,7 +111,10 @@ async def _asked_extent(tenant: str) -> Extent:
 
 @router.post("/history/trend", auth=Needs(Right.VIEW))
 async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
-    """Return at most `buckets` buckets for each tag, for drawing; absent buckets are gaps."""
+    """Return at most `buckets` buckets for each tag, for drawing; absent buckets are gaps.
+
+    `source` tells what they were made of at the coarsest: `raw` samples, or rows of a `minute` or an `hour`.
+    """
     actor = actor_of(request)
     began = time.perf_counter()
     answer, known = await asyncio.gather(
@@ -121,6 +124,7 @@ async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     metadata = table.schema.metadata or {}
     document = {
         "bucket_ms": int(metadata.get(b"bucket_ms", b"0")),
+        "source": metadata.get(b"source", b"raw").decode(),
         "zone": actor.tenant.zone,
         "series": _series(table, query.tags, TREND_COLUMNS),
         "oldest_ms": known["oldest_ms"] if known else None,
@@ -160,7 +164,10 @@ async def _answer(
     table = pa.ipc.open_stream(await _ask(tenant, verb, query)).read_all()
     if table.num_rows > JSON_ROWS_MAX:
         raise LimitExceeded(_TOO_LONG, limit=JSON_ROWS_MAX, form=ARROW)
-    return HttpResponse(dumps({"series": _series(table, query.tags, columns)}), content_type="application/json")
+    document: dict[str, Any] = {"series": _series(table, query.tags, columns)}
+    if source := (table.schema.metadata or {}).get(b"source"):
+        document["source"] = source.decode()
+    return HttpResponse(dumps(document), content_type="application/json")
 
 
 async def begun(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
