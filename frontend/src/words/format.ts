@@ -1,18 +1,19 @@
 import type { Language, Words } from "../types";
 
-/** A table of whole sentences; `{name}` is a value, `{n, plural, one {...} other {... # ...}}` chooses by count. */
+/** A table of whole sentences; `{name}` is a value, `{n, plural, =0 {...} one {...} other {... # ...}}` chooses by count; the first two may be left out. */
 export type Messages = Record<string, Words>;
 export type Values = Record<string, string | number>;
 
-const PLURAL = /\{(\w+), plural, one \{((?:[^{}]|\{\w+\})*)\} other \{((?:[^{}]|\{\w+\})*)\}\}/g;
+const PLURAL = /\{(\w+), plural,(?: =0 \{((?:[^{}]|\{\w+\})*)\})?(?: one \{((?:[^{}]|\{\w+\})*)\})? other \{((?:[^{}]|\{\w+\})*)\}\}/g;
 const PLACE = /\{(\w+)\}/g;
 
 /** Fill the placeholders of one sentence. */
 export function fill(sentence: string, values: Values): string {
   return sentence
-    .replace(PLURAL, (_, name: string, one: string, other: string) =>
-      (Number(values[name]) === 1 ? one : other).replaceAll("#", String(values[name])),
-    )
+    .replace(PLURAL, (_, name: string, none: string | undefined, one: string | undefined, other: string) => {
+      const chosen = { 0: none, 1: one }[Number(values[name])] ?? other;
+      return chosen.replaceAll("#", String(values[name]));
+    })
     .replace(PLACE, (whole, name: string) => (name in values ? String(values[name]) : whole));
 }
 
@@ -20,7 +21,7 @@ export function fill(sentence: string, values: Values): string {
 export function placeholders(sentence: string): string[] {
   const names = new Set<string>();
   for (const [whole, name = ""] of sentence.matchAll(PLURAL)) if (whole.includes("#")) names.add(name);
-  for (const match of sentence.replace(PLURAL, "$2 $3").matchAll(PLACE)) names.add(match[1] ?? "");
+  for (const match of sentence.replace(PLURAL, "$2 $3 $4").matchAll(PLACE)) names.add(match[1] ?? "");
   return [...names].sort();
 }
 

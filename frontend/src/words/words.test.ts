@@ -21,6 +21,17 @@ describe("tables of words", () => {
     }
   });
 
+  it.each(tables)("%s is understood: once filled no brace is left", (_, table) => {
+    for (const [key, words] of Object.entries(table)) {
+      for (const sentence of [words.en, words.zh]) {
+        const named = [...sentence.matchAll(/\{(\w+)[,}]/g)].map(([, name = ""]) => name);
+        for (const n of [0, 1, 2]) {
+          expect(fill(sentence, Object.fromEntries(named.map((name) => [name, n]))), key).not.toMatch(/[{}]/);
+        }
+      }
+    }
+  });
+
   it.each(tables)("%s keeps to the tone: no please, no exclamation mark, no half-width comma between Chinese", (_, table) => {
     for (const [key, { en, zh }] of Object.entries(table)) {
       expect(en, key).not.toMatch(/\bplease\b|!/i);
@@ -39,6 +50,12 @@ describe("fill", () => {
     expect(fill(nested, { n: 1, names: "a" })).toBe("Not found: a");
     expect(fill(nested, { n: 2, names: "a, b" })).toBe("2 not found: a, b");
     expect(placeholders(nested)).toEqual(["n", "names"]);
+  });
+
+  it("has words for none, where a table gives some", () => {
+    const gather = "{n, plural, =0 {at once} one {# second} other {# seconds}}";
+    expect([0, 1, 2].map((n) => fill(gather, { n }))).toEqual(["at once", "1 second", "2 seconds"]);
+    expect([0, 5].map((n) => fill("{n, plural, =0 {立即} other {# 秒}}", { n }))).toEqual(["立即", "5 秒"]);
   });
 
   it("leaves an unknown place visible", () => {
