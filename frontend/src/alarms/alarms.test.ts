@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
-import type { Alarm } from "../types";
+import { describe, expect, it, vi } from "vitest";
+import type { Alarm, AlarmTransition } from "../types";
 import { inHeldOrder } from "./order";
-import { byUrgency, countAlarms } from "./store";
+import { AlarmStore, byUrgency, countAlarms } from "./store";
 import { floodOf } from "./flood-areas";
 import { valueAndLimit } from "./text";
 
@@ -51,6 +51,22 @@ describe("the order of alarms", () => {
       ["b", "normal"],
       ["c", "active-unacknowledged"],
     ]);
+  });
+});
+
+describe("the feed", () => {
+  it("changes the state of an alarm and keeps the value that raised it", () => {
+    vi.useFakeTimers();
+    const store = new AlarmStore();
+    const told = (change: Partial<Alarm>, transition: AlarmTransition) => {
+      store.hear({ ...alarm("a", change), transition });
+      vi.runAllTimers();
+      return store.current().alarms.map(({ state, value }) => [state, value]);
+    };
+    expect(told({ value: 120.6 }, "raised")).toEqual([["active-unacknowledged", 120.6]]);
+    expect(told({ value: 120.4, state: "cleared-unacknowledged" }, "cleared")).toEqual([["cleared-unacknowledged", 120.6]]);
+    expect(told({ value: 121.2, raised_ms: 2000 }, "raised")).toEqual([["active-unacknowledged", 121.2]]);
+    vi.useRealTimers();
   });
 });
 

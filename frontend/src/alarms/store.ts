@@ -97,8 +97,11 @@ export class AlarmStore {
     // A comment changes nothing in the list.
     if (alarm.transition === "commented") return;
     this.pending.delete(alarm.alarm);
+    const known = this.held.get(alarm.alarm);
+    // A later transition tells the value of its own time: the list shows what raised the alarm.
+    const raise = known?.raised_ms === alarm.raised_ms ? { value: known.value, limit: known.limit } : null;
     if (SILENT.has(alarm.state) || alarm.transition === "removed") this.held.delete(alarm.alarm);
-    else if (this.held.has(alarm.alarm) || this.held.size < ALARMS_MAX) this.held.set(alarm.alarm, alarm);
+    else if (this.held.has(alarm.alarm) || this.held.size < ALARMS_MAX) this.held.set(alarm.alarm, { ...alarm, ...raise });
     if (this.beyond > 0) this.recount ??= setTimeout(this.readAgain, RECOUNT_AFTER_MS);
     this.timer ??= setTimeout(this.tellLater, TELL_EVERY_MS);
   }
