@@ -33,12 +33,18 @@ function useValueText(): (field: Field, value: unknown) => string {
   };
 }
 
-function Changes({ fields, stored, settings }: { fields: readonly Field[]; stored: Connection; settings: Settings }) {
+function Changes({ fields, stored, settings, name, gateway, enabled }: SaveStepProps & { stored: Connection }) {
   const t = useWords(connectWords);
   const say = useSay();
   const text = useValueText();
   const changed = differences(fields, stored.settings, settings);
-  if (changed.length === 0) return <p className="ms-second">{t("noChanges")}</p>;
+  const own: [string, string, string][] = [
+    [t("connectionName"), stored.name, name.trim()],
+    [t("gateway"), stored.gateway, gateway],
+    [t("enabledLabel"), t(stored.enabled ? "yes" : "no"), t(enabled ? "yes" : "no")],
+  ];
+  const turned = own.filter(([, before, after]) => before !== after);
+  if (changed.length + turned.length === 0) return <p className="ms-second">{t("noChanges")}</p>;
   return (
     <>
       <div className="ms-scroll">
@@ -51,6 +57,13 @@ function Changes({ fields, stored, settings }: { fields: readonly Field[]; store
             </tr>
           </thead>
           <tbody>
+            {turned.map(([title, before, after]) => (
+              <tr key={title}>
+                <td>{title}</td>
+                <td className="ms-second">{before}</td>
+                <td className="ms-bold">{after}</td>
+              </tr>
+            ))}
             {changed.map(({ field, before, after }) => (
               <tr key={field.key}>
                 <td>{say(field.title)}</td>
@@ -61,7 +74,7 @@ function Changes({ fields, stored, settings }: { fields: readonly Field[]; store
           </tbody>
         </table>
       </div>
-      {stored.enabled ? <Alert type="info" title={t("reconnectNote")} /> : null}
+      {stored.enabled && enabled && (changed.length > 0 || gateway !== stored.gateway) ? <Alert type="info" title={t("reconnectNote")} /> : null}
     </>
   );
 }
@@ -92,7 +105,7 @@ export function SaveStep(props: SaveStepProps) {
         <dt>{t("stepTags")}</dt>
         <dd>{count > 0 ? t("tagsToAdd", { n: count, asset: places }) : t("noRows")}</dd>
       </dl>
-      {stored ? <Changes fields={props.fields} stored={stored} settings={props.settings} /> : null}
+      {stored ? <Changes {...props} stored={stored} /> : null}
     </div>
   );
 }

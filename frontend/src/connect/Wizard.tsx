@@ -15,7 +15,7 @@ import { LiveValues } from "./LiveValues";
 import { MapStep } from "./MapStep";
 import { columnsFor, emptyRow, faultOfRule, faultsOf, itemOf, rowOfTag } from "./rows";
 import { SaveStep } from "./SaveStep";
-import { addressText, fieldsOf, settingsOf, withDefaults } from "./schema";
+import { addressText, differences, fieldsOf, settingsOf, withDefaults } from "./schema";
 import { SchemaForm } from "./SchemaForm";
 import { faultsByRow, filled, namingOf, needsAsset, noTags, type TagsDraft } from "./tags-draft";
 import { TagsStep } from "./TagsStep";
@@ -308,6 +308,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     set(value);
   };
   const isLast = step === "stepSave";
+  const sameTarget = stored !== null && gateway === stored.gateway && differences(fields, stored.settings, entered).length === 0;
   return (
     <div className="ms-wizard" onKeyDown={pressed}>
       <div className="ms-page">
@@ -375,7 +376,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
         {isLast && driver ? (
           <section className="ms-panel" aria-label={t("saveTitle")}>
             <div className="ms-panel-body">
-              {tested.current !== asked ? <Alert type="warning" title={t("untested")} className="ms-gap-bottom" /> : null}
+              {tested.current !== asked && !sameTarget ? <Alert type="warning" title={t("untested")} className="ms-gap-bottom" /> : null}
               <SaveStep
                 driver={driver}
                 fields={fields}
