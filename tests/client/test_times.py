@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mainspring.client.times import Moment, moment_ms
+from mainspring.client.times import Moment, is_length, length_ms, moment_ms
 from mainspring.core.errors import Rejected
 
 AT = datetime(2026, 11, 21, tzinfo=UTC)
@@ -24,6 +24,8 @@ def test_a_moment_is_milliseconds_however_it_is_written(moment: Moment) -> None:
 
 def test_lengths_lie_before_now() -> None:
     assert moment_ms("1h") == pytest.approx(time.time() * 1000 - 3_600_000, abs=60_000)
+    assert length_ms("5m") == length_ms("5min") == 300_000
+    assert [is_length(each) for each in ("5m", " 8h ", "now", AT, AT_MS, None)] == [True, True] + 4 * [False]
     assert moment_ms(None) == pytest.approx(moment_ms("now"), abs=60_000)
 
 

@@ -1,7 +1,8 @@
 """The client: find tags, read history and current values, follow what changes, write.
 
 Tags are named by their path (`site/area/line/machine/name`) or by their ordinal. Everything is limited to what the
-token's owner may do; what the platform refuses is raised as `PlatformError` in its own words.
+token's owner may do; what the platform refuses is raised as `PlatformError` in its own words. Every error raised here
+is a `MainspringError`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any, Final, Self
 import orjson
 import pyarrow as pa
 
-from mainspring.client.readings import TIME, Readings, joined, named
-from mainspring.client.times import Moment, length_ms, moment_ms
+from mainspring.client.readings import TIME, Readings, joined, named, of_all_kinds
+from mainspring.client.times import Moment, is_length, length_ms, moment_ms
 from mainspring.client.transport import ARROW, Transport
 from mainspring.core.drivers import Value
-from mainspring.core.errors import NotConnected, NotFound, Rejected
+from mainspring.core.errors import MainspringError, NotConnected, NotFound
 from mainspring.core.history import TAGS_MAX
 from mainspring.core.kinds import Column, SampleKind
 from mainspring.core.text import Text
@@ -36,10 +37,28 @@ _NO_TAGS: Final = Text(
     "There is no tag {missing}. Look for it with client.tags(search).",
     "没有测点 {missing}。请用 client.tags(search) 查找。",
 )
-_MIXED: Final = Text(
-    "{first} is {first_kind} and {second} is {second_kind}: read them one after the other.",
-    "{first} 为 {first_kind}，{second} 为 {second_kind}，请分开读取。",
+_NOT_WRITTEN: Final = Text(
+    "{count} of {all} values were not written, the first to {tag} ({outcome}): {reason}",
+    "{all} 个值中有 {count} 个未写入，首个为 {tag}（{outcome}）：{reason}",
 )
+
+
+class NotWritten(MainspringError):
+    """Not all values of a command were written and confirmed; `answer` tells what became of each."""
+
+    code = "not-written"
+
+    def __init__(self, answer: dict[str, Any], known: Sequence[dict[str, Any]]) -> None:
+        left = [item for item in answer["items"] if item["outcome"] != "done"]
+        paths = {each["tag"]: each["path"] for each in known}
+        counted = {"count": len(left), "all": len(answer["items"]), "tag": paths[left[0]["tag"]]}
+        reason = left[0]["text"] or {"en": "-", "zh": "-"}
+        told = [
+            form.format(**counted, outcome=left[0]["outcome"], reason=reason[language])
+            for form, language in ((_NOT_WRITTEN.en, "en"), (_NOT_WRITTEN.zh, "zh"))
+        ]
+        super().__init__(Text(*told))
+        self.answer = answer
 
 
 class Client:
@@ -86,11 +105,23 @@ class Client:
 
     def raw(self, tags: Sequence[TagName], start: Moment, end: Moment | None = None, *, limit: int = 1_000_000
             ) -> Readings:  # fmt: skip
-        """Return all samples of tags of one column type, oldest first: value, quality (OPC byte) and origin."""
+        """Return all samples of tags, oldest first: value, quality (OPC byte) and origin; `limit` for each column type.
+
+        Where column types differ there are three columns, as of `current`: value, integer (exact) and text.
+        """
         known = self._find(tags)
-        column = _column(known)
-        query = {"limit": limit, "column": str(column)}
-        return self._history("raw", known, moment_ms(start), moment_ms(end), query)
+        start_ms, end_ms = moment_ms(start), moment_ms(end)
+        by_column: dict[Column, list[dict[str, Any]]] = {}
+        for each in known:
+            by_column.setdefault(SampleKind(each["kind"]).column, []).append(each)
+        parts = {
+            column: self._history("raw", group, start_ms, end_ms, {"limit": limit, "column": str(column)})
+            for column, group in (by_column or {Column.FLOAT64: []}).items()
+        }
+        if len(parts) == 1:
+            return next(iter(parts.values()))
+        units = {path: unit for part in parts.values() for path, unit in part.units.items()}
+        return Readings(of_all_kinds({column: part.arrow for column, part in parts.items()}), units)
 
     def aggregate(
         self,
@@ -101,9 +132,15 @@ class Client:
         step: int | str,
         functions: Sequence[str] = ("min", "max", "mean", "count"),
     ) -> Readings:
-        """Return statistics of good samples for each step: min, max, mean, first, last, count, time_weighted."""
-        query = {"step_ms": length_ms(step), "functions": list(functions)}
-        return self._history("aggregate", self._find(tags), moment_ms(start), moment_ms(end), query)
+        """Return statistics of good samples for each step: min, max, mean, first, last, count, time_weighted.
+
+        Steps count from `start`; where that is a length before now, from the full step (UTC) in which it lies.
+        """
+        step_ms, start_ms, end_ms = length_ms(step), moment_ms(start), moment_ms(end)
+        if is_length(start) and step_ms > 0:
+            start_ms -= start_ms % step_ms
+        query = {"step_ms": step_ms, "functions": list(functions)}
+        return self._history("aggregate", self._find(tags), start_ms, end_ms, query)
 
     def states(self, tags: Sequence[TagName], start: Moment, end: Moment | None = None) -> Readings:
         """Return how long each whole value was held: columns value and held_ms."""
@@ -144,10 +181,13 @@ class Client:
 
     # Writing
 
-    def write(self, values: Mapping[TagName, Value], *, reason: str = "", expires: int | str = "15s") -> dict[str, Any]:
+    def write(
+        self, values: Mapping[TagName, Value], *, reason: str = "", expires: int | str = "15s", check: bool = True
+    ) -> dict[str, Any]:
         """Write values to equipment in one command and return what became of each, read back from the device.
 
-        Nothing is executed after `expires`. Raises PlatformError if the right is missing or a value is refused.
+        Nothing is executed after `expires`. Raises PlatformError if the command is refused as a whole, and NotWritten
+        unless every value is written and confirmed; with `check=False` that is only told in the answer.
         """
         known = self._find(list(values))
         items = [{"tag": each["tag"], "value": value} for each, value in zip(known, values.values(), strict=True)]
@@ -156,6 +196,8 @@ class Client:
         if len(connections) == 1:
             draft["connection"] = connections.pop()
         answer: dict[str, Any] = self._transport.post("/commands", draft)
+        if check and any(item["outcome"] != "done" for item in answer["items"]):
+            raise NotWritten(answer, known)
         return answer
 
     # Inside
@@ -227,17 +269,6 @@ def _number(value: Any) -> float | None:
 def _whole(value: Any) -> int | None:
     """Return an integer, exact: beyond 2^53 it travels as text."""
     return None if value is None else int(value)
-
-
-def _column(known: Sequence[dict[str, Any]]) -> Column:
-    columns = [SampleKind(each["kind"]).column for each in known]
-    for each, column in zip(known, columns, strict=True):
-        if column is not columns[0]:
-            raise Rejected(
-                _MIXED, first=known[0]["path"], first_kind=known[0]["kind"], second=each["path"],
-                second_kind=each["kind"],
-            )  # fmt: skip
-    return columns[0] if columns else Column.FLOAT64
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:

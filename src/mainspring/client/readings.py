@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pyarrow as pa
 
+from mainspring.core.kinds import Column
+
 if TYPE_CHECKING:
     import pandas
     import polars
@@ -58,6 +60,23 @@ def named(table: pa.Table, paths: Mapping[int, str]) -> pa.Table:
             column = table.column(name)
             columns[name] = column.cast(TIME) if name == "time" else column
     return pa.table(columns)
+
+
+def of_all_kinds(parts: Mapping[Column, pa.Table]) -> pa.Table:
+    """Put samples of several column types into one table, oldest first: value, integer (exact) and text."""
+    tables = []
+    for column, table in parts.items():
+        found = table.column("value")
+        texts, whole = column is Column.TEXT, column is Column.INT64
+        blank = pa.nulls(len(table), pa.float64())
+        place = table.column_names.index("value")
+        numbers = blank if texts else found.cast(pa.float64(), safe=False)
+        tables.append(
+            table.set_column(place, "value", numbers)
+            .add_column(place + 1, "integer", found if whole else blank.cast(pa.int64()))
+            .add_column(place + 2, "text", found.cast(pa.string()) if texts else blank.cast(pa.string()))
+        )
+    return joined(tables).sort_by("time")
 
 
 def joined(parts: Sequence[pa.Table]) -> pa.Table:

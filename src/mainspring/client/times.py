@@ -13,8 +13,8 @@ from mainspring.core.text import Text
 Moment = datetime | int | float | str
 MS_DIGITS_MIN: Final = 10
 """A text of digits is milliseconds from this length on; shorter ones are dates of ISO 8601, as 20261121."""
-_LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d|w)")
-_MS: Final = {"ms": 1, "s": 1000, "min": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_LENGTH: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|w)")
+_MS: Final = {"ms": 1, "s": 1000, "min": 60_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _NAIVE: Final = Text(
     "The time {time} names no zone. Give an aware datetime, or text such as 2026-11-21T08:00+08:00.",
     "时间 {time} 未注明时区。请使用带时区的时间，例如 2026-11-21T08:00+08:00。",
@@ -44,6 +44,11 @@ def length_ms(length: int | str) -> int:
     return round(float(found[1]) * _MS[found[2]])
 
 
+def is_length(moment: Moment | None) -> bool:
+    """Tell whether a moment is written as a length before now."""
+    return isinstance(moment, str) and _LENGTH.fullmatch(moment.strip()) is not None
+
+
 def moment_ms(moment: Moment | None) -> int:
     """Return a moment in milliseconds UTC, None being now; raises Rejected."""
     if moment is None or moment == "now":
@@ -53,7 +58,7 @@ def moment_ms(moment: Moment | None) -> int:
     if isinstance(moment, str):
         if moment.strip().isdecimal() and len(moment) >= MS_DIGITS_MIN:
             return int(moment)
-        if _LENGTH.fullmatch(moment.strip()):
+        if is_length(moment):
             return now_ms() - length_ms(moment)
         try:
             moment = datetime.fromisoformat(moment)
