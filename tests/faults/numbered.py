@@ -8,7 +8,9 @@ and the time `base_ms + k * step_ms`.
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -76,6 +78,7 @@ class NumberedSource:
         self.window = window
         self.base_ms = time.time_ns() // 1_000_000
         self._began_s = time.monotonic()
+        self._ended = False
 
     @property
     def acknowledged(self) -> dict[int, Flags]:
@@ -92,6 +95,18 @@ class NumberedSource:
         """How many readings were acknowledged."""
         return sum(each.kept.count(1) * len(each.tags) for each in self.devices)
 
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """Publish in real time in a thread of its own while the test does something else."""
+        self._ended = False
+        thread = threading.Thread(target=lambda: asyncio.run(self.run(seconds=math.inf)), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended = True
+            thread.join(60)
+
     async def run(self, seconds: float = 0.0, readings: int = 0) -> None:
         """Publish for so long in real time, or so many messages of each device as fast as they are acknowledged."""
         async with asyncio.TaskGroup() as tasks:
@@ -105,7 +120,7 @@ class NumberedSource:
         under_way: set[asyncio.Task[None]] = set()
         paced = time.monotonic() < ends_s
         try:
-            while time.monotonic() < ends_s or numbered.sent < last:
+            while not self._ended and (time.monotonic() < ends_s or numbered.sent < last):
                 if not device.connected:
                     with suppress(OSError, Refused, TimeoutError):
                         async with asyncio.timeout(WAIT_S):
@@ -240,7 +255,7 @@ def _by_tag(table: pa.Table) -> dict[str, pa.Table]:
     chunk: Any = column if isinstance(column, pa.DictionaryArray) else column.dictionary_encode()
     names = chunk.dictionary.to_pylist()
     places = chunk.indices.to_numpy(zero_copy_only=False)
-    return {names[place]: table.take(pa.array(np.flatnonzero(places == place))) for place in np.unique(places)}
+    return {names[place]: table.take(np.flatnonzero(places == place)) for place in np.unique(places)}
 
 
 def _of_tag(source: NumberedSource, table: pa.Table | None, kept: Flags, sent: Flags) -> dict[str, int]:

@@ -192,3 +192,26 @@ def test_a_late_sample_is_scaled_and_leaves_what_was_last_reported() -> None:
     assert foreign == 1
     reported, _ = reports.apply(good(Column.FLOAT64, [1], 91_000, [10.1]))
     assert reported == []
+
+
+def test_what_was_on_its_way_when_a_tag_was_marked_keeps_its_time() -> None:
+    reports = Reports([tag(1, OF)], None)
+    reports.mark_new(q.BAD_WAITING, 10_000)
+    first, _ = reports.apply(good(Column.FLOAT64, [1], 9_900, [1.0]), own_times=True)
+    assert first[0].time.tolist() == [9_900]
+    assert reports.silent(12_000) == []
+    # Nothing followed: the mark, which is the newer one, must not stand.
+    repeated = reports.silent(16_000)
+    assert (repeated[0].time.tolist(), repeated[0].value.tolist()) == ([16_000], [1.0])
+    assert repeated[0].quality.tolist() == [q.GOOD]
+    assert reports.silent(22_000) == []
+    reports.mark(q.BAD_NOT_CONNECTED, 30_000)
+    on_its_way, _ = reports.apply(good(Column.FLOAT64, [1, 1], 29_000, [2.0, 3.0]), own_times=True)
+    assert [batch.time.tolist() for batch in on_its_way] == [[29_000], [29_000]]
+    fresh, _ = reports.apply(good(Column.FLOAT64, [1], 30_500, [4.0]), own_times=True)
+    assert fresh[0].time.tolist() == [30_500]
+    assert reports.silent(36_000) == []
+    # The value of yesterday is shown still, after what the gateway said of it since.
+    reports.mark(q.BAD_NOT_CONNECTED, 40_000)
+    old, _ = reports.apply(good(Column.FLOAT64, [1], 20_000, [4.0]), own_times=True)
+    assert old[0].time.tolist() == [40_001]

@@ -345,7 +345,7 @@ class Connection:
         if ahead_ms > FUTURE_MAX_MS:
             self._complain(_CLOCK.format(name=self.definition.name, seconds=ahead_ms / 1000))
         self._attempts = 0
-        self._take(batch)
+        self._take(batch, own_times=True)
 
     def _late(self, batch: SampleBatch) -> None:
         """Take samples that a device kept for us: scaled, with their own times, without report by exception."""
@@ -364,8 +364,8 @@ class Connection:
             raise NotConnected(self._dropped)
         await self._gateway_kept()
 
-    def _take(self, batch: SampleBatch) -> None:
-        reported, foreign = self._reports.apply(batch)
+    def _take(self, batch: SampleBatch, *, own_times: bool = False) -> None:
+        reported, foreign = self._reports.apply(batch, own_times=own_times)
         self.figures.count(len(batch), foreign, now_ms())
         self._gatherer.put(reported)
 

@@ -21,6 +21,8 @@ UNSET: Final = 0xFF
 """Quality of a tag that has never been reported; no device sends it."""
 TEXT_MAX: Final = 65_536
 """Longest text value; a longer one is cut and uncertain."""
+NEAR_MS: Final = 5_000
+"""A delivered sample that is older than the gateway's own mark by less than this was on its way at that moment."""
 _PLAIN: Final = (SampleKind.BOOLEAN, SampleKind.ENUMERATION)
 _INT64_LIMIT: Final = 2.0**63
 _TYPES: Final[dict[Column, Any]] = {Column.FLOAT64: np.float64, Column.INT64: np.int64, Column.TEXT: object}
@@ -69,11 +71,15 @@ class Reporter:
         for name in ("value", "time", "quality", "marked"):
             getattr(self, name)[mine] = getattr(before, name)[theirs]
 
-    def apply(self, batch: SampleBatch, round_: int) -> tuple[list[SampleBatch], int]:
-        """Scale raw samples; return those to report and the number of rows that belong to no tag here."""
+    def apply(self, batch: SampleBatch, round_: int, *, own_times: bool = False) -> tuple[list[SampleBatch], int]:
+        """Scale raw samples; return those to report and the number of rows that belong to no tag here.
+
+        With `own_times`, samples that were on their way when the tag was marked keep their times; `silent` follows.
+        """
+        near_ms = NEAR_MS if own_times else 0
         rows = self._positions.get(len(batch))
         if rows is not None and np.array_equal(self.tag[rows], batch.tag):
-            return self._apply_once(batch, rows, round_), 0
+            return self._apply_once(batch, rows, round_, near_ms), 0
         found, rows = self._find(batch.tag)
         foreign = len(batch) - len(rows)
         if foreign:
@@ -83,7 +89,7 @@ class Reporter:
             whole = len(part) == len(rows)
             if whole and not foreign:
                 self._remember(rows)
-            out += self._apply_once(batch if whole else batch.take(part), rows[part], round_)
+            out += self._apply_once(batch if whole else batch.take(part), rows[part], round_, near_ms)
         return out, foreign
 
     def late(self, batch: SampleBatch) -> tuple[list[SampleBatch], int]:
@@ -104,8 +110,14 @@ class Reporter:
         return self._repeat(chosen[self.quality[chosen] != quality], time_ms, quality)
 
     def silent(self, time_ms: int) -> list[SampleBatch]:
-        """Repeat the last sample of tags whose maximum silence has passed; for devices that send changes only."""
+        """Repeat the last sample of tags whose maximum silence has passed; for devices that send changes only.
+
+        Also where a good one lies before the mark of a lost contact and none has followed: the mark must not stand.
+        """
         due = (self.quality != UNSET) & (time_ms - self.time >= self.silence_ms)
+        hidden = self.marked & ((self.quality & q.MASK) != q.BAD) & (time_ms - self.time >= NEAR_MS)
+        self.marked[hidden] = False
+        due |= hidden
         return self._repeat(np.flatnonzero(due), time_ms, None)
 
     def missing(self, rows: Rows, round_: int) -> Rows:
@@ -141,7 +153,7 @@ class Reporter:
             self._positions.clear()
         self._positions[len(rows)] = rows
 
-    def _apply_once(self, batch: SampleBatch, rows: Rows, round_: int) -> list[SampleBatch]:
+    def _apply_once(self, batch: SampleBatch, rows: Rows, round_: int, near_ms: int) -> list[SampleBatch]:
         """Report what changed; each tag occurs at most once."""
         self.seen[rows] = round_
         value, quality = self._checked(batch, rows)
@@ -164,11 +176,15 @@ class Reporter:
         if self.column is Column.TEXT:
             value = _clean(value, quality)
         time, origin = (batch.time, batch.origin) if everything else (batch.time[chosen], batch.origin[chosen])
+        heard = time
         # A device that shows the same value since yesterday shows it still, after what the gateway said of it since.
         again = self.marked[rows]
         if again.any():
-            time = np.where(again, np.maximum(time, self.time[rows] + 1), time)
-            self.marked[rows] = False
+            # What was on its way at that moment stays in its own place, before it.
+            near = again & (time <= self.time[rows]) & (time > self.time[rows] - near_ms)
+            time = np.where(again & ~near, np.maximum(time, self.time[rows] + 1), time)
+            self.marked[rows] = near
+            heard = np.where(near, self.time[rows], time)
         # A bad sample without a value of its own must not wipe out the last known value.
         usable = (quality & q.MASK) != q.BAD
         if usable.all():
@@ -176,7 +192,7 @@ class Reporter:
         else:
             self.value[rows[usable]] = value[usable]
         self.quality[rows] = quality
-        self.time[rows] = time
+        self.time[rows] = heard
         if self.origin is not None:
             origin = np.full(len(rows), self.origin, dtype=np.uint8)
         return [SampleBatch(self.column, self.tag[rows], time, value, quality, origin)]
@@ -266,10 +282,10 @@ class Reports:
                     reporter.adopt(before.by_column[column])
                 self.by_column[column] = reporter
 
-    def apply(self, batch: SampleBatch) -> tuple[list[SampleBatch], int]:
+    def apply(self, batch: SampleBatch, *, own_times: bool = False) -> tuple[list[SampleBatch], int]:
         """Report by exception; rows of tags that are not this connection's are dropped and counted."""
         reporter = self.by_column.get(batch.column)
-        return reporter.apply(batch, self.round) if reporter is not None else ([], len(batch))
+        return reporter.apply(batch, self.round, own_times=own_times) if reporter is not None else ([], len(batch))
 
     def late(self, batch: SampleBatch) -> tuple[list[SampleBatch], int]:
         """Scale samples of the past; rows of tags that are not this connection's are dropped and counted."""
