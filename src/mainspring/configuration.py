@@ -67,7 +67,8 @@ class HistorySection(Section):
 
     url: str = Field(default="chdb:", pattern=r"^chdb:", description="chdb: the embedded store in the data folder")
     retention_days: dict[str, int] = Field(
-        default={"standard": 3650, "set-aside": 90}, description="days each retention class keeps"
+        default={"standard": 3650, "set-aside": 90},
+        description="days each retention class keeps, and its rollups as CLASS/minute and CLASS/hour",
     )
     disk_bytes_max: int = Field(default=50 * GIB, ge=64 * 1024**2, description="beyond it the oldest days are dropped")
     disk_free_min_bytes: int = Field(default=2 * GIB, ge=0, description="below this free space nothing is written")
