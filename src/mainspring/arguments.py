@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     gateway = commands.add_parser("gateway", help="run a gateway on another machine, with one file and one token")
     gateway.add_argument("file", type=Path, help="its settings file; `--sample` prints one", nargs="?")
     gateway.add_argument("--sample", action="store_true", help="print a settings file with every setting")
+    gateway.add_argument("--url", default="", help="address of the platform, for the sample")
     gateway.add_argument("--release", default="", help=argparse.SUPPRESS)
     role = commands.add_parser("role", help="run one role alone, for machines with several")
     role.add_argument("name", choices=("historian", "engine", "gateway", "web", "demo"))

@@ -101,7 +101,7 @@ def run_edge(options: argparse.Namespace) -> None:
     from mainspring.edge.settings import EdgeConfiguration
 
     if options.sample or options.file is None:
-        print(toml.sample(EdgeConfiguration), end="")
+        print(toml.sample(EdgeConfiguration, {"platform.url": options.url} if options.url else None), end="")
         return
     edge = toml.load(EdgeConfiguration, options.file)
     if options.release:

@@ -8,6 +8,7 @@ import pytest
 from mainspring import cli, configuration
 from mainspring.core import drivers, toml
 from mainspring.core.errors import ConfigurationError
+from mainspring.edge.settings import EdgeConfiguration
 from mainspring.reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,19 @@ def test_relative_links_in_the_docs_lead_somewhere() -> None:
     for file in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", file.read_text(encoding="utf-8")):
             assert (file.parent / target).exists(), f"{file.relative_to(ROOT)} -> {target}"
+
+
+def test_a_file_of_a_gateway_begins_with_the_address_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main(["gateway", "--sample", "--url", "https://plant.example:8460"])
+    file = tmp_path / "edge.toml"
+    file.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert toml.load(EdgeConfiguration, file).platform.url == "https://plant.example:8460"
+    file.write_text("", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"platform is missing"):
+        toml.load(EdgeConfiguration, file)
+    file.write_text("[platform]", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"platform\.url is missing\. Allowed: str, such as https://plant"):
+        toml.load(EdgeConfiguration, file)
 
 
 def test_the_command_tells_its_errors_in_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

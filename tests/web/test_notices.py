@@ -136,7 +136,7 @@ async def test_a_raised_alarm_is_mailed_in_the_language_of_the_person(
     assert len(post_office.mails) == 1
     mail = post_office.mails[0]
     assert mail["To"] == "engineer@plant.test"
-    assert mail["Subject"] == "[紧急] T1 报警 触发：150 °C"
+    assert mail["Subject"] == "[紧急] T1 报警 触发：150 °C（限值 100 °C）"
     text = mail.get_content()
     assert kept.tags["T1"].path in text
     assert "https://plant.test/alarms" in text
@@ -152,6 +152,7 @@ async def test_an_area_hears_of_its_own_alarms_alone(kept: Records, hook: Hook, 
         await web.until(lambda: hook.taken, 30)
     [(shown, body)] = hook.taken
     document = json.loads(body)
+    assert document["events"][0]["limit"] == 50
     assert [event["tag_name"] for event in document["events"]] == ["T2"]
     at = int(shown.split(",")[0].removeprefix("t="))
     assert shown == signature(SECRET, at, body)
@@ -179,7 +180,8 @@ async def test_what_a_mail_server_refuses_is_kept_told_and_sent_later(
 def row(number: int, **fields: Any) -> dict[str, Any]:
     return {
         "id": f"e{number}", "name": {"en": "T1 high", "zh": "T1 高"}, "priority": "critical", "transition": "raised",
-        "value": 1.0, "unit": "°C", "path": "site/a/u/T1", "response": None, "time_ms": 0, **fields,
+        "value": 1.0, "unit": "°C", "path": "site/a/u/T1", "response": None, "time_ms": 0,
+        "alarm": f"a{number}", "condition": "H", "limit": 0.5, **fields,
     }  # fmt: skip
 
 
@@ -196,6 +198,15 @@ def test_a_flood_is_one_message_and_a_number(kept: Records) -> None:
     assert told.subject.startswith(f"{60 + made.dropped} alarms, first [critical] T1 high")
     assert told.body.count("1970-01-01 08:00:00 +0800") == 50
     assert f"and {10 + made.dropped} more" in told.body
+
+
+def test_one_alarm_is_told_with_its_limit_and_a_link_to_it() -> None:
+    told = letter([row(1)], 0, "en", "UTC", "Acme", "https://plant.test/")
+    assert told.subject == "[critical] T1 high raised: 1 °C (limit 0.5 °C)"
+    assert "\nhttps://plant.test/alarms?alarm=a1\n" in told.body
+    assert "\nhttps://plant.test/alarms\n" in letter([row(1), row(2)], 0, "en", "UTC", "A", "https://plant.test").body
+    unlimited = row(1, condition="expression", limit=0.0)
+    assert letter([unlimited], 0, "zh", "UTC", "Acme", "").subject.endswith("触发：1 °C")
 
 
 def test_a_name_cannot_begin_another_header(kept: Records) -> None:

@@ -50,7 +50,7 @@ const RELEASES = 50;
 function TokenDrawer({ announced, onClose }: { announced: Announced; onClose: () => void }) {
   const t = useWords(gatewayWords);
   const { message } = App.useApp();
-  const lines = `pip install mainspring\nmainspring gateway --sample > edge.toml   # [platform] url = "${location.origin}"\nMAINSPRING_GATEWAY_TOKEN=${announced.token} mainspring gateway edge.toml`;
+  const lines = `pip install mainspring\nmainspring gateway --sample --url ${location.origin} > edge.toml\nMAINSPRING_GATEWAY_TOKEN=${announced.token} \\\n  mainspring gateway edge.toml`;
   const copy = (text: string) => void navigator.clipboard?.writeText(text).then(() => message.success(t("copied")));
   return (
     <Drawer open title={t("announced", { name: announced.name })} size={640} onClose={onClose} mask={{ closable: false }}>

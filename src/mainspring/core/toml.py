@@ -112,8 +112,9 @@ def _allowed(field: FieldInfo) -> str:
         f"{word} {getattr(limit, attribute)}"
         for limit in field.metadata
         for attribute, word in words.items()
-        if getattr(limit, attribute, None) is not None
+        if getattr(limit, attribute, None) is not None and not (attribute == "pattern" and field.examples)
     ]
+    limits += [f"such as {each}" for each in field.examples or ()]
     return ", ".join([name, *limits])
 
 
@@ -137,8 +138,9 @@ def settings_of(declaration: type[BaseModel], path: str = "") -> Iterator[tuple[
         yield from settings_of(inner, inner_path)
 
 
-def sample(declaration: type[BaseModel]) -> str:
-    """Return a complete settings file with every default, commented out."""
+def sample(declaration: type[BaseModel], given: Mapping[str, str] | None = None) -> str:
+    """Return a complete settings file with every default, commented out; what is `given` by its path is set."""
+    known = given or {}
     lines = ["# Every setting with its default. Remove the leading # of what you change.", ""]
     section = ""
     for path, name, field in settings_of(declaration):
@@ -146,7 +148,9 @@ def sample(declaration: type[BaseModel]) -> str:
             section = path
             lines += ["", f"[{path}]"]
         value = _default(field)
-        lines += [f"# {field.description}", f"# {name} = ..." if _unset(value) else f"# {name} = {_toml(value)}"]
+        set_to = known.get(f"{path}.{name}")
+        unset = f"# {name} = ..." if _unset(value) else f"# {name} = {_toml(value)}"
+        lines += [f"# {field.description}", unset if set_to is None else f"{name} = {_toml(set_to)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -22,7 +22,9 @@ class Section(BaseModel):
 class PlatformSection(Section):
     """Where the platform is. The token comes from MAINSPRING_GATEWAY_TOKEN or a file and is needed once."""
 
-    url: str = Field(pattern=r"^https?://.+", description="address of the platform's pages")
+    url: str = Field(
+        pattern=r"^https?://.+", description="address of the platform's pages", examples=["https://plant.example"]
+    )
     ca: Path | None = Field(default=None, description="authority of its certificate, PEM; none: the system's")
     plain_http: bool = Field(default=False, description="allow http to another machine: the network is trusted")
     token_file: Path | None = Field(default=None, description="file with the token; none: from the environment")

@@ -163,4 +163,5 @@ def _trial(actor: Actor) -> dict[str, Any]:
     return {
         "id": "trial", "name": _TRIAL.document(), "priority": "low", "transition": "raised", "value": None, "unit": "",
         "path": actor.tenant.key, "response": None, "time_ms": time.time_ns() // 1_000_000,
+        "alarm": "trial", "condition": "expression", "limit": None,
     }  # fmt: skip

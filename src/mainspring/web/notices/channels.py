@@ -32,8 +32,9 @@ _MAIL_FAILED: Final = Text(
     "邮件服务器 {host} 未接受该邮件（{reason}），请检查 [mail] 设置与邮箱地址。",
 )
 _NOT_ALLOWED: Final = Text(
-    "Requests to {host} are not allowed. An administrator adds it to [notifications] webhook_hosts.",
-    "不允许向 {host} 发送请求，请管理员将其加入 [notifications] webhook_hosts。",
+    "Requests to {host} are not allowed. An administrator adds it, as it stands here or without its port, to "
+    "[notifications] webhook_hosts.",
+    "不允许向 {host} 发送请求，请管理员将其（可省略端口）加入 [notifications] webhook_hosts。",
 )
 _HOOK_FAILED: Final = Text(
     "{host} did not answer ({reason}). It is tried again; check the address.",
@@ -121,4 +122,4 @@ def check_host(target: str) -> None:
     except ValueError:
         raise NotAllowed(_NOT_ALLOWED, host=target) from None
     if names.isdisjoint(current().webhook_hosts):
-        raise NotAllowed(_NOT_ALLOWED, host=parts.hostname)
+        raise NotAllowed(_NOT_ALLOWED, host=parts.hostname if parts.port is None else f"{parts.hostname}:{parts.port}")

@@ -32,6 +32,8 @@ _TRANSITIONS: Final = {
     "unsuppressed": Text("no longer suppressed", "解除抑制"),
 }
 _ONE: Final = Text("[{priority}] {name} {transition}: {value}", "[{priority}] {name} {transition}：{value}")
+_LIMIT: Final = Text("{value} (limit {limit})", "{value}（限值 {limit}）")
+_LIMITED: Final = frozenset({"HH", "H", "L", "LL"})
 _MANY: Final = Text("{count} alarms, first [{priority}] {name}", "{count} 条报警，首条 [{priority}] {name}")
 _MORE: Final = Text("and {count} more; the page has all of them", "另有 {count} 条，请在页面查看")
 _RESPONSE: Final = Text("what to do: {response}", "处置：{response}")
@@ -59,14 +61,14 @@ def letter(rows: Sequence[dict[str, Any]], more: int, language: str, zone: str, 
         "priority": _said(_PRIORITIES.get(first["priority"]), language, first["priority"]),
         "name": _named(first, language),
         "transition": _said(_TRANSITIONS.get(first["transition"]), language, first["transition"]),
-        "value": _value(first),
+        "value": _value(first, language),
         "count": count,
     }
     subject = _said(_ONE if count == 1 else _MANY, language).format(**words)
     if more:
         lines.append(_said(_MORE, language).format(count=more))
     if page_url:
-        lines.append(f"{page_url.rstrip('/')}/alarms")
+        lines.append(f"{page_url.rstrip('/')}/alarms" + (f"?alarm={first['alarm']}" if count == 1 else ""))
     lines.append(_said(_WHY, language).format(plant=plant))
     # One line, whatever a name holds: a subject must not begin another header.
     return Letter(" ".join(subject.split()), "\n\n".join(lines) + "\n")
@@ -79,7 +81,7 @@ def _line(row: dict[str, Any], language: str, zone: str) -> str:
         f"[{_said(_PRIORITIES.get(row['priority']), language, row['priority'])}]",
         _named(row, language),
         _said(_TRANSITIONS.get(row["transition"]), language, row["transition"]),
-        _value(row),
+        _value(row, language),
     ]
     lines = ["  ".join(word for word in words if word), row["path"]]
     response = row.get("response")
@@ -88,8 +90,17 @@ def _line(row: dict[str, Any], language: str, zone: str) -> str:
     return "\n".join(lines)
 
 
-def _value(row: dict[str, Any]) -> str:
-    return "" if row.get("value") is None else f"{row['value']:.6g} {row['unit']}".strip()
+def _value(row: dict[str, Any], language: str) -> str:
+    if row.get("value") is None:
+        return ""
+    value = _measured(row["value"], row)
+    if row["condition"] not in _LIMITED or row.get("limit") is None:
+        return value
+    return _said(_LIMIT, language).format(value=value, limit=_measured(row["limit"], row))
+
+
+def _measured(number: float, row: dict[str, Any]) -> str:
+    return f"{number:.6g} {row['unit']}".strip()
 
 
 def _named(row: dict[str, Any], language: str) -> str:

@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.alarms import SET_ASIDE, AlarmEvent
+from mainspring.core.definitions import Condition
 from mainspring.core.errors import MainspringError
 from mainspring.core.text import Text
 from mainspring.records import subscription as records
@@ -49,6 +50,7 @@ FETCH_S: Final = 20.0
 RETRY_S: Final = 5.0
 OLD_MS: Final = 3_600_000
 """A transition that is older than this when it is seen helps nobody: the platform was down."""
+UNLIMITED: Final = frozenset({Condition.STALE, Condition.CHANGE, Condition.EXPRESSION})
 BACK_OFF_S: Final = (10, 30, 60, 300, 900, 3600)
 _BROKEN: Final = Text(
     "The message could not be made ({reason}). It is tried again; the log of the web role has the details.",
@@ -178,12 +180,22 @@ def deliver(subscription: Subscription, rows: list[dict[str, Any]], more: int) -
     """Send rows over the channel of a subscription; raises MainspringError."""
     tenant, user = subscription.tenant, subscription.user
     if subscription.channel == Channel.WEBHOOK:
-        document = {"tenant": tenant.key, "subscription": str(subscription.id), "events": rows, "more": more}
+        document = {
+            "tenant": tenant.key,
+            "subscription": str(subscription.id),
+            "events": [_limited(row) for row in rows],
+            "more": more,
+        }
         send_webhook(subscription.target, subscription.clear_secret(), document)
         return
     language = user.language or "en"
     plant = tenant.name.get(language) or tenant.name["en"]
     send_mail(subscription.target, letter(rows, more, language, tenant.zone, plant, current().page_url))
+
+
+def _limited(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row for programs: what is no limit, such as that of an expression, is null."""
+    return row | {"limit": None} if row["condition"] in UNLIMITED else row
 
 
 def _noted(tenant: str, events: list[AlarmEvent]) -> int:
