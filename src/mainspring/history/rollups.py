@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ EVERY_MS: Final = 120_000
 QUIET_S: Final = 10.0
 WAIT_S: Final = 600.0
 """Marked hours are made again when nothing has come for `QUIET_S`, or after `WAIT_S`."""
+AGAIN_S: Final = 30.0
 ROWS_MAX: Final = 50_000_000
 """About so many samples are rolled up in one go when there is much to do."""
 INSERT_ROWS: Final = 500_000
@@ -97,9 +99,9 @@ class Rollups:
             begun = self._begun
         noted: list[tuple[int, Keys]] = []
         try:
-            time = np.asarray(columns["time"])
-            if len(time) and time.min() < begun and isinstance(columns["value"], np.ndarray):
-                self._note(columns, time, begun, noted)
+            times = np.asarray(columns["time"])
+            if len(times) and times.min() < begun and isinstance(columns["value"], np.ndarray):
+                self._note(columns, times, begun, noted)
             yield
         finally:
             for tenant, keys in noted:
@@ -174,8 +176,12 @@ class Rollups:
         self._save()
 
     def _again(self) -> Iterator[None]:
-        """Make again what is out of date and has gone quiet."""
-        while (found := self.marks.ready(self._quiet_s, WAIT_S, MARKS_MAX, DAY_MS)) is not None:
+        """Make again what is out of date and has gone quiet; the newest minutes have their turn between."""
+        ends_s = time.monotonic() + AGAIN_S
+        while (
+            time.monotonic() < ends_s
+            and (found := self.marks.ready(self._quiet_s, WAIT_S, MARKS_MAX, DAY_MS)) is not None
+        ):
             tenant, keys, stamp_s = found
             tags, hours = tags_and_hours(keys)
             minute_end, hour_end = self.reach.minute or 0, self.reach.hour or 0
@@ -205,15 +211,15 @@ class Rollups:
     def _note(
         self,
         columns: Mapping[str, npt.NDArray[Any] | list[Any]],
-        time: npt.NDArray[np.int64],
+        times: npt.NDArray[np.int64],
         begun: int,
         noted: list[tuple[int, Keys]],
     ) -> None:
-        late = np.flatnonzero((time < begun) & (time >= self._raw_from[np.asarray(columns["retention"])]))
+        late = np.flatnonzero((times < begun) & (times >= self._raw_from[np.asarray(columns["retention"])]))
         tenants, tags = np.asarray(columns["tenant"])[late], np.asarray(columns["tag"])[late]
         for tenant in np.unique(tenants).tolist():
             own = tenants == tenant
-            keys = keys_of(tags[own], time[late][own])
+            keys = keys_of(tags[own], times[late][own])
             try:
                 self.marks.note(tenant, keys)
             except OSError as error:
@@ -228,9 +234,8 @@ class Rollups:
     def _days(self, *tables: str) -> dict[int, int]:
         """Return the days that have rows in any of some tables, and how many."""
         rows = self._engine.table(
-            "select extract(partition, ',\\\\s*(-?\\\\d+)') as day, sum(rows) as rows from system.parts "
-            "where active and database = currentDatabase() "
-            f"and table in ({', '.join(map(sql.text, tables))}) group by day"
+            "select extract(partition, ',\\\\s*(-?\\\\d+)') as day, sum(rows) as rows "
+            f"from {self._engine.parts} where table in ({', '.join(map(sql.text, tables))}) group by day"
         ).to_pylist()
         return {int(row["day"]) * DAY_MS: int(row["rows"]) for row in rows}
 
@@ -297,13 +302,8 @@ class Rollups:
             self._engine.insert(table, rows)
 
     def _reserve(self) -> None:
-        """Begin a new generation of numbers for `made`; a clock would go back at times."""
-        if not self.reach.generation:
-            greatest = " union all ".join(f"select max(made) as made from {table}" for table in (MINUTE, HOUR))
-            self.reach.generation = (
-                self._engine.table(f"select max(made) as made from ({greatest})")["made"][0].as_py() >> 32
-            )
-        self.reach.generation += 1
+        """Begin a new generation of numbers for `made`: above the last also when the clock went back or the file is old."""
+        self.reach.generation = max(self.reach.generation + 1, int(time.time()))
         self._save()
 
     def _save(self) -> None:
