@@ -114,6 +114,8 @@ async def test_history_is_filtered_and_saved_in_three_formats(kept: Records, tmp
             ("priority=critical&transition=raised", ["raised"]),
             ("person=person%20oper", ["shelved", "commented"]),
             ("person=nobody", []),
+            ("search=t1&transition=raised", ["raised"]),
+            ("search=nothing", []),
             (f"asset={area}", ["raised"]),
             (f"alarm={hot}&limit=1", ["shelved"]),
         ):

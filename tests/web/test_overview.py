@@ -51,12 +51,14 @@ async def test_everything_there(kept: Records, tmp_path: Path) -> None:
         assert (overview["alarm_rate_per_h"], overview["alarms_last_10_min"]) == (1, 1)
         assert overview["sources"] == {"live": 0, "total": 0, "lost": []}
         assert overview["lag_ms"] >= 0
+        await web.value("T1", 150.0, quality=0x54)
         await web.value("T2", 20.0, quality=0x08)
 
         async def bad() -> bool:
             return bool((await web.get("/overview"))["areas"][1]["bad_count"] == 1)
 
         await web.until(bad)
+        assert (await web.get("/overview"))["areas"][0]["bad_count"] == 0, "an uncertain value is not bad"
         health = await web.get("/health")
         assert {"engine", "historian", "web"} <= {role["role"] for role in health["roles"]}
         assert health["history"]["samples"] >= 4

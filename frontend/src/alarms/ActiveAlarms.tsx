@@ -244,10 +244,9 @@ export function ActiveAlarms() {
   const [shelving, setShelving] = useState<readonly string[]>([]);
   const [byArea, setByArea] = useState(true);
   const now = useMinute();
-  const flood = floodOf(alarms, now);
-  const marks = useMarks(alarms, now);
-
   const matching = useMemo(() => alarms.filter((alarm) => matches(alarm, filter)), [alarms, filter]);
+  const flood = floodOf(alarms, now, matching);
+  const marks = useMarks(alarms, now);
   const { shown, waiting, renew } = useCalmOrder(matching, pointer || focus);
   const toggle = useCallback(
     ({ alarm }: Alarm) =>
@@ -318,10 +317,10 @@ export function ActiveAlarms() {
       {error ? <Banner>{t("oldContent", { reason: error instanceof ApiError ? say(error.text) : String(error) })}</Banner> : null}
       {flood ? (
         <Banner action={<Button size="small" onClick={() => setByArea(!byArea)}>{t(byArea ? "asList" : "asFlood")}</Button>}>
-          <span className="ms-bold">{t("flood", { n: flood.count })}</span> <span className="ms-no-phone">{t("floodText")}</span>
+          <span className="ms-bold">{t("flood", { n: flood.count })}</span> {byArea ? <span className="ms-no-phone">{t("floodText")}</span> : null}
         </Banner>
       ) : null}
-      {flood && byArea ? <Flood areas={flood.areas} onOpen={open} /> : null}
+      {flood && byArea && flood.areas.length > 0 ? <Flood areas={flood.areas} onOpen={open} /> : null}
       <WorkDialog
         deed={shelving.length > 0 ? "shelve" : null}
         alarms={shelving}

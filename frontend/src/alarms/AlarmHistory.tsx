@@ -34,7 +34,7 @@ const SIGN_STATES: Record<AlarmTransition, AlarmState> = {
   suppressed: "suppressed",
   unsuppressed: "active-acknowledged",
 };
-const FILTERS = ["priority", "transition", "asset", "person"] as const;
+const FILTERS = ["search", "priority", "transition", "asset", "person"] as const;
 const FORMATS = ["csv", "xlsx", "parquet"] as const;
 const EXPORT_MAX = 100_000;
 
@@ -43,18 +43,18 @@ function columnsOf(t: Say<typeof alarmWords>, say: ReturnType<typeof useSay>, zo
     { key: "time", title: t("time"), width: "160px", cell: ({ time_ms }) => <span className="ms-num">{zone.full(time_ms)}</span> },
     { key: "sign", title: "", width: "40px", cell: (event) => <AlarmSign priority={event.priority} state={SIGN_STATES[event.transition]} /> },
     { key: "event", title: t("transition"), width: "112px", cell: ({ transition }) => t(transitionWord(transition)) },
-    { key: "alarm", title: t("alarm"), width: "minmax(200px, 3fr)", cell: ({ name }) => say(name) },
+    { key: "alarm", title: t("alarm"), width: "minmax(180px, 3fr)", cell: ({ name }) => say(name) },
     {
       key: "value",
       title: t("valueLimit"),
-      width: "minmax(150px, 1.2fr)",
+      width: "minmax(200px, 1.2fr)",
       end: true,
       cell: (event) => <span className="ms-num">{valueAndLimit(event, say)}</span>,
     },
     {
       key: "place",
       title: t("tagPlace"),
-      width: "minmax(180px, 2fr)",
+      width: "minmax(160px, 2fr)",
       cell: ({ tag_name, place }) => (
         <>
           {tag_name} <span className="ms-third">{say(place)}</span>
@@ -94,7 +94,7 @@ export function AlarmHistory() {
         else next.set(name, value);
         return next;
       },
-      { replace: name === "person" },
+      { replace: name === "person" || name === "search" },
     );
   const areas = useResource("areas", (signal) => api.get<Overview>("/overview", {}, signal));
   const query = () => queryOf(range, fixed, sifted);
@@ -128,6 +128,7 @@ export function AlarmHistory() {
         ) : null}
         {phone && !opened ? null : (
           <>
+            <Input allowClear aria-label={t("searchAlarm")} placeholder={t("searchAlarm")} defaultValue={sifted.search} onPressEnter={(event) => set("search", event.currentTarget.value)} onBlur={(event) => set("search", event.target.value)} />
             <Select
               aria-label={t("priority")}
               value={sifted.priority ?? ""}

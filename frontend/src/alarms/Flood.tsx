@@ -7,7 +7,8 @@ import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
 import type { FloodArea } from "./flood-areas";
 
-const SHOWN = 8;
+/** What stands below an area at first: the list has them all. */
+const SHOWN = 4;
 
 /** Many alarms at once, by area: the first one is where to look. */
 export function Flood({ areas, onOpen }: { areas: readonly FloodArea[]; onOpen: (alarm: Alarm) => void }) {

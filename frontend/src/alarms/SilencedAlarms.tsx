@@ -83,7 +83,7 @@ export function SilencedAlarms({ view }: { view: Exclude<Silenced, "suppressed">
         </>
       ),
     },
-    { key: "holds", title: t("state"), width: "minmax(120px, 1fr)", cell: ({ active }) => t(active ? "holdsNow" : "holdsNot") },
+    { key: "holds", title: t("state"), width: "minmax(168px, 1fr)", cell: ({ active }) => t(active ? "holdsNow" : "holdsNot") },
     { key: "left", title: t(shelved ? "timeLeft" : "since"), width: "100px", end: true, cell: time },
     { key: "until", title: shelved ? t("until") : "", width: "160px", cell: ({ until_ms }) => <span className="ms-num">{until_ms ? zone.full(until_ms) : ""}</span> },
     { key: "by", title: t("who"), width: "120px", cell: ({ by }) => by },

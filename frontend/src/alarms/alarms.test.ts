@@ -98,6 +98,8 @@ describe("a flood", () => {
       ["firm/site/a", "first", 1, 1],
       ["firm/site/b", "n8", 9, 0],
     ]);
+    const some = floodOf(few.concat(at("one", now, "a")), now, few.slice(0, 2));
+    expect([some?.count, some?.areas.map(({ alarms }) => alarms.length)]).toEqual([10, [2]]);
   });
 });
 

@@ -11,17 +11,22 @@ export interface FloodArea {
   low: number;
 }
 
-/** The alarms raised in the last ten minutes by area, the area that began first on top; null while there are few. */
-export function floodOf(alarms: readonly Alarm[], now: number): { count: number; areas: FloodArea[] } | null {
-  const fresh = alarms.filter(({ raised_ms, state }) => now - raised_ms <= FLOOD_MS && state !== "normal");
-  if (fresh.length < FLOOD) return null;
+/**
+ * The alarms raised in the last ten minutes by area, the area that began first on top; null while there are few.
+ *
+ * Whether it is a flood follows from all alarms, the areas from those that match a filter.
+ */
+export function floodOf(alarms: readonly Alarm[], now: number, matching = alarms): { count: number; areas: FloodArea[] } | null {
+  const isFresh = ({ raised_ms, state }: Alarm) => now - raised_ms <= FLOOD_MS && state !== "normal";
+  const count = alarms.filter(isFresh).length;
+  if (count < FLOOD) return null;
   const areas = new Map<string, FloodArea>();
-  for (const alarm of [...fresh].sort((one, other) => one.raised_ms - other.raised_ms)) {
+  for (const alarm of matching.filter(isFresh).sort((one, other) => one.raised_ms - other.raised_ms)) {
     const area = areaOfPath(alarm.path);
     const found = areas.get(area) ?? { area, alarms: [], low: 0 };
     areas.set(area, found);
     if (found.alarms.length > 0 && (alarm.priority === "low" || alarm.priority === "diagnostic")) found.low += 1;
     else found.alarms.push(alarm);
   }
-  return { count: fresh.length, areas: [...areas.values()] };
+  return { count, areas: [...areas.values()] };
 }

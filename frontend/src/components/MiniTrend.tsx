@@ -18,6 +18,8 @@ export interface Span {
 
 interface Series {
   time: number[];
+  /** 1 where the newest sample of a bucket is good. */
+  held: number[];
   min: (number | null)[];
   max: (number | null)[];
 }
@@ -34,14 +36,15 @@ export interface MiniTrendProps {
   unit: string;
 }
 
-/** One path over the extremes of each bucket; where nothing came for four buckets the line breaks. */
-export function pathOf({ time, min, max }: Series, x: (ms: number) => number, y: (value: number) => number, gap_ms: number): string {
+/** One path over the extremes of each bucket; after a bad sample, and where nothing came for four buckets, the line breaks. */
+export function pathOf({ time, min, max, held }: Series, x: (ms: number) => number, y: (value: number) => number, gap_ms: number): string {
   let path = "";
   let before = Number.NEGATIVE_INFINITY;
   time.forEach((ms, place) => {
     const [low, high] = [min[place], max[place]];
     if (low === null || low === undefined || high === null || high === undefined) return;
-    path += `${ms - before > gap_ms ? "M" : "L"}${x(ms).toFixed(1)} ${y(high).toFixed(1)}`;
+    const holds = place > 0 && held[place - 1] !== 0;
+    path += `${!holds || ms - before > gap_ms ? "M" : "L"}${x(ms).toFixed(1)} ${y(high).toFixed(1)}`;
     if (low !== high) path += `L${x(ms).toFixed(1)} ${y(low).toFixed(1)}`;
     before = ms;
   });
@@ -62,10 +65,13 @@ export function MiniTrend({ tag, start_ms, end_ms, spans = [], limit = null, dec
         const told = [...(one?.min ?? []), ...(one?.max ?? []), limit].filter((value): value is number => value !== null);
         if (!one || told.length === 0) return <p className="ms-third">{t("noSamples")}</p>;
         const [low, high] = [Math.min(...told), Math.max(...told)];
-        const x = (ms: number) => ((ms - start_ms) / (end_ms - start_ms)) * WIDTH;
+        // A young tag would be a line at the right edge: what is shown begins with what there is.
+        const oldest = one.time[0] ?? start_ms;
+        const from_ms = oldest - start_ms > (end_ms - start_ms) / 2 ? oldest : start_ms;
+        const x = (ms: number) => ((ms - from_ms) / (end_ms - from_ms)) * WIDTH;
         const y = (value: number) => HEIGHT - PAD - ((value - low) / (high - low || 1)) * (HEIGHT - 2 * PAD);
         const text = t("miniTrend", {
-          from: zone.full(start_ms), to: zone.full(end_ms), low: formatNumber(low, decimals), high: formatNumber(high, decimals), unit,
+          from: zone.full(from_ms), to: zone.full(end_ms), low: formatNumber(low, decimals), high: formatNumber(high, decimals), unit,
         });
         return (
           <figure className="ms-mini-trend">
@@ -84,7 +90,7 @@ export function MiniTrend({ tag, start_ms, end_ms, spans = [], limit = null, dec
               <path className="ms-mini-line" d={pathOf(one, x, y, 4 * bucket_ms)} />
             </svg>
             <figcaption className="ms-row ms-caption ms-third ms-num">
-              <span className="ms-grow">{zone.full(start_ms)}</span>
+              <span className="ms-grow">{zone.full(from_ms)}</span>
               <span>
                 {formatNumber(low, decimals)} - {formatNumber(high, decimals)} {unit}
               </span>

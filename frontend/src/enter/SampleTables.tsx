@@ -30,7 +30,7 @@ function useRemarks(): (sample: Sample) => string {
   const say = useSay();
   const origins = ["", t("manual"), t("calculated"), t("imported"), t("simulated"), t("replayed")];
   return ({ origin, flags, quality }) =>
-    [flags & CORRECTED ? t("corrected") : (origins[origin] ?? ""), flags & LATE ? t("late") : "", qualityState(quality) === "good" ? "" : say(qualityWords(quality))]
+    [flags & CORRECTED ? t("corrected") : "", origins[origin] ?? "", flags & LATE ? t("late") : "", qualityState(quality) === "good" ? "" : say(qualityWords(quality))]
       .filter(Boolean)
       .join(" · ");
 }

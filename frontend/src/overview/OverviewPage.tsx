@@ -13,8 +13,8 @@ import { live } from "../live";
 import { usePhone } from "../media";
 import { useResource } from "../resource";
 import { useSession, useZone } from "../session";
-import { PRIORITIES } from "../theme/tokens";
-import type { Overview, OverviewArea } from "../types";
+import { PRIORITIES, type Priority } from "../theme/tokens";
+import type { Alarm, AlarmState, Overview, OverviewArea } from "../types";
 import { useSay, useWords } from "../words";
 import { overviewWords } from "../words/overview";
 import "./overview.css";
@@ -22,6 +22,7 @@ import "./overview.css";
 const RENEW_MS = 5000;
 const FLOOD_FROM = 10;
 const WORST_MAX = 8;
+const CALLING: readonly AlarmState[] = ["active-unacknowledged", "active-acknowledged", "cleared-unacknowledged", "normal"];
 
 /** Areas with the worse alarms first; among equals the server's order stays. */
 export function worstFirst(areas: readonly OverviewArea[]): OverviewArea[] {
@@ -34,7 +35,18 @@ export function worstFirst(areas: readonly OverviewArea[]): OverviewArea[] {
   });
 }
 
+/** Whether alarms of a priority still call for someone: one that is cleared or acknowledged is drawn hollow. */
+export function signStates(alarms: readonly Alarm[], path: string): Partial<Record<Priority, AlarmState>> {
+  const states: Partial<Record<Priority, AlarmState>> = {};
+  for (const { priority, state, path: of } of alarms) {
+    const worse = CALLING.indexOf(state) < CALLING.indexOf(states[priority] ?? "normal");
+    if (worse && of.startsWith(`${path}/`)) states[priority] = state;
+  }
+  return states;
+}
+
 function Areas({ areas }: { areas: readonly OverviewArea[] }) {
+  const { alarms } = useAlarmList();
   const t = useWords(overviewWords);
   const say = useSay();
   const navigate = useNavigate();
@@ -50,7 +62,7 @@ function Areas({ areas }: { areas: readonly OverviewArea[] }) {
           </tr>
         </thead>
         <tbody>
-          {worstFirst(areas).map((area) => (
+          {worstFirst(areas).map((area) => ({ ...area, states: signStates(alarms, area.path) })).map((area) => (
             <tr key={area.id} className="ms-clickable" onClick={() => void navigate(`/plant/${area.id}`)}>
               <td>
                 <Link to={`/plant/${area.id}`} className="ms-quiet-link ms-bold" onClick={(event) => event.stopPropagation()}>
@@ -61,7 +73,7 @@ function Areas({ areas }: { areas: readonly OverviewArea[] }) {
                 <span className="ms-row ms-area-alarms ms-num">
                   {PRIORITIES.filter((priority) => (area.alarms[priority] ?? 0) > 0).map((priority) => (
                     <span key={priority} className="ms-row ms-tight">
-                      <AlarmSign priority={priority} state="active-unacknowledged" size={18} />
+                      <AlarmSign priority={priority} state={area.states[priority] ?? "active-unacknowledged"} size={18} />
                       {area.alarms[priority]}
                     </span>
                   ))}
@@ -212,7 +224,7 @@ export default function OverviewPage() {
                   <Figure label={t("lastTen")} value={countOr(value.alarms_last_10_min)} />
                   <Figure
                     label={t("flood")}
-                    value={(value.alarms_last_10_min ?? 0) >= FLOOD_FROM ? countOr(value.alarms_last_10_min) : t("floodNone")}
+                    value={(value.alarms_last_10_min ?? 0) >= FLOOD_FROM ? t("floodCount", { n: value.alarms_last_10_min ?? 0 }) : t("floodNone")}
                   />
                   <Figure label={t("sources")} value={`${value.sources.live} / ${value.sources.total}`} />
                 </section>

@@ -10,6 +10,13 @@ const HOUR_MS = 3_600_000;
 const WINDOWS = [10_000, 30_000, 60_000, 300_000, 600_000, HOUR_MS, 8 * HOUR_MS, 24 * HOUR_MS];
 const EXPRESSION_MAX = 500;
 
+/** An expression of the tag itself that is understood as it stands. */
+export function exampleOf({ name, kind, high, low, unit }: Pick<Tag, "name" | "kind" | "high" | "low" | "unit">): string {
+  const subject = /^[A-Za-z_]\w*$/.test(name) ? name : `"${name}"`;
+  if (kind === "boolean") return `not ${subject}`;
+  return `abs(${subject}) > ${high ?? low ?? 75}${unit && unit !== "1" ? ` ${unit}` : ""}`;
+}
+
 function StateSelect({ tag, ...field }: { tag: Tag; value?: number[]; onChange?: (states: number[]) => void; id?: string }) {
   const say = useSay();
   const words = tag.words ?? (tag.kind === "boolean" ? { "0": { en: "0", zh: "0" }, "1": { en: "1", zh: "1" } } : {});
@@ -35,7 +42,7 @@ export function LimitFields({ condition, tag }: { condition: Condition; tag: Tag
   if (condition === "stale") return null;
   if (condition === "expression") {
     return (
-      <Form.Item name="expression" label={t("expression")} rules={needed} extra={t("expressionHint", { name: tag.name })} className="ms-wide-field">
+      <Form.Item name="expression" label={t("expression")} rules={needed} extra={t("expressionHint", { example: exampleOf(tag) })} className="ms-wide-field">
         <Input.TextArea rows={3} maxLength={EXPRESSION_MAX} spellCheck={false} className="ms-code" />
       </Form.Item>
     );

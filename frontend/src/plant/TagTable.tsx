@@ -110,7 +110,7 @@ function columnsOf({ t, say, worst, selected, toggle, edit, write, list, valueWi
         return alarm ? <AlarmSign priority={alarm.priority} state={alarm.state} /> : null;
       },
     },
-    { key: "name", title: t("tag"), width: "minmax(130px, 1fr)", cell: ({ name }) => <span className="ms-bold">{name}</span> },
+    { key: "name", title: t("tag"), width: "minmax(160px, 1.4fr)", cell: ({ name }) => <span className="ms-bold" title={name}>{name}</span> },
     { key: "description", title: t("description"), width: "minmax(140px, 1.6fr)", cell: ({ description }) => <span className="ms-second">{say(description)}</span> },
     { key: "value", title: t("value"), width: "minmax(210px, 1fr)", cell: (tag) => <QualityValue tag={tag.tag} format={formatOf(tag)} width={valueWidth} /> },
     { key: "range", title: t("inRange"), width: "minmax(120px, 1.2fr)", cell: (tag) => <RangeBar tag={tag} /> },

@@ -96,6 +96,7 @@ export function Trial({ tag, form, draft, id, limit }: TrialProps) {
                 {t("triedRate", { n: formatNumber(tried.per_day, 1), most: tried.most_in_10_min, total: lengthText(of, tried.total_ms) })}
                 {tried.most_in_10_min >= FLOOD ? ` ${t("triedFlood")}` : ""}
               </p>
+              {tried.occurrences.length > LISTED ? <p className="ms-second ms-num">{t("triedNewest", { n: LISTED })}</p> : null}
               <ul className="ms-list">
                 {tried.occurrences.slice(-LISTED).map(({ start_ms, end_ms }) => (
                   <li key={start_ms} className="ms-row ms-num">

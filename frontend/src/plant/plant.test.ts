@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Asset } from "../types";
+import { exampleOf } from "./LimitFields";
 import { flatten } from "./tree";
 
 const asset = (id: string, child_count = 0) => ({ id, child_count }) as Asset;
@@ -19,5 +20,15 @@ describe("the flat tree", () => {
 
   it("shows nothing below a branch that is open but not here yet", () => {
     expect(shape(["site", "b"])).toEqual(["0 site", "1 a", "1 b"]);
+  });
+});
+
+describe("the example of an expression", () => {
+  const tag = { name: "PI_904", kind: "float64", high: 16, low: 0, unit: "bar" } as const;
+
+  it("is about the tag itself, in its unit, and names no other", () => {
+    expect(exampleOf(tag)).toBe("abs(PI_904) > 16 bar");
+    expect(exampleOf({ ...tag, name: "PI-904", high: null, low: null, unit: "1" })).toBe('abs("PI-904") > 75');
+    expect(exampleOf({ ...tag, kind: "boolean" })).toBe("not PI_904");
   });
 });

@@ -96,7 +96,8 @@ export function useHistory(
       stop();
     };
   }, [isLive, length, buckets, reload]);
-  return { ...state, reload };
+  // Texts and tags that are gone are not read here: nothing is under way then.
+  return { ...state, loading: state.loading && key !== "", reload };
 }
 
 /** Slide with the clock and append what the feed sends. */

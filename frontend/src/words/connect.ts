@@ -114,8 +114,8 @@ export const connectWords = {
   alreadyTag: { en: "already a tag", zh: "已是测点" },
   sheet: { en: "New tags", zh: "新测点" },
   sheetHint: {
-    en: "Paste rows from a spreadsheet into any cell; a first row with column names is understood. Arrow keys and Enter move, Ctrl D fills down.",
-    zh: "可将电子表格的行粘贴到任意单元格，首行可为列名。方向键和回车移动，Ctrl D 向下填充。",
+    en: "Paste rows from a spreadsheet into any cell; a first row with column names is understood. Arrow keys and Enter move, Ctrl D copies the cell above, Ctrl Shift D fills the column down.",
+    zh: "可将电子表格的行粘贴到任意单元格，首行可为列名。方向键和回车移动，Ctrl D 复制上一格，Ctrl Shift D 向下填充整列。",
   },
   uploadSheet: { en: "Upload XLSX or CSV", zh: "上传 XLSX 或 CSV" },
   emptySheet: { en: "Empty sheet", zh: "空白表格" },

@@ -10,8 +10,8 @@ export const limitWords = {
   expression: { en: "Expression", zh: "表达式" },
   expressionCondition: { en: "expression", zh: "表达式" },
   expressionHint: {
-    en: "Tags by name, or by path in double quotes; numbers with units; and, or, not, min, max, abs. Example: {name} > 75 degC and not PUMP",
-    zh: "写位号，或用双引号写路径；数字带单位；可用 and、or、not、min、max、abs。例如 {name} > 75 degC and not PUMP",
+    en: "Tags by name, or by path in double quotes; numbers with units; and, or, not, min, max, abs. Example: {example}",
+    zh: "写位号，或用双引号写路径；数字带单位；可用 and、or、not、min、max、abs。例如 {example}",
   },
   states: { en: "Raised in these states", zh: "处于以下状态时触发" },
   statesHint: { en: "Choose from the tag's words, or type whole numbers.", zh: "从测点的取值文字中选择，或输入整数。" },
@@ -37,6 +37,7 @@ export const limitWords = {
     en: "{n, plural, one {Would have been raised once in {range}, for {longest}} other {Would have been raised # times in {range}, longest {longest}}}",
     zh: "{range}内会触发 {n} 次，最长 {longest}",
   },
+  triedNewest: { en: "The newest {n} of them:", zh: "其中最近 {n} 次：" },
   triedNever: { en: "Would not have been raised in {range}", zh: "{range}内不会触发" },
   triedRate: { en: "{n} a day, at most {most} in 10 min, {total} altogether.", zh: "平均每天 {n} 次，10 分钟内最多 {most} 次，共 {total}。" },
   triedFlood: { en: "That is a flood: change limit, dead-band or delays.", zh: "已构成报警泛滥，请调整限值、死区或延时。" },

@@ -52,6 +52,7 @@ class HistoryListing(Schema):
     priority: str = Field(default="", pattern=r"^[a-z,-]*$", max_length=200)
     transition: str = Field(default="", pattern=r"^[a-z,-]*$", max_length=200)
     person: str = Field(default="", max_length=200)
+    search: str = Field(default="", max_length=200)
     limit: int = 1000
     format: Literal["json", "csv", "xlsx", "parquet"] = "json"
     language: Language = "en"
@@ -71,7 +72,10 @@ def _range_of(listing: HistoryListing) -> _Range:
 
 @router.get("/alarms/history", auth=Needs(Right.VIEW))
 async def history(request: HttpRequest, listing: Query[HistoryListing]) -> Any:
-    """List transitions, newest first; without a range those of the last day. `tag` takes ordinals with commas."""
+    """List transitions, newest first; without a range those of the last day. `tag` takes ordinals with commas.
+
+    `search` is looked for in alarm, tag and place.
+    """
     actor = actor_of(request)
     file = listing.format != "json"
     if file:
@@ -80,7 +84,7 @@ async def history(request: HttpRequest, listing: Query[HistoryListing]) -> Any:
     below = (await sync_to_async(find_asset)(actor.tenant, listing.asset)).path if listing.asset else None
     people = await sync_to_async(alarm_rows.pseudonyms_of)(actor.tenant, listing.person) if listing.person else None
     most = min(max(listing.limit, 1), FILE_ROWS_MAX if file else ROWS_MAX)
-    sifted = below is not None or people is not None
+    sifted = below is not None or people is not None or listing.search != ""
     events = [] if people == set() else await _events(actor.tenant, span, listing, EVENTS_MAX if sifted else most)
     if people is not None:
         events = [event for event in events if event.by in people]
@@ -89,6 +93,8 @@ async def history(request: HttpRequest, listing: Query[HistoryListing]) -> Any:
         rows = alarm_rows.of_events(actor.tenant.key, events)
         if below is not None:
             rows = [row for row in rows if f"{row['path']}/".startswith(f"{below}/")]
+        if listing.search:
+            rows = [row for row in rows if _mentions(row, listing.search.casefold())]
         rows = rows[:most]
         if not file:
             return {"items": rows}
@@ -102,8 +108,14 @@ async def history(request: HttpRequest, listing: Query[HistoryListing]) -> Any:
     return await sync_to_async(shown)()
 
 
+def _mentions(row: dict[str, Any], text: str) -> bool:
+    """Tell whether a row's alarm, tag or place has a text in either language."""
+    return any(text in str(each).casefold() for each in (*row["name"].values(), row["path"], *row["place"].values()))
+
+
 def _about(tenant: Tenant, span: _Range, listing: HistoryListing, below: str | None) -> About:
-    asked = {name: str(getattr(listing, name) or "") for name in ("tag", "alarm", "priority", "transition", "person")}
+    named = ("tag", "alarm", "priority", "transition", "person", "search")
+    asked = {name: str(getattr(listing, name) or "") for name in named}
     filters = {name: value for name, value in {**asked, "asset": below or ""}.items() if value}
     plant = tenant.name.get(listing.language) or tenant.name["en"]
     return About(plant, tenant.zone, span.start_ms, span.end_ms, filters, listing.language)

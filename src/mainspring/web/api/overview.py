@@ -99,10 +99,10 @@ def _by_area(areas: Sequence[Asset], alarms: Sequence[tuple[str, Priority]]) -> 
 
 
 async def _bad_counts(tenant: str, of_area: dict[str, Ordinals]) -> dict[str, int | None]:
-    """Count the tags of each area whose value is not good now; one that nobody ever sent or entered is not bad."""
+    """Count the tags of each area whose value is bad now; an uncertain one is not, nor one that was never sent."""
     columns = await ask_current(runtime.require_bus(), tenant, np.concatenate([*of_area.values(), NO_ORDINALS]))
     known = (columns["flags"] & KNOWN) != 0
-    bad = known & ((columns["quality"] & quality.MASK) != quality.GOOD)
+    bad = known & ((columns["quality"] & quality.MASK) == quality.BAD)
     ends = np.cumsum([len(ordinals) for ordinals in of_area.values()])[:-1]
     return {path: int(part.sum()) for path, part in zip(of_area, np.split(bad, ends), strict=False)}
 
