@@ -30,6 +30,7 @@ from mainspring.records.imports import Imports
 from mainspring.records.outbox import outbox
 from mainspring.records.sheets import read_sheet, xlsx_file
 from mainspring.records.tag import Tag
+from mainspring.records.tag_columns import FIELDS, address_fields, guess, suggestion
 from mainspring.records.tag_import import Importer
 from mainspring.records.tenant import Tenant
 
@@ -333,3 +334,19 @@ def test_work_whose_process_is_gone_is_interrupted(imports: Imports, plant: Tena
     assert imports.get(author(plant), UUID(state["id"]))["stage"] == "interrupted"
     imports.load(author(plant), UUID(state["id"]))
     assert done(imports, plant, state["id"])["stage"] == "loaded"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_column_of_our_own_sheet_is_known(language: str) -> None:
+    known = [*FIELDS[:1], *address_fields().values(), *FIELDS[1:]]
+    guesses = guess([getattr(each.title, language) for each in known])
+    assert [(found.field, found.sure) for found in guesses] == [(each.key, True) for each in known]
+
+
+@pytest.mark.parametrize(
+    ("key", "cell", "meant"),
+    [("address.table", "holdng", "holding"), ("address.order", "abcd1", "ABCD"), ("gain", "1 000,5", "1000.5"),
+     ("address.table", "quark", ""), ("name", "1,5", ""), ("kind", "flot", "float64")],
+)  # fmt: skip
+def test_what_was_probably_meant(key: str, cell: str, meant: str) -> None:
+    assert suggestion(key, cell) == meant

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.records.plant import asset, author, modbus, tag
 
+from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.outbox import outbox
 from mainspring.records.tag import Tag
@@ -68,6 +69,26 @@ def test_units_are_taken_as_people_write_them(plant: Tenant) -> None:
     outcome = import_tags(author(plant), rows)
     assert [(fault.row, fault.suggestion) for fault in outcome.refused] == [(2, "kW")]
     assert list(Tag.objects.of(plant).order_by("name").values_list("unit", flat=True)) == ["{rpm}", "Cel"]
+
+
+def test_all_that_a_row_names_wrongly_is_told_at_once(plant: Tenant) -> None:
+    asset(plant, "unit")
+    modbus(plant)
+    row = {"name": "T", "asset": "unti/a", "connection": "PLC 2", "unit": "KW"}
+    outcome = import_tags(author(plant), [row], dry_run=True)
+    assert [(fault.row, fault.field, fault.suggestion) for fault in outcome.refused] == [
+        (0, "asset", ""), (0, "connection", "PLC 1"), (0, "unit", "kW"),
+    ]  # fmt: skip
+
+
+def test_what_tags_hang_on_below_an_area_is_a_unit(plant: Tenant) -> None:
+    paths = ["works/hall/press", "works/hall/line 1/robot"]
+    import_tags(author(plant), [{"name": "T", "asset": path, "create_assets": True} for path in paths])
+    kinds = dict(Asset.objects.of(plant).values_list("path", "asset_kind"))
+    assert kinds == {
+        "works": "site", "works/hall": "area", "works/hall/press": "unit", "works/hall/line-1": "line",
+        "works/hall/line-1/robot": "unit",
+    }  # fmt: skip
 
 
 def test_each_bad_row_is_told_and_the_good_ones_are_stored(plant: Tenant) -> None:

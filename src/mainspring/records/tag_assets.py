@@ -13,7 +13,14 @@ _BELOW: Final = {
     AssetKind.SITE: AssetKind.AREA,
     AssetKind.AREA: AssetKind.LINE,
 }
-"""What lies below which kind where nobody says; below a line all are units."""
+"""What lies below which kind where nobody says; below a line all are units, and so is what tags hang on in an area."""
+
+
+def _kind(parent: Asset | None, *, last: bool) -> AssetKind:
+    if parent is None:
+        return AssetKind.SITE
+    above = AssetKind(parent.asset_kind)
+    return AssetKind.UNIT if last and above is AssetKind.AREA else _BELOW.get(above, AssetKind.UNIT)
 
 
 def asset_at(tenant: Tenant, path: str, known: dict[str, Asset], planned: list[Asset]) -> Asset | None:
@@ -34,7 +41,7 @@ def asset_at(tenant: Tenant, path: str, known: dict[str, Asset], planned: list[A
         asset = known.get(place)
         if asset is None:
             asset = Asset(tenant=tenant, owner=tenant, operator=tenant, parent=parent, slug=slug)
-            asset.asset_kind = str(_BELOW.get(AssetKind(parent.asset_kind), AssetKind.UNIT)) if parent else "site"
+            asset.asset_kind = str(_kind(parent, last=place == paths[-1]))
             asset.name = {"en": name, "zh": name if not name.isascii() else ""}
             asset.place()
             known[place] = known[str(asset.id)] = asset

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
 
@@ -45,6 +45,8 @@ class Field:
     title: Text
     also: tuple[str, ...] = ()
     required: bool = False
+    choices: tuple[str, ...] = ()
+    """The only words it takes, if they are few."""
 
 
 FIELDS: Final = (
@@ -90,7 +92,9 @@ def address_fields() -> dict[str, Field]:
             english = schema.get("title", key)
             chinese = schema.get("title_zh", english)
             also = (key, english.split(",")[0], chinese.split("，")[0])
-            found.setdefault(f"{ADDRESS}{key}", Field(f"{ADDRESS}{key}", Text(english, chinese), also))
+            new = Field(f"{ADDRESS}{key}", Text(english, chinese), also, choices=tuple(schema.get("enum", ())))
+            known = found.setdefault(new.key, new)
+            found[new.key] = replace(known, choices=tuple(dict.fromkeys((*known.choices, *new.choices))))
     return found
 
 
@@ -110,12 +114,22 @@ class Guess:
 def guess(head: list[str]) -> list[Guess]:
     """Guess the field of each column by its name; no field is taken twice."""
     names: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for key, each in fields().items():
+        for name in (key, each.title.en, each.title.zh):
+            titles.setdefault(name.casefold(), key)
         for name in (key, key.removeprefix(ADDRESS), each.title.en, each.title.zh, *each.also):
             names.setdefault(_plain(name), key)
-    taken: set[str] = set()
+    # Columns of a sheet of ours are named in full: what only resembles another's name must not take its place.
+    full = {column: titles[title.strip().casefold()] for column, title in enumerate(head) if title.strip().casefold()
+            in titles}  # fmt: skip
+    own = {key: column for column, key in reversed(full.items())}
+    taken: set[str] = set(own)
     guesses: list[Guess] = []
-    for title in head:
+    for column, title in enumerate(head):
+        if own.get(full.get(column, "")) == column:
+            guesses.append(Guess(full[column], True))
+            continue
         plain = _plain(title)
         found = names.get(plain)
         sure = found is not None
@@ -234,7 +248,12 @@ def _address_cell(cell: str) -> Any:
 
 
 def suggestion(key: str, cell: str) -> str:
-    """Return what was probably meant by a cell that is no number: `1 000,5` is 1000.5."""
+    """Return what was probably meant by a cell: a word that is nearest, or a number, as 1000.5 by `1 000,5`."""
+    choices = fields()[key].choices if key in fields() else ()
+    if choices:
+        words = {word.casefold(): word for word in choices}
+        near = difflib.get_close_matches(cell.casefold(), words, 1)
+        return words[near[0]] if near else ""
     number = cell.replace(" ", "").replace("\u00a0", "")
     number = number.replace(".", "").replace(",", ".") if re.search(r",\d{1,6}$", number) else number.replace(",", "")
     number = re.sub(r"[^\d.eE+-]+$", "", number)

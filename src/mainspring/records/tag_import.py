@@ -92,6 +92,18 @@ class _RowFault(Exception):
         self.field, self.text, self.cause, self.suggestion = field, form.format(**found), CAUSES[form], suggestion
         super().__init__(self.text.en)
 
+    def at(self, place: int) -> Fault:
+        """Return the fault of the row at this place."""
+        return Fault(place, self.field, self.text, self.cause, self.suggestion)
+
+
+class _RowFaults(Exception):
+    """Several faults of one row."""
+
+    def __init__(self, faults: list[_RowFault]) -> None:
+        self.faults = faults
+        super().__init__(", ".join(fault.field for fault in faults))
+
 
 def import_tags(author: Author, rows: list[dict[str, Any]], *, dry_run: bool = False) -> Outcome:
     """Create or change the tags of all rows that are right, and say for each other row what is wrong.
@@ -153,7 +165,9 @@ class Importer:
             except Invalid as error:
                 refused += [Fault(place, path, text, text) for path, text in error.fields.items()]
             except _RowFault as error:
-                refused.append(Fault(place, error.field, error.text, error.cause, error.suggestion))
+                refused.append(error.at(place))
+            except _RowFaults as error:
+                refused += [fault.at(place) for fault in error.faults]
         return planned, refused
 
     def _still_true(self, planned: list[_Planned]) -> bool:
@@ -202,11 +216,7 @@ class Importer:
         """Read one row into a new or a known tag."""
         given = {name: value for name, value in row.items() if name not in _SHOWN}
         limits = given.pop("limits", None) or {}
-        asset = self._asset(given, create=bool(given.pop("create_assets", False)))
-        if given.get("connection"):
-            given["connection"] = self._connection(str(given["connection"])).id
-        if "unit" in given:
-            given["unit"] = _unit(str(given["unit"]).strip())
+        asset = self._named(given, create=bool(given.pop("create_assets", False)))
         tag = self._tag(row, asset, given)
         before = tag.document() if tag else None
         draft = merged(TagDraft, before, given) if before else check(TagDraft, given)
@@ -227,6 +237,28 @@ class Importer:
         target = tag or self._fresh()
         target.take_draft(draft, asset)
         return _Planned(target, before, checked)
+
+    def _named(self, given: dict[str, Any], *, create: bool) -> Asset | None:
+        """Put in what a row names, and return its asset; raises all that is not known together."""
+        asset: Asset | None = None
+        faults: list[_RowFault] = []
+        try:
+            asset = self._asset(given, create=create)
+        except _RowFault as fault:
+            faults.append(fault)
+        try:
+            if given.get("connection"):
+                given["connection"] = self._connection(str(given["connection"])).id
+        except _RowFault as fault:
+            faults.append(fault)
+        try:
+            if "unit" in given:
+                given["unit"] = _unit(str(given["unit"]).strip())
+        except _RowFault as fault:
+            faults.append(fault)
+        if faults:
+            raise _RowFaults(faults)
+        return asset
 
     def _fresh(self) -> Tag:
         # A copy takes a third of the time Django spends on finding out what a new row is like.
