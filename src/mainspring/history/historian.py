@@ -94,6 +94,9 @@ class Store(HistoryStore, Protocol):
     def bytes_on_disk(self) -> int:
         """Return the size of all that is kept."""
 
+    def rollups_behind(self, now_ms: int) -> tuple[int, int]:
+        """Return for how long no rows of a minute are made, in milliseconds, and how many hours of tags are marked."""
+
 
 @dataclass(slots=True)
 class Gathered:
@@ -436,6 +439,7 @@ class Historian:
             rate = (self._samples - before) / (now_s - before_s)
             before, before_s = self._samples, now_s
             trouble = next(iter(self._trouble.values()), None)
+            behind_ms, marked = self._store.rollups_behind(_now_ms())
             figures = {
                 "samples_per_s": round(rate, 1),
                 "samples": self._samples,
@@ -446,6 +450,8 @@ class Historian:
                 "disk_free_bytes": shutil.disk_usage(self._settings.folder).free,
                 "bytes_on_disk": self._size,
                 "insert_ms": round(self._insert_ms, 1),
+                "rollups_behind_s": behind_ms // 1000,
+                "rollup_hours_marked": marked,
             }
             health = Health(
                 role="historian",

@@ -302,7 +302,7 @@ class Rollups:
             self._engine.insert(table, rows)
 
     def _reserve(self) -> None:
-        """Begin a new generation of numbers for `made`: above the last also when the clock went back or the file is old."""
+        """Begin a new generation of numbers for `made`: above the last, though the clock or an old file went back."""
         self.reach.generation = max(self.reach.generation + 1, int(time.time()))
         self._save()
 

@@ -198,6 +198,11 @@ class SqlStore:
         """Do what rollups are due, piece by piece."""
         return self._rollups.advance(now_ms)
 
+    def rollups_behind(self, now_ms: int) -> tuple[int, int]:
+        """Return for how long no rows of a minute are made, in milliseconds, and how many hours of tags are marked."""
+        reach_ms = self._rollups.reach.minute
+        return (0 if reach_ms is None else max(0, now_ms - reach_ms)), len(self._rollups.marks)
+
     # Reading
 
     def raw(self, tenant: int, query: RawQuery) -> Iterator[pa.RecordBatch]:
