@@ -41,6 +41,16 @@ WORDS: dict[Language, dict[str, str]] = {
         "topic": "主题", "sample": "报文样例", "discard": "放弃草稿",
     },
 }  # fmt: skip
+MISSING: dict[Language, dict[str, str]] = {
+    "en": {
+        "dry": "Check 1 rows", "empty": "Show 1 empty column", "make": "Create assets that are missing",
+        "load": "Load 1 rows", "loaded": "1 created", "to_tags": "Go to the tags",
+    },
+    "zh": {
+        "dry": "预检 1 行", "empty": "显示 1 个空列", "make": "自动创建缺少的资产", "load": "载入 1 行",
+        "loaded": "新增 1", "to_tags": "查看测点",
+    },
+}  # fmt: skip
 TASKS: dict[Language, dict[str, str]] = {
     "en": {
         "check": "Check 30 rows", "load": "Load 30 rows", "running": "1 background task is running", "cancel": "Cancel",
@@ -197,6 +207,35 @@ def test_a_sheet_with_bad_rows_is_imported_without_them_and_taken_back(
     page.get_by_role("dialog").get_by_role("button", name=words["undo"]).click()
     expect(page.get_by_text(words["undone"])).to_be_visible(timeout=LONG_MS)
     assert administrator.get("/tags", search=f"imp-{language}-")["total"] == 0
+
+
+@pytest.mark.parametrize(("language", "size"), [("en", PHONE), ("zh", DESKTOP)])
+def test_assets_that_are_missing_are_made_where_the_check_misses_them(
+    open_page: Open, administrator: Person, tmp_path: Path, language: Language, size: tuple[int, int]
+) -> None:
+    words = WORDS[language] | MISSING[language]
+    place = f"demo/plant-1/utilities/new-{language}"
+    file = tmp_path / "new.xlsx"
+    file.write_bytes(xlsx_file([["Name", "Asset", "Unit", "Gain"], [f"made-{language}", place, "℃", ""]]))
+    page = open_page("/connect/import", language, size=size, purpose="maker").page
+    settled(page)
+    with page.expect_file_chooser() as chooser:
+        button(page, words["choose"]).click()
+    chooser.value.set_files(file)
+    # What is empty in all rows is out of the way until it is asked for.
+    empty = button(page, words["empty"])
+    expect(page.locator(".ms-import-field")).to_have_count(3)
+    empty.click()
+    expect(page.locator(".ms-import-field")).to_have_count(4)
+    button(page, words["dry"]).click()
+    page.locator(".ms-causes > li").get_by_role("button", name=words["make"]).click(timeout=LONG_MS)
+    button(page, words["load"]).click(timeout=LONG_MS)
+    expect(page.get_by_text(words["loaded"])).to_be_visible(timeout=LONG_MS)
+    [made] = administrator.get("/tags", search=f"made-{language}")["items"]
+    assert (made["path"], made["unit"]) == (f"{place}/made-{language}", "Cel")
+    expect(page.get_by_role("link", name=words["to_tags"])).to_have_attribute("href", "/plant")
+    administrator.delete(f"/tags/{made['id']}")
+    administrator.delete(f"/assets/{made['asset']}")
 
 
 @pytest.mark.parametrize(("language", "size"), [("en", DESKTOP), ("zh", PHONE)])

@@ -75,7 +75,7 @@ function Everywhere({ cause, onFix }: { cause: Cause; onFix: (fixes: Fix[]) => P
 }
 
 /** Faults by cause; each can be put right once for all, or row by row. Keys n and p go from one to the next. */
-export function ImportCauses({ state, onFix }: { state: ImportState; onFix: (fixes: Fix[]) => Promise<void> }) {
+export function ImportCauses({ state, onFix, onCreateAssets }: { state: ImportState; onFix: (fixes: Fix[]) => Promise<void>; onCreateAssets: () => Promise<void> }) {
   const t = useWords(importWords);
   const say = useSay();
   const [open, setOpen] = useState<string | null>(null);
@@ -106,6 +106,11 @@ export function ImportCauses({ state, onFix }: { state: ImportState; onFix: (fix
                 <span className="ms-code ms-third">{cause.found}</span>
               </button>
               <span className="ms-grow" />
+              {cause.field === "asset" && !state.options.create_assets ? (
+                <Button size="small" onClick={() => void onCreateAssets()}>
+                  {t("createAssets")}
+                </Button>
+              ) : null}
               <Everywhere cause={cause} onFix={onFix} />
             </div>
             {open === cause.cause ? <Rows state={state} cause={cause} onFix={onFix} /> : null}

@@ -25,6 +25,9 @@ export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck:
   const [connection, setConnection] = useState(options.connection ?? "");
   const [create, setCreate] = useState(options.create_assets ?? false);
   const [busy, setBusy] = useState(false);
+  const [all, setAll] = useState(false);
+  const blank = columns.filter(({ sample }) => sample === "").length;
+  const empty = blank < columns.length ? blank : 0;
   const needed = useResource("import-fields", async (signal) => {
     const [fields, connections] = await Promise.all([api.get<Page<ImportField>>("/imports/fields", {}, signal), api.get<Page<Connection>>("/connections", { limit: 1000 }, signal)]);
     return { fields: fields.items, connections: connections.items };
@@ -60,6 +63,7 @@ export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck:
             </thead>
             <tbody>
               {columns.map(({ title, sample, sure, field }, index) => {
+                if (sample === "" && empty > 0 && !all) return null;
                 const own = mapping[String(index)];
                 const doubtful = !sure && field !== null && !touched.has(index);
                 return (
@@ -76,6 +80,13 @@ export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck:
             </tbody>
           </table>
         </div>
+        {empty > 0 ? (
+          <div className="ms-panel-body ms-actions">
+            <Button size="small" aria-expanded={all} onClick={() => setAll(!all)}>
+              {all ? t("hideEmpty") : t("showEmpty", { n: empty })}
+            </Button>
+          </div>
+        ) : null}
       </section>
       <section className="ms-panel">
         <div className="ms-panel-body ms-map-fields">

@@ -1,6 +1,6 @@
 import { type DragEvent, useState } from "react";
 import { useNavigate } from "react-router";
-import { Button } from "antd";
+import { Button, Select } from "antd";
 import { api, ApiError, download, request } from "../api";
 import { PageState } from "../components/PageState";
 import { useFailed } from "../failed";
@@ -13,6 +13,7 @@ import { useSay, useWords } from "../words";
 import { importWords } from "../words/imports";
 import { ConnectTabs } from "./ConnectTabs";
 import { FileButton } from "./FileButton";
+import { useDrivers } from "./use-connections";
 import type { ImportState } from "./import-types";
 import { SHEET_FILES } from "./TagsStep";
 
@@ -22,14 +23,17 @@ function DropArea({ onFile, busy }: { onFile: (file: File) => void; busy: boolea
   const t = useWords(importWords);
   const failed = useFailed();
   const { language } = usePreferences();
+  const say = useSay();
   const [over, setOver] = useState(false);
+  const [driver, setDriver] = useState("");
+  const drivers = useDrivers();
   const dropped = (event: DragEvent) => {
     event.preventDefault();
     setOver(false);
     const file = event.dataTransfer.files[0];
     if (file) onFile(file);
   };
-  const template = () => download("GET", "/imports/template", { query: { format: "xlsx", language } }, "tags.xlsx").catch(failed);
+  const template = () => download("GET", "/imports/template", { query: { format: "xlsx", language, driver } }, "tags.xlsx").catch(failed);
   return (
     <div
       className="ms-drop"
@@ -46,6 +50,13 @@ function DropArea({ onFile, busy }: { onFile: (file: File) => void; busy: boolea
         <FileButton accept={SHEET_FILES} primary busy={busy} onFile={onFile}>
           {t("chooseFile")}
         </FileButton>
+        <Select
+          aria-label={t("protocol")}
+          value={driver}
+          onChange={setDriver}
+          popupMatchSelectWidth={false}
+          options={[{ value: "", label: t("allProtocols") }, ...(drivers.value ?? []).map(({ name, title }) => ({ value: name, label: say(title) }))]}
+        />
         <Button onClick={() => void template()}>{t("template")}</Button>
       </div>
       <p className="ms-third ms-caption">{t("limits")}</p>

@@ -103,7 +103,7 @@ function Checked({ state, act, onColumns }: StageProps) {
       <section className="ms-panel">
         <Figures counts={counts} />
       </section>
-      <ImportCauses state={state} onFix={(fixes) => act("fix", { fixes })} />
+      <ImportCauses state={state} onFix={(fixes) => act("fix", { fixes })} onCreateAssets={() => act("check", { ...state.options, create_assets: true })} />
       <p className="ms-third">{good === 0 ? t("nothingToLoad") : t("writesNothing")}</p>
       <div className="ms-actions">
         <Button type="primary" disabled={good === 0} onClick={() => void act("load")}>
@@ -136,6 +136,7 @@ function Report({ state, act, onColumns }: StageProps) {
           {state.counts === null ? <Button onClick={onColumns}>{t("changeColumns")}</Button> : null}
           {stage === "loaded" || stage === "undone" || state.counts === null ? null : <Button onClick={() => void act("load")}>{t("goOn")}</Button>}
           <Refused state={state} />
+          {stage === "loaded" ? <Link to={state.options.connection ? `/connect/${state.options.connection}` : "/plant"}>{t("toTags")}</Link> : null}
           {report && stage !== "undone" ? <Button onClick={undo}>{t("undo")}</Button> : null}
         </div>
       </div>
