@@ -45,6 +45,25 @@ export function useTest(): TestState {
   return { ...state, run };
 }
 
+/** The answer comes when all steps ended: until then the seconds show that something goes on. */
+function RunningFor() {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds((count) => count + 1), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <span className="ms-num" aria-hidden="true">
+      {seconds} s
+    </span>
+  );
+}
+
+/** A step that took no time that can be told says so by nothing. */
+function elapsedText(ms: number): string {
+  return ms < 0.05 ? "" : `${formatNumber(ms, ms < 10 ? 1 : 0)} ms`;
+}
+
 interface ChecksProps {
   test: TestState;
   driver: Driver | undefined;
@@ -64,7 +83,11 @@ export function Checks({ test, driver, settings, onCure, onAgain }: ChecksProps)
   return (
     <div className="ms-stack">
       {error ? <Failure error={error} /> : null}
-      {busy ? <p role="status" className="ms-second">{t("testing")}…</p> : null}
+      {busy ? (
+        <p role="status" className="ms-second">
+          {t("testing")}… <RunningFor />
+        </p>
+      ) : null}
       {checks ? (
         <ol className="ms-checks">
           {checks.map((check, index) => (
@@ -74,7 +97,7 @@ export function Checks({ test, driver, settings, onCure, onAgain }: ChecksProps)
               </span>
               <span className="ms-check-name">{say(check.name)}</span>
               <span className="ms-check-detail">{say(check.detail)}</span>
-              <span className="ms-num ms-third">{formatNumber(check.elapsed_ms, check.elapsed_ms < 10 ? 1 : 0)} ms</span>
+              <span className="ms-num ms-third">{elapsedText(check.elapsed_ms)}</span>
             </li>
           ))}
         </ol>

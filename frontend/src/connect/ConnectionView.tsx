@@ -156,7 +156,7 @@ export function ConnectionView({ id }: { id: string }) {
               <div className="ms-grow">
                 <h1>{value.name}</h1>
                 <p className="ms-second">
-                  {title(value.driver)} · <span className="ms-code">{addressText(value.settings)}</span> · {t("gateway")} {value.gateway}
+                  {title(value.driver)} · {addressText(value.settings) ? <><span className="ms-code">{addressText(value.settings)}</span> · </> : null}{t("gateway")} {value.gateway}
                   {value.replayed ? (
                     <span title={t("replayedText")}>
                       {" "}

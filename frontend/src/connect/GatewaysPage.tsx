@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { App, Button, Drawer, Form, Input } from "antd";
 import { api } from "../api";
 import { type Column, Grid } from "../components/Grid";
@@ -45,6 +45,7 @@ interface Announced {
 }
 
 const RELEASES = 50;
+const RENEW_MS = 5000;
 
 /** The token of a gateway, shown once, and what to do with it on its machine. */
 function TokenDrawer({ announced, onClose }: { announced: Announced; onClose: () => void }) {
@@ -140,6 +141,17 @@ export function GatewaysPage() {
   const releases = useResource("releases", (signal) => api.get<Page<Release>>("/gateways/releases", { limit: RELEASES }, signal));
   const [administrator, engineer] = [may("administrator"), may("engineer")];
   const versions = useResource(engineer ? "software" : null, (signal) => api.get<Software[]>("/gateways/software", {}, signal));
+  const { reload: renewGateways } = gateways;
+  const { reload: renewReleases } = releases;
+  useEffect(() => {
+    // A gateway enrols and takes a release by itself: the page tells so without being asked again.
+    const timer = setInterval(() => {
+      if (document.hidden) return;
+      renewGateways();
+      renewReleases();
+    }, RENEW_MS);
+    return () => clearInterval(timer);
+  }, [renewGateways, renewReleases]);
   const told = (made: Announced) => {
     setOpen(null);
     setAnnounced(made);

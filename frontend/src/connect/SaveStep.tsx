@@ -89,7 +89,7 @@ export function SaveStep(props: SaveStepProps) {
   const places = assets.size <= 1 ? (tags.asset?.name ?? [...assets][0] ?? "?") : t("assetsCount", { n: assets.size });
   return (
     <div className="ms-stack">
-      <Form.Item layout="vertical" label={t("connectionName")} htmlFor="connection-name" required {...(nameFault && { validateStatus: "error" as const, help: nameFault })}>
+      <Form.Item className="ms-narrow-column" layout="vertical" label={t("connectionName")} htmlFor="connection-name" required {...(nameFault && { validateStatus: "error" as const, help: nameFault })}>
         <Input id="connection-name" value={name} maxLength={200} autoComplete="off" onChange={(event) => props.onName(event.target.value)} />
       </Form.Item>
       <Checkbox checked={props.enabled} onChange={(event) => props.onEnabled(event.target.checked)}>

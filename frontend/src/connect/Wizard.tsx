@@ -181,7 +181,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     form.resetFields();
     form.setFieldsValue({ settings: next });
     setTags({ ...noTags(), rows: applied.tags.length > 0 ? applied.tags.map(rowOfTag) : [emptyRow()] });
-    setName(`${say(template.title)} ${addressText(next)}`.slice(0, 80));
+    setName(`${say(template.title)} ${addressText(next)}`.trim().slice(0, 80));
     setChanged(true);
     setReached(STEPS.indexOf("stepTest"));
     setStep("stepTest");
@@ -213,7 +213,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
       setStep(between);
       return;
     }
-    if (to === "stepSave" && name === "" && driver) setName(`${say(driver.title)} ${addressText(entered)}`.slice(0, 80));
+    if (to === "stepSave" && name === "" && driver) setName(`${say(driver.title)} ${addressText(entered)}`.trim().slice(0, 80));
     setProblem(null);
     setReached((before) => Math.max(before, target));
     setStep(to);

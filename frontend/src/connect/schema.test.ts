@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addressText, applies, differences, fieldsOf, type ObjectSchema, settingsOf, withDefaults } from "./schema";
+import type { Settings } from "./types";
 
 const schema: ObjectSchema = {
   properties: {
@@ -36,6 +37,19 @@ describe("fieldsOf", () => {
     expect(applies(field("security_mode"), fields, {})).toBe(true);
     expect(applies(field("security_mode"), fields, { security_policy: "none" })).toBe(false);
   });
+
+  it("hides how to reach a broker while none is named, and shows which topics are read", () => {
+    const mqtt = fieldsOf({
+      properties: {
+        host: { type: "string", default: "" }, port: { type: "integer", default: 1883 }, user: { type: "string", default: "" },
+        keep_alive_s: { type: "integer", unit: "s", default: 30 }, topics: { type: "array", default: ["#"] },
+      },
+    });
+    const seen = (settings: Settings) => mqtt.filter((each) => applies(each, mqtt, settings)).map(({ key }) => key);
+    expect(seen({ host: "" })).toEqual(["host", "topics"]);
+    expect(seen({ host: "broker" })).toEqual(["host", "port", "user", "keep_alive_s", "topics"]);
+    expect(mqtt.find(({ key }) => key === "topics")?.advanced).toBe(false);
+  });
 });
 
 describe("settings", () => {
@@ -60,5 +74,7 @@ describe("addressText", () => {
   it("is one line", () => {
     expect(addressText({ host: "10.0.0.1", port: 502, unit: 4 })).toBe("10.0.0.1:502 · 4");
     expect(addressText({ url: "opc.tcp://plc:4840" })).toBe("opc.tcp://plc:4840");
+    expect(addressText({ host: "", port: 1883, topics: ["hall/#", "pump"] })).toBe("hall/#, pump");
+    expect(addressText({ port: 1883 })).toBe("");
   });
 });

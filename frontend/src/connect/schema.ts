@@ -93,7 +93,7 @@ export function fieldsOf(schema: ObjectSchema): Field[] {
       unit: inner.unit ?? "",
       required,
       nullable,
-      advanced: !(required || kind === "choice" || kind === "secret" || plain),
+      advanced: !(required || kind === "choice" || kind === "secret" || plain || SEEN.has(key)),
       choices: inner.enum ?? [],
       min: lowest(inner),
       max: highest(inner),
@@ -115,8 +115,19 @@ const ONLY_WITH: Record<string, readonly [field: string, choices: readonly strin
   security_mode: ["security_policy", ["Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"]],
 };
 
+const isEmpty = (value: unknown) => value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
+
+/** What means something only where a broker is named: without one devices come to the gateway itself. */
+const ONLY_WITH_HOST: ReadonlySet<string> = new Set([
+  "port", "tls", "ca", "client_certificate", "client_key", "user", "password", "client_id", "keep_alive_s", "timeout_ms",
+]);
+/** What says which values come is seen at once, whatever its kind. */
+const SEEN: ReadonlySet<string> = new Set(["topics", "time_path"]);
+
 /** Whether a field means anything beside the other settings. */
 export function applies(field: Field, fields: readonly Field[], settings: Settings): boolean {
+  const host = fields.find(({ key }) => key === "host");
+  if (host && !host.required && isEmpty(settings.host) && ONLY_WITH_HOST.has(field.key)) return false;
   const rule = ONLY_WITH[field.key];
   if (!rule) return true;
   const other = fields.find(({ key }) => key === rule[0]);
@@ -132,8 +143,6 @@ export function withDefaults(fields: readonly Field[], settings: Settings): Sett
   }
   return filled;
 }
-
-const isEmpty = (value: unknown) => value === undefined || value === null || value === "" || (Array.isArray(value) && value.length === 0);
 
 /** What is sent: only what differs from the defaults, so that a default that improves reaches old connections, too. */
 export function settingsOf(fields: readonly Field[], entered: Settings): Settings {
@@ -165,10 +174,11 @@ export function differences(fields: readonly Field[], stored: Settings, entered:
   });
 }
 
-/** The settings that say where a device is, as one line: `10.20.3.14:502 · 4`, or its URL. */
+/** The settings that say where a device is, as one line: `10.20.3.14:502 · 4`, or its URL; without one, the topics. */
 export function addressText(settings: Settings): string {
   if (typeof settings.url === "string") return settings.url;
   const host = typeof settings.host === "string" ? settings.host : "";
+  if (host === "") return Array.isArray(settings.topics) ? settings.topics.join(", ") : "";
   const place = settings.port === undefined ? host : `${host}:${String(settings.port)}`;
   return settings.unit === undefined ? place : `${place} · ${String(settings.unit)}`;
 }

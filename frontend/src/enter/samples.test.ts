@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { blobOf, plainValue } from "../components/value-text";
-import { CORRECTED, LATE, signsOf, signsOfMarks, timeOf } from "./samples";
+import { CORRECTED, handSign, LATE, signsOf, signsOfMarks, timeOf } from "./samples";
 
 describe("signs", () => {
   it("tell what a sample is", () => {
@@ -15,6 +15,7 @@ describe("signs", () => {
     expect(signsOfMarks(0b11)).toBe("✎");
     expect(signsOfMarks((1 << 5) | (LATE << 8))).toBe("↻⇠");
     expect(signsOfMarks((1 << 1) | (CORRECTED << 8))).toBe("≠");
+    expect([1, 0b11, (1 << 5) | (LATE << 8), 1 | (CORRECTED << 8)].map(handSign)).toEqual(["", "✎", "", "≠"]);
   });
 });
 

@@ -94,6 +94,12 @@ export function signsOfMarks(marks: number): string {
   return by + (flags & LATE ? "⇠" : "");
 }
 
+/** The sign of what people did in a bucket: corrected, else entered by hand. */
+export function handSign(marks: number): string {
+  if ((marks >> 8) & CORRECTED) return "≠";
+  return marks & (1 << MANUAL) ? "✎" : "";
+}
+
 const WRITTEN = /^(\d{4})-(\d{1,2})-(\d{1,2})[ T](\d{1,2}):(\d{2})(?::(\d{2}))?$/;
 
 /** A time as written in the plant's zone; null for anything else. */

@@ -2,10 +2,8 @@ import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import { App, Button, Dropdown, Tabs } from "antd";
 import { byUrgency, useAlarmList } from "../alarms/store";
-import { valueAndLimit } from "../alarms/text";
 import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
-import { Elapsed } from "../components/Elapsed";
 import { useFailed } from "../failed";
 import { useSession } from "../session";
 import type { Alarm, Asset, AssetDetail } from "../types";
@@ -13,6 +11,7 @@ import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
 import { CommandHistory } from "../write/CommandHistory";
 import { writeWords } from "../words/write";
+import { AssetAlarms } from "./AssetAlarms";
 import { AssetDrawer } from "./AssetDrawer";
 import { TagTable } from "./TagTable";
 
@@ -34,26 +33,6 @@ function Crumbs({ asset }: { asset: AssetDetail }) {
 function useAlarmsBelow(path: string): readonly Alarm[] {
   const { alarms } = useAlarmList();
   return alarms.filter((alarm) => alarm.path.startsWith(`${path}/`)).sort(byUrgency);
-}
-
-function AlarmsHere({ alarms }: { alarms: readonly Alarm[] }) {
-  const t = useWords(plantWords);
-  const say = useSay();
-  if (alarms.length === 0) return <p className="ms-second">{t("none")}</p>;
-  return (
-    <ul className="ms-list ms-panel ms-blink">
-      {alarms.map((alarm) => (
-        <li key={alarm.alarm} className="ms-row ms-alarm-line">
-          <AlarmSign priority={alarm.priority} state={alarm.state} />
-          <Link to={`/alarms?alarm=${alarm.alarm}`} className="ms-grow ms-cut">
-            {say(alarm.name)}
-          </Link>
-          <span className="ms-num ms-second">{valueAndLimit(alarm, say)}</span>
-          <Elapsed sinceMs={alarm.raised_ms} />
-        </li>
-      ))}
-    </ul>
-  );
 }
 
 function Below({ asset }: { asset: AssetDetail }) {
@@ -158,7 +137,7 @@ export function AssetView({ asset, onChanged, onTagsChanged }: AssetViewProps) {
           { key: "commands", label: tWrite("commands") },
         ]}
       />
-      {tab === "alarms" ? <AlarmsHere alarms={alarms} /> : null}
+      {tab === "alarms" ? <AssetAlarms asset={asset} alarms={alarms} /> : null}
       {tab === "below" ? <Below asset={asset} /> : null}
       {tab === "commands" ? <CommandHistory asset={asset.id} /> : null}
       {tab === "tags" ? <TagTable asset={asset} onChanged={onTagsChanged} onTrend={(tags) => void navigate(`/trend?tags=${tags.join(",")}`)} /> : null}

@@ -2,6 +2,7 @@ import { Button, Checkbox, Form, Input, InputNumber, Popconfirm, Select } from "
 import { api } from "../api";
 import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { useFailed } from "../failed";
+import { formatNumber } from "../format/number";
 import { PRIORITIES } from "../theme/tokens";
 import { type AlarmDefinition, type Condition, CONDITIONS, type Tag, type Words } from "../types";
 import { type Say, useWords } from "../words";
@@ -23,6 +24,15 @@ export function conditionWord(t: Say<typeof definitionWords>, condition: Conditi
   if (condition === "stale") return t("staleCondition");
   if (condition === "state") return t("stateCondition");
   return condition === "expression" ? t("expressionCondition") : t(condition);
+}
+
+/** What a definition looks at: a limit with its unit, states, or an expression. */
+export function definitionText(t: Say<typeof definitionWords>, { condition, limit, per, states, expression }: AlarmDefinition, tag: Tag): string {
+  if (condition === "expression") return expression;
+  if (condition === "state") return states.join(", ");
+  if (condition === "stale" || condition === "change") return "";
+  const number = `${formatNumber(limit, condition === "rate" ? null : tag.decimals)} ${tag.unit_sign}`;
+  return condition === "rate" ? `${number} ${t("per", { time: t(per) })}` : number;
 }
 
 interface LimitDrawerProps {

@@ -9,12 +9,15 @@ const HOUR_MS = 3_600_000;
 /** In milliseconds: what a rate of change is commonly looked at over. */
 const WINDOWS = [10_000, 30_000, 60_000, 300_000, 600_000, HOUR_MS, 8 * HOUR_MS, 24 * HOUR_MS];
 const EXPRESSION_MAX = 500;
+/** What an expression reads as a name and as a unit without quotes. */
+const PLAIN_NAME = /^[\p{L}_][\p{L}\p{N}_]*(?:[-.][\p{L}\p{N}_]+)*$/u;
+const PLAIN_UNIT = /^(?!1$)[^\s()<>=!,+*"-]+$/;
 
 /** An expression of the tag itself that is understood as it stands. */
-export function exampleOf({ name, kind, high, low, unit }: Pick<Tag, "name" | "kind" | "high" | "low" | "unit">): string {
-  const subject = /^[A-Za-z_]\w*$/.test(name) ? name : `"${name}"`;
+export function exampleOf({ name, path, kind, high, low, unit }: Pick<Tag, "name" | "path" | "kind" | "high" | "low" | "unit">): string {
+  const subject = PLAIN_NAME.test(name) ? name : `"${path}"`;
   if (kind === "boolean") return `not ${subject}`;
-  return `abs(${subject}) > ${high ?? low ?? 75}${unit && unit !== "1" ? ` ${unit}` : ""}`;
+  return `abs(${subject}) > ${high ?? low ?? 75}${PLAIN_UNIT.test(unit) ? ` ${unit}` : ""}`;
 }
 
 function StateSelect({ tag, ...field }: { tag: Tag; value?: number[]; onChange?: (states: number[]) => void; id?: string }) {

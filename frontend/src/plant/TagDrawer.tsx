@@ -6,13 +6,12 @@ import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { PageState } from "../components/PageState";
 import { WordsField } from "../enter/WordsField";
 import { useFailed } from "../failed";
-import { formatNumber } from "../format/number";
 import { useResource } from "../resource";
 import type { AlarmDefinition, AssetDetail, Page, SampleKind, Tag } from "../types";
 import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
 import { NO_POLICY, PolicyFields, policyOf } from "../write/PolicyFields";
-import { conditionWord, definitionWords, LimitDrawer } from "./LimitDrawer";
+import { conditionWord, definitionText, definitionWords, LimitDrawer } from "./LimitDrawer";
 
 const KINDS: readonly SampleKind[] = ["float64", "int64", "boolean", "enumeration", "text", "array", "blob"];
 const NEW_TAG = { kind: "float64", unit: "1", scan_ms: 1000, gain: 1, offset: 0, dead_band: 0, silence_max_ms: 60_000, stale_ms: 0, enabled: true, writable: false };
@@ -143,13 +142,6 @@ function Fields() {
 
 function Limits({ tag, onChanged }: { tag: Tag; onChanged: () => void }) {
   const t = useWords(definitionWords);
-  const told = ({ condition, limit, per, states, expression }: AlarmDefinition): string => {
-    if (condition === "expression") return expression;
-    if (condition === "state") return states.join(", ");
-    if (condition === "stale" || condition === "change") return "";
-    const number = `${formatNumber(limit, condition === "rate" ? null : tag.decimals)} ${tag.unit_sign}`;
-    return condition === "rate" ? `${number} ${t("per", { time: t(per) })}` : number;
-  };
   const say = useSay();
   const [editing, setEditing] = useState<AlarmDefinition | "new" | null>(null);
   const limits = useResource(tag.id, (signal) => api.get<Page<AlarmDefinition>>("/alarm-definitions", { tag: tag.id }, signal), true);
@@ -175,7 +167,7 @@ function Limits({ tag, onChanged }: { tag: Tag; onChanged: () => void }) {
                 <li key={limit.id} className="ms-row ms-pad-small">
                   <AlarmSign priority={limit.priority} state={limit.enabled ? "active-unacknowledged" : "normal"} />
                   <span className="ms-bold">{conditionWord(t, limit.condition)}</span>
-                  <span className="ms-num ms-cut">{told(limit)}</span>
+                  <span className="ms-num ms-cut">{definitionText(t, limit, tag)}</span>
                   <span className="ms-grow ms-cut ms-second">{say(limit.name)}</span>
                   <Button size="small" type="text" onClick={() => setEditing(limit)}>
                     {t("edit")}

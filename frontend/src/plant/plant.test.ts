@@ -24,11 +24,11 @@ describe("the flat tree", () => {
 });
 
 describe("the example of an expression", () => {
-  const tag = { name: "PI_904", kind: "float64", high: 16, low: 0, unit: "bar" } as const;
+  const tag = { name: "PI-904", path: "firm/site/unit/PI-904", kind: "float64", high: 16, low: 0, unit: "bar" } as const;
 
   it("is about the tag itself, in its unit, and names no other", () => {
-    expect(exampleOf(tag)).toBe("abs(PI_904) > 16 bar");
-    expect(exampleOf({ ...tag, name: "PI-904", high: null, low: null, unit: "1" })).toBe('abs("PI-904") > 75');
-    expect(exampleOf({ ...tag, kind: "boolean" })).toBe("not PI_904");
+    expect(exampleOf(tag)).toBe("abs(PI-904) > 16 bar");
+    expect(exampleOf({ ...tag, name: "9 PI", path: "firm/9 PI", high: null, low: null, unit: "1" })).toBe('abs("firm/9 PI") > 75');
+    expect(exampleOf({ ...tag, kind: "boolean" })).toBe("not PI-904");
   });
 });

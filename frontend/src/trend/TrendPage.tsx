@@ -24,7 +24,7 @@ import { useAlarmBars } from "./useAlarmBars";
 import { useHistory, useLivePicture } from "./useHistory";
 import { useSize } from "./useSize";
 import { useTrendKeys } from "./useTrendKeys";
-import { DEFAULT_RANGE, keepSlots, keptSlots, useView } from "./view";
+import { DEFAULT_RANGE, keepSlots, keptSlots, useView, youngRange } from "./view";
 import { spanText } from "./zone";
 import "./trend.css";
 
@@ -105,6 +105,12 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
   useEffect(() => cursors.place(view.a, view.b), [cursors, view.a, view.b]);
   const asked = isLive ? resolved : span;
   const reading = useHistory(picture, tags, asked, isLive, view.compare_ms, size.width);
+  const { chosen } = view;
+  useEffect(() => {
+    if (reading.round !== 1 || chosen) return;
+    const range = youngRange(picture.firstOf(tags), live.now());
+    if (range) change({ range }, "replace");
+  }, [reading.round, chosen, picture, tags, change]);
   const numbers = useMemo(() => tags.map(({ tag }) => tag), [tags]);
   const alarms = useAlarmBars(numbers, asked, isLive);
   const lanes = useMemo(() => lanesOf(tags, view.mode, phone ? 1 : LANES_MAX), [tags, view.mode, phone]);

@@ -112,6 +112,12 @@ export class Picture {
     return textAt(this.texts.get(tag) ?? [], at_ms);
   }
 
+  /** When the oldest of what is loaded of some tags was; the start of time where nothing is. */
+  firstOf(tags: readonly Tag[]): number {
+    const times = tags.map(({ tag }) => this.series.get(tag)?.time[0]).filter((at) => at !== undefined);
+    return times.length > 0 ? Math.min(...times) : -Infinity;
+  }
+
   seriesOf(tag: number): TrendSeries | undefined {
     return this.series.get(tag);
   }

@@ -1,6 +1,7 @@
 /** One lane as a uPlot chart: bands, lines, limits, hatched bad quality, names at the line's end. */
 import uPlot from "uplot";
 import { alarmColours, fonts, type Mode, palettes, seriesColours } from "../theme/tokens";
+import { handSign } from "../enter/samples";
 import { formatNumber } from "../format/number";
 import { live } from "../live";
 import type { Tag } from "../types";
@@ -191,6 +192,7 @@ function drawUnknown(plot: uPlot, options: LaneOptions): void {
 }
 
 const LABEL_ROOM = 13;
+const SIGN_ROOM = 14;
 
 function drawLimits(plot: uPlot, options: LaneOptions): void {
   const { ctx, bbox } = plot;
@@ -222,6 +224,32 @@ function drawLimits(plot: uPlot, options: LaneOptions): void {
     if (place === undefined) continue;
     labels.push(place);
     ctx.fillText(label, bbox.left + 4 * devicePixelRatio, place);
+  }
+  ctx.restore();
+}
+
+/** Samples that people entered or corrected carry their sign above the line; those that would cover each other have one. */
+function drawSigns(plot: uPlot, options: LaneOptions): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.font = `${12 * devicePixelRatio}px ${fonts.text}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "bottom";
+  for (const { tag, line, scale, compared } of shown(options)) {
+    const marks = options.picture.seriesOf(tag.tag)?.marks;
+    if (compared || !marks) continue;
+    ctx.fillStyle = colourOf(options.slots.get(tag.tag) ?? 0, options.mode);
+    let taken = -Infinity;
+    marks.forEach((mark, index) => {
+      const sign = handSign(mark);
+      const [at, value] = [line.time[index], line.value[index] ?? null];
+      if (sign === "" || at === undefined || value === null) return;
+      const x = plot.valToPos(at, "x", true);
+      if (x < Math.max(bbox.left, taken) || x > bbox.left + bbox.width) return;
+      taken = x + SIGN_ROOM * devicePixelRatio;
+      const y = Math.max(plot.valToPos(value, scale.key, true) - 4 * devicePixelRatio, bbox.top + SIGN_ROOM * devicePixelRatio);
+      ctx.fillText(sign, x, y);
+    });
   }
   ctx.restore();
 }
@@ -334,6 +362,7 @@ export class LanePlot {
             (plot) => {
               drawLimits(plot, options);
               drawUnits(plot, options);
+              drawSigns(plot, options);
               if (names) drawNames(plot, options);
             },
           ],

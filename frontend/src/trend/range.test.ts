@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Range, normalise, panned, parseRange, rangeParam, resolve, slidingWords, spanWords, zoomed } from "./range";
+import { youngRange } from "./view";
 import { Zone } from "../format/time";
 import { DAY, HOUR, MINUTE, SECOND, fromWall } from "./zone";
 
@@ -149,4 +150,13 @@ it("keeps midnight where the clock changes", () => {
   const range = parseRange("today", morning, berlin);
   expect(range && resolve(range, morning, berlin).start_ms).toBe(Date.UTC(2026, 9, 24, 22));
   expect(fromWall(Date.UTC(2026, 9, 25, 2, 30), berlin)).toBe(Date.UTC(2026, 9, 25, 0, 30));
+});
+
+describe("the range of a young tag", () => {
+  it("is one that it fills", () => {
+    expect(youngRange(-40_000, 0)).toEqual({ kind: "sliding", span_ms: 60_000 });
+    expect(youngRange(-10 * 60_000, 0)).toEqual({ kind: "sliding", span_ms: 15 * 60_000 });
+    expect(youngRange(-2 * 3_600_000, 0)).toBeNull();
+    expect(youngRange(-Infinity, 0)).toBeNull();
+  });
 });

@@ -5,11 +5,13 @@ import { useZone } from "../session";
 import { live } from "../live";
 import { type LaneMode, TAGS_MAX } from "./lanes";
 import { type Range, parseRange, rangeParam } from "./range";
-import { DAY, HOUR, type Zone } from "./zone";
+import { DAY, HOUR, MINUTE, type Zone } from "./zone";
 
 export interface View {
   tags: number[];
   range: Range;
+  /** The link says which range; else the page chooses one. */
+  chosen: boolean;
   mode: LaneMode;
   hidden: ReadonlySet<number>;
   table: boolean;
@@ -34,9 +36,17 @@ function moment(text: string | null): number | null {
 }
 
 /** Links may carry both ends instead of a range. */
-function rangeOf(search: URLSearchParams, zone: Zone): Range {
+function rangeOf(search: URLSearchParams, zone: Zone): Range | null {
   const written = search.get("range") ?? `${search.get("start")}-${search.get("end")}`;
-  return parseRange(written, live.now(), zone) ?? DEFAULT_RANGE;
+  return parseRange(written, live.now(), zone);
+}
+
+const YOUNG_SPANS = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR];
+
+/** A range that young tags fill: in the usual one they would be a line at the edge. Null where the usual one will do. */
+export function youngRange(oldest_ms: number, now_ms: number): Range | null {
+  const span_ms = YOUNG_SPANS.find((span) => now_ms - oldest_ms <= span);
+  return span_ms === undefined ? null : { kind: "sliding", span_ms };
 }
 
 const MODES: readonly LaneMode[] = ["unit", "each", "overlay"];
@@ -56,7 +66,8 @@ export function useView(): ViewControl {
     const compare = search.get("compare") as Comparison | null;
     return {
       tags,
-      range: rangeOf(search, zone),
+      range: rangeOf(search, zone) ?? DEFAULT_RANGE,
+      chosen: rangeOf(search, zone) !== null,
       mode,
       hidden: new Set(search.get("hide") ? numbers(search.get("hide")) : []),
       table: search.get("view") === "table",

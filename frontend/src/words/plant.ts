@@ -72,6 +72,8 @@ export const plantWords = {
   limits: { en: "Alarms", zh: "报警" },
   addLimit: { en: "Add alarm", zh: "添加报警" },
   editLimit: { en: "Edit alarm", zh: "编辑报警" },
+  definedAlarms: { en: "Defined alarms", zh: "已定义的报警" },
+  addLimitTo: { en: "Add alarm to a tag", zh: "为测点添加报警" },
   noLimits: { en: "No alarms are defined.", zh: "未定义报警。" },
   limitsAfterSave: { en: "Alarm limits can be added once the tag is saved.", zh: "保存测点后可添加报警限值。" },
   deleteLimitSure: { en: "Delete this limit? A standing alarm of it is removed.", zh: "删除此限值？其活动报警将被移除。" },

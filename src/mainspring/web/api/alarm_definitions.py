@@ -53,14 +53,17 @@ class AlarmListing(Listing):
     """What the list of alarm definitions takes."""
 
     tag: UUID | None = None
+    asset: UUID | None = None
 
 
 @router.get("/alarm-definitions", auth=Needs(Right.VIEW), response=AlarmDefinitionList)
 def alarm_definitions(request: HttpRequest, listing: Query[AlarmListing]) -> dict[str, Any]:
-    """List alarm definitions, all or those of one tag."""
+    """List alarm definitions, all or those of one tag or of an asset's own tags."""
     rows = AlarmDefinition.objects.of(actor_of(request).tenant).select_related("tag").prefetch_related("inputs__tag")
     if listing.tag is not None:
         rows = rows.filter(tag=listing.tag)
+    if listing.asset is not None:
+        rows = rows.filter(tag__asset=listing.asset)
     if listing.search.strip():
         rows = rows.filter(found(listing.search))
     items = [row.document() for row in cut(rows.order_by("search", "condition"), listing)]
