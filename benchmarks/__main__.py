@@ -20,6 +20,7 @@ SCENARIOS = (
     ("pipeline", "Bus, engine and historian as separate processes: 500,000 tags with a limit each", 600),
     ("idle", "All roles and the demo plant, left alone", 180),
     ("history_store", "The embedded history store alone", 600),
+    ("queries", "Queries over a year of history, and what its rollups cost at 500,000 tags", 900),
     ("engine", "The engine's arrays and compiled loops alone", 300),
     ("gateway", "The gateway's path alone: report by exception, segment log, publishing", 300),
     ("modbus", "Modbus TCP, next to pymodbus in the same run", 300),

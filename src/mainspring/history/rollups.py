@@ -288,7 +288,7 @@ class Rollups:
         held: list[Columns] = []
         for part in parts:
             self._made += 1
-            made = np.full(len(part["time"]), self.reach.generation << 32 | self._made, dtype=np.uint64)
+            made = np.full(len(part["time"]), (self.reach.generation << 20) + self._made, dtype=np.uint64)
             held.append({**part, "made": made})
             if sum(len(rows["time"]) for rows in held) >= INSERT_ROWS:
                 self._store(table, held)
@@ -303,7 +303,7 @@ class Rollups:
 
     def _reserve(self) -> None:
         """Begin a new generation of numbers for `made`: above the last, though the clock or an old file went back."""
-        self.reach.generation = max(self.reach.generation + 1, int(time.time()))
+        self.reach.generation = max(self.reach.generation + 1, time.time_ns() // 1_000_000)
         self._save()
 
     def _save(self) -> None:
