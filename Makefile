@@ -13,7 +13,7 @@ LOG := .mainspring-setup.log
 quietly = @printf '%s ... ' '$(1)'; if { $(2); } >$(LOG) 2>&1; then echo done; \
 	else echo failed; tail -n 20 $(LOG); echo 'All of it: $(LOG)'; exit 1; fi
 
-.PHONY: demo up test check format bench docs wheel clean install page
+.PHONY: demo up test test-postgresql check format bench docs wheel clean install page
 .DEFAULT_GOAL := help
 
 help:
@@ -66,7 +66,13 @@ WHOLE := tests/e2e tests/browser tests/isolation
 test: check
 	@$(BIN)/pytest --ignore=tests/tidy $(WHOLE:%=--ignore=%) --durations=10 >.mainspring-test-parts.log 2>&1 & parts=$$!; \
 	$(BIN)/pytest $(WHOLE) --durations=10; whole=$$?; \
-	wait $$parts; part=$$?; cat .mainspring-test-parts.log; exit $$((whole > part ? whole : part))
+	wait $$parts; part=$$?; cat .mainspring-test-parts.log; \
+	$(BIN)/pytest tests/records --records=postgresql; records=$$?; \
+	exit $$((whole > part ? whole : part > records ? part : records))
+
+# All that touches the records once more, on a PostgreSQL server of its own.
+test-postgresql: install $(PAGE)
+	$(BIN)/pytest tests/records tests/web tests/isolation --records=postgresql
 
 bench: install $(PAGE)
 	$(BIN)/python -m benchmarks

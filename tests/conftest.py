@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from tests.e2e.platform import Platform, demo_platform
+from tests.records import postgresql
 
 _LAST = ("e2e", "browser")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--records", choices=("sqlite", "postgresql"), default="sqlite", help="the database that records are kept in"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("records") != "postgresql":
+        return
+    held = ExitStack()
+    config.add_cleanup(held.close)
+    url = held.enter_context(postgresql.server())
+    postgresql.execute(url, "CREATE DATABASE platform")
+    # Tests of parts make a database of their own there; whole platforms inherit the setting of theirs.
+    os.environ["MAINSPRING_TEST_POSTGRESQL"] = url
+    os.environ["MAINSPRING_DATABASE_URL"] = f"{url}/platform"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -151,7 +151,7 @@ def demo_configuration(
     yours = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     gateway = yours.get("gateways", {}).get("main", {})
     # Bus and records of a plant that is real stay without the demo's readings.
-    for section, name in (("bus", "url"), ("bus", "public_url"), ("web", "database_url")):
+    for section, name in (("bus", "url"), ("bus", "replicas"), ("bus", "public_url"), ("web", "database_url")):
         yours.get(section, {}).pop(name, None)
     own: dict[str, Any] = {
         "data_folder": str(folder / "data"),

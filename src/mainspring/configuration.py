@@ -47,7 +47,14 @@ class PlantSection(Section):
 class BusSection(Section):
     """The bus."""
 
-    url: str = Field(default="", description="nats:// or tls:// URL of a bus run elsewhere; empty: start our own")
+    url: str = Field(
+        default="",
+        description="nats:// or tls:// URL of a bus run elsewhere, of a cluster's servers with commas between them; "
+        "empty: start our own",
+    )
+    replicas: Literal[1, 3, 5] = Field(
+        default=1, description="servers of a cluster that keep each stream; 3 survive the loss of any one server"
+    )
     host: str = Field(default="127.0.0.1", description="address our own bus listens on")
     port: int = Field(default=4222, ge=1, le=65535, description="port our own bus listens on")
     public_url: str = Field(
@@ -60,6 +67,14 @@ class BusSection(Section):
     tls_certificate: Path | None = Field(default=None, description="certificate of our own bus, PEM; none: no TLS")
     tls_key: Path | None = Field(default=None, description="key of that certificate, PEM")
     tls_ca: Path | None = Field(default=None, description="authority that roles trust, PEM; none: the system's")
+
+    @model_validator(mode="after")
+    def _enough_servers(self) -> BusSection:
+        servers = [each for each in self.url.split(",") if each.strip()]
+        if self.replicas > 1 and len(servers) < self.replicas:
+            message = f"replicas = {self.replicas} needs that many servers in url, with commas between them"
+            raise ValueError(message)
+        return self
 
 
 class HistorySection(Section):

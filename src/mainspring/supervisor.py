@@ -134,6 +134,9 @@ class Supervisor:
             if not self.configuration.bus.url:
                 await self._start_bus()
                 tasks.append(asyncio.create_task(_lasting(self._keep_bus)))
+            else:
+                # Before anything else: servers that run elsewhere let nobody in without it.
+                server.write_accounts(self._settings().folder, self.members.users)
             await self._prepare_bus()
             for role in roles_of(self.configuration):
                 self._begin(role)
@@ -171,7 +174,8 @@ class Supervisor:
         seed = seed_file(self.configuration.secrets_folder, "admin")
         tls_ca = self.configuration.bus.tls_ca
         self.bus = await Bus.connect(self.configuration.bus_url, seed, "admin", tls_ca=tls_ca, wait_s=20)
-        await server.ensure_streams(self.bus, self.configuration.bus.disk_bytes_max)
+        section = self.configuration.bus
+        await server.ensure_streams(self.bus, section.disk_bytes_max, section.replicas)
         await serve_definitions(self.bus)
         await serve_clock(self.bus)
 
@@ -212,9 +216,12 @@ class Supervisor:
             await asyncio.sleep(GATHER_S)
 
     async def _apply(self, users: list[RoleUser]) -> None:
+        if self.configuration.bus.url:
+            file = server.write_accounts(self._settings().folder, users)
+            log.warning("supervisor.bus_runs_elsewhere", accounts=str(file))
+            return
         server.write_configuration(self._settings(), users)
         if self._bus_process is None:
-            log.warning("supervisor.bus_runs_elsewhere", configuration=str(self._settings().folder))
             return
         await server.reload(self._bus_process)
         log.info("supervisor.bus_reloaded", users=len(users), tenants=len({user.tenant for user in users} - {""}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -31,12 +32,17 @@ _NO_BUS: Final = Text(
     "The bus at {url} does not answer ({reason}). Start it with `mainspring up`, or check [bus] url.",
     "总线 {url} 无应答（{reason}）。请用 `mainspring up` 启动，或检查 [bus] url。",
 )
+PORT_S: Final = 2.0
+"""How long one server of several is given: a machine that is gone does not even refuse."""
 PENDING_BYTES_MAX: Final = 64 * 1024 * 1024
 """Most bytes held for sending while the bus is away; beyond it publishing fails at once."""
 
 
 class Bus:
-    """One role's connection. It reconnects for ever; `connected` tells how it stands."""
+    """One role's connection. It reconnects for ever; `connected` tells how it stands.
+
+    `url` may name several servers of one cluster, with commas between them: each is as good as another.
+    """
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
@@ -69,7 +75,7 @@ class Bus:
         try:
             await asyncio.wait_for(
                 bus.nc.connect(
-                    servers=[url],
+                    servers=servers_of(url),
                     name=name,
                     inbox_prefix=inbox_prefix(name),
                     allow_reconnect=True,
@@ -87,14 +93,21 @@ class Bus:
                 max(deadline - asyncio.get_running_loop().time(), 1.0),
             )
         except (NatsError, OSError, TimeoutError) as error:
+            # The client goes on trying until its time is over; what stood in its way says more than that.
+            reason = str(error) or str(bus.nc.last_error or "") or type(error).__name__
             await bus.nc.close()
-            raise NotConnected(_NO_BUS, url=url, reason=str(error) or type(error).__name__) from error
+            raise NotConnected(_NO_BUS, url=url, reason=reason) from error
         return bus
 
     @property
     def connected(self) -> bool:
         """Tell whether the server is in contact now."""
         return self.nc.is_connected
+
+    @property
+    def clustered(self) -> bool:
+        """Tell whether the server is one of several, whose leader for a stream may change while contact holds."""
+        return bool(self.nc._server_info.get("cluster"))
 
     def on_reconnected(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Call `callback` after each return of contact."""
@@ -203,15 +216,22 @@ def inbox_prefix(name: str) -> str:
     return f"_INBOX_{name}"
 
 
+def servers_of(url: str) -> list[str]:
+    """Return the URLs of a setting that may name several, with commas between them."""
+    return [each for part in url.split(",") if (each := part.strip())]
+
+
 async def _wait_for_port(url: str, deadline: float) -> None:
     """Return once something listens at `url`; the client's own first attempt would wait for seconds in between."""
-    address = urlsplit(url)
+    addresses = itertools.cycle(urlsplit(each) for each in servers_of(url))
     while True:
+        address = next(addresses)
         try:
-            _reader, writer = await asyncio.open_connection(address.hostname, address.port or 4222)
-        except OSError as error:
+            async with asyncio.timeout(PORT_S):
+                _reader, writer = await asyncio.open_connection(address.hostname, address.port or 4222)
+        except (OSError, TimeoutError) as error:
             if asyncio.get_running_loop().time() > deadline:
-                raise NotConnected(_NO_BUS, url=url, reason=str(error)) from error
+                raise NotConnected(_NO_BUS, url=url, reason=str(error) or type(error).__name__) from error
             await asyncio.sleep(0.05)
         else:
             writer.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy, KeyValueConfig, RePublish, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
@@ -21,7 +22,7 @@ from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import KV, RoleUser
 from mainspring.core import subjects
 from mainspring.core.definitions import BUCKET
-from mainspring.core.errors import ConfigurationError
+from mainspring.core.errors import ConfigurationError, NotConnected
 from mainspring.core.kinds import BATCH_BYTES_MAX
 from mainspring.core.text import Text
 
@@ -33,8 +34,15 @@ _PORT: Final = Text(
     "Port {port} on {host} is in use by another program. Stop that program, or set [{section}] port.",
     "{host} 的端口 {port} 已被其他程序占用。请停止该程序，或设置 [{section}] port。",
 )
+_UNREADY: Final = Text(
+    "The bus at {url} cannot hold the streams ({reason}). Start all its servers, look at their routes, and give each "
+    "as much disk as [bus] disk_bytes_max says.",
+    "总线 {url} 无法建立数据流（{reason}）。请启动全部服务器、检查路由，每台磁盘不少于 [bus] disk_bytes_max。",
+)
 DUPLICATE_WINDOW_S: Final = 120
 RELOAD_PAUSE_S: Final = 0.5
+FORMED_S: Final = 30.0
+FORMED_AGAIN_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +99,30 @@ write_deadline: "10s"
   max_memory_store: {settings.memory_bytes_max}
   sync_interval: {"always" if settings.sync_always else '"2m"'}
 }}
-accounts {{
-{accounts(users)}
-}}
-system_account: {SYSTEM}
-"""
+{_accounts(users)}"""
     file = settings.folder / "nats-server.conf"
-    # Written beside and moved: a server that reads it meanwhile sees the old or the new one whole.
+    _replace(file, text)
+    return file
+
+
+def write_accounts(folder: Path, users: Sequence[RoleUser]) -> Path:
+    """Write who may connect, for servers run elsewhere whose configuration includes this file; return its path."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = folder / "accounts.conf"
+    _replace(file, f"# Written by mainspring whenever tenants, gateways or their keys change.\n{_accounts(users)}")
+    return file
+
+
+def _accounts(users: Sequence[RoleUser]) -> str:
+    return f"accounts {{\n{accounts(users)}\n}}\nsystem_account: {SYSTEM}\n"
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write beside and move: a server that reads it meanwhile sees the old or the new one whole."""
     fresh = file.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
         out.write(text)
     fresh.replace(file)
-    return file
 
 
 async def reload(process: asyncio.subprocess.Process) -> None:
@@ -114,8 +134,24 @@ async def reload(process: asyncio.subprocess.Process) -> None:
             await asyncio.sleep(pause_s)
 
 
-async def ensure_streams(bus: Bus, file_bytes_max: int) -> None:
-    """Create the streams and the definitions bucket, or bring them to the wanted limits."""
+async def ensure_streams(bus: Bus, file_bytes_max: int, replicas: int = 1) -> None:
+    """Create the streams and the definitions bucket, or bring them to the wanted limits.
+
+    Of a cluster's servers `replicas` keep each of them; a message is acknowledged once most of these have it.
+    """
+    ends_s = asyncio.get_running_loop().time() + (FORMED_S if replicas > 1 else 0.0)
+    while True:
+        try:
+            await _streams(bus, file_bytes_max, replicas)
+            return
+        except (NatsError, TimeoutError) as error:
+            # Servers that have just been started still look for each other.
+            if asyncio.get_running_loop().time() >= ends_s:
+                raise NotConnected(_UNREADY, url=bus.url, reason=str(error) or type(error).__name__) from error
+        await asyncio.sleep(FORMED_AGAIN_S)
+
+
+async def _streams(bus: Bus, file_bytes_max: int, replicas: int) -> None:
     share = {subjects.LIVE: 0.45, subjects.LATE: 0.45, subjects.ALARM: 0.05}
     for name, patterns in subjects.STREAMS.items():
         config = StreamConfig(
@@ -125,6 +161,7 @@ async def ensure_streams(bus: Bus, file_bytes_max: int) -> None:
             storage=StorageType.FILE,
             discard=DiscardPolicy.NEW,
             max_bytes=int(file_bytes_max * share[name]),
+            num_replicas=replicas,
             duplicate_window=DUPLICATE_WINDOW_S,
             allow_direct=True,
             # One commit for many transitions: a flood is thirty times faster than with a sync for each.
@@ -141,12 +178,13 @@ async def ensure_streams(bus: Bus, file_bytes_max: int) -> None:
     except NotFoundError:
         await bus.js.create_key_value(
             KeyValueConfig(
-                bucket=BUCKET, history=1, max_bytes=int(file_bytes_max * 0.04), direct=True, republish=republish
+                bucket=BUCKET, history=1, max_bytes=int(file_bytes_max * 0.04), direct=True, republish=republish,
+                replicas=replicas,
             )
-        )
+        )  # fmt: skip
     else:
-        if bucket.republish is None:
-            bucket.republish = republish
+        if bucket.republish is None or bucket.num_replicas != replicas:
+            bucket.republish, bucket.num_replicas = republish, replicas
             await bus.js.update_stream(bucket)
 
 

@@ -4,6 +4,9 @@ A lane is one of the streams LIVE and LATE. On each, batches go in order with a 
 told by its last acknowledged record and, after any doubt, by the last message on the gateway's own subject: the server
 stores what one connection sent in order, so all before that message is there. What may still be under way is only ever
 sent again on the same stream under the same message id, which the server keeps once.
+
+In a cluster the stream's leader may end while the connection holds: what it had not passed on is gone, and what
+followed is with the next leader. There everything without an answer is sent again, as long as the servers know its id.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from mainspring.bus.connect import Bus
+from mainspring.bus.server import DUPLICATE_WINDOW_S
 from mainspring.core import subjects
 from mainspring.core.subjects import LATE, LIVE, SEQUENCE_HEADER
 from mainspring.core.text import Text
@@ -32,6 +36,8 @@ ACK_TIMEOUT_S: Final = 5.0
 LOOK_S: Final = 0.5
 RETRY_MAX_S: Final = 5.0
 UNCONFIRMED_MAX: Final = 20_000
+KNOWN_S: Final = DUPLICATE_WINDOW_S * 0.75
+"""How long after its first sending a batch may be sent again: the servers forget ids after the whole window."""
 
 _REFUSED: Final = Text(
     "The bus refused readings for {stream} ({reason}); they stay in the segment log and are sent again. "
@@ -62,6 +68,7 @@ class Lane:
         self.returned = asyncio.Event()
         self.sent: deque[int] = deque()
         self.answers: dict[int, Place | None] = {}
+        self.first_sent_s: dict[int, float] = {}
         self.oldest_s = 0.0
         self.cursor = 0
         self.sent_max = -1
@@ -215,11 +222,14 @@ class Publisher:
         else:
             self._rewind(lane, last)
             last = None
-        self._move_holes(lane, last)
+        gaps = last is not None and bus.clustered and self._gaps(lane)
+        if not gaps:
+            self._move_holes(lane, last)
+            lane.first_sent_s.clear()
         if last is not None and last.sequence > self._log.last:
             log.error("publish.log_is_older_than_bus", stream=lane.stream, bus=last.sequence, log=self._log.last)
             await asyncio.to_thread(self._log.continue_after, last.sequence)
-        if last is not None and self._ahead(lane, last, known):
+        if last is not None and not gaps and self._ahead(lane, last, known):
             self._acknowledge(lane, last)
             for segment in self._log.segments:
                 segment.stored[lane.stream] = max(segment.stored.get(lane.stream, 0), last.stored)
@@ -233,6 +243,11 @@ class Publisher:
             lane.sent_max = max(lane.cursor, self._log.first - 1)
             for _ in range(self._outstanding_max):
                 lane.sent_max = self._marks.live_after(lane.sent_max)
+
+    def _gaps(self, lane: Lane) -> bool:
+        """Tell whether a batch may be missing before one that is there, and may be sent again to find out."""
+        unanswered = [at_s for sequence, at_s in lane.first_sent_s.items() if sequence not in lane.answers]
+        return bool(unanswered) and time.monotonic() - min(unanswered) < KNOWN_S
 
     async def _last(self, bus: Bus, lane: Lane) -> Place | None:
         found = await bus.last_on(lane.stream, lane.subject)
@@ -364,6 +379,7 @@ class Publisher:
         if not lane.sent:
             lane.oldest_s = time.monotonic()
         lane.sent.append(record.sequence)
+        lane.first_sent_s.setdefault(record.sequence, time.monotonic())
         lane.cursor = record.sequence
         lane.sent_max = max(lane.sent_max, record.sequence)
         if lane.stream == LIVE:
@@ -389,7 +405,9 @@ class Publisher:
         lane.answers[sequence] = place
         self._answered.set()
         while lane.sent and (first := lane.answers.get(lane.sent[0])) is not None:
-            del lane.answers[lane.sent.popleft()]
+            sequence = lane.sent.popleft()
+            del lane.answers[sequence]
+            lane.first_sent_s.pop(sequence, None)
             lane.oldest_s = time.monotonic()
             self._taken(lane, first)
         lane.stirred.set()

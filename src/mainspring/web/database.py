@@ -49,6 +49,8 @@ def database(url: str) -> dict[str, Any]:
             "PASSWORD": unquote(parts.password or ""),
             "HOST": parts.hostname or "",
             "PORT": str(parts.port or ""),
+            # After a restart of the server its connections in the pool are dead; they are tried before they are lent.
+            "CONN_HEALTH_CHECKS": True,
             "OPTIONS": {**dict(parse_qsl(parts.query)), "pool": {"min_size": 1, "max_size": 16, "timeout": BUSY_S}},
         }
     raise ConfigurationError(_UNKNOWN, found=parts.scheme or url)
