@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.ports import free_ports
+from tests.ports import free_port, free_ports
 
 from mainspring.arguments import parser
 from mainspring.cli import demo_configuration, main
@@ -37,6 +39,8 @@ webhook_hosts = ["127.0.0.1:8099"]
 [log]
 level = "debug"
 """
+
+ADDED = ("Sign in as north/admin with", "The platform does not run", "用户名 north/admin，密码", "平台未运行")
 
 
 def test_the_demo_takes_your_settings_but_no_plant_of_yours(tmp_path: Path) -> None:
@@ -82,3 +86,18 @@ def test_status_means_the_demo_where_the_demo_alone_runs(
         assert str(demo / "data") in told()
         with hold_folder(tmp_path / "yours"):
             assert str(tmp_path / "yours") in told()
+
+
+def test_a_company_is_added_in_both_languages(tmp_path: Path) -> None:
+    file = tmp_path / "mainspring.toml"
+    file.write_text(
+        f"data_folder = {json.dumps(str(tmp_path / 'data'))}\n[bus]\nport = {free_port()}\n", encoding="utf-8"
+    )
+
+    def said(*arguments: str) -> str:
+        command = [sys.executable, "-m", "mainspring", "--config", str(file), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    said("prepare")
+    lines = said("tenant", "add", "north", "--name", "North").splitlines()
+    assert [line[: len(start)] for line, start in zip(lines, ADDED, strict=True)] == list(ADDED)

@@ -18,6 +18,17 @@ from mainspring.core.text import Text
 from mainspring.web.configure import Mail, WebSettings, configure
 
 _NOBODY: Final = Text("There is no user {username} in {tenant}.", "{tenant} 中没有用户 {username}。")
+_SIGN_IN: Final = Text(
+    "Sign in as {name} with the password {password}  (shown this once)",
+    "用户名 {name}，密码 {password}（仅显示这一次）",
+)
+_WAITS: Final = Text(
+    "The platform does not run; its roles learn of {key} when it starts.", "平台未运行，启动后各角色即知晓 {key}。"
+)
+_ONE_TIME: Final = Text(
+    "{username} signs in with {password} once and then chooses another.",
+    "{username} 用 {password} 登录一次，随后自行设置新密码。",
+)
 _BROKEN: Final = Text(
     "The audit of {tenant} is broken at entry {number}: it was altered or removed. Compare with a backup.",
     "{tenant} 的审计在第 {number} 条处中断：记录被更改或删除，请与备份比对。",
@@ -114,7 +125,8 @@ def reset_password(configuration: Configuration, username: str) -> str:
     if person is None:
         raise NotFound(_NOBODY, username=username, tenant=configuration.plant.tenant)
     password = people.reset_password(Author(person.tenant), person.id)
-    return f"{username} signs in with {password} once and then chooses another."
+    told = _ONE_TIME.format(username=username, password=password)
+    return f"{told.en}\n{told.zh}"
 
 
 def add_tenant(configuration: Configuration, key: str, words: dict[str, str], zone: str) -> str:
@@ -127,12 +139,13 @@ def add_tenant(configuration: Configuration, key: str, words: dict[str, str], zo
         _tenant, password = first_start.add_tenant(key, words, zone, configuration.secrets_folder)
     except Invalid as error:
         raise ConfigurationError(next(iter(error.fields.values()))) from error
-    said = f"Sign in as {key}/{first_start.ADMINISTRATOR} with the password {password}  (shown this once)"
+    said = _SIGN_IN.format(name=f"{key}/{first_start.ADMINISTRATOR}", password=password)
     try:
         asyncio.run(_publish(configuration))
     except NotConnected:
-        return f"{said}\nThe platform does not run; its roles learn of {key} when it starts."
-    return said
+        waits = _WAITS.format(key=key)
+        return "\n".join((said.en, waits.en, said.zh, waits.zh))
+    return f"{said.en}\n{said.zh}"
 
 
 async def _publish(configuration: Configuration) -> None:

@@ -50,7 +50,7 @@ def north(administrator: Person) -> str:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_someone_of_another_company_names_it(open_page: Open, north: str, language: Language) -> None:
     words = {"en": ("Company", "User", "Set your own password"), "zh": ("企业", "用户名", "设置您的密码")}[language]
-    # Typed by one; for the other it stands in the address that came with the invitation.
+    # Typed by one; for the other it stands in the address, and no other company above the form.
     watched = open_page("/" if language == "en" else "/?tenant=north", language, signed_in=False)
     watched.allow("status of 401")
     page = watched.page
@@ -67,6 +67,7 @@ def test_someone_of_another_company_names_it(open_page: Open, north: str, langua
         expect(page.get_by_role("alert")).to_contain_text("password")
         company.fill("north")
     else:
+        expect(page.get_by_role("heading", level=1)).to_have_text("north")
         page.keyboard.type("admin")
         page.keyboard.press("Tab")
         page.keyboard.type(north)

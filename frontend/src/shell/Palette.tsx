@@ -77,7 +77,8 @@ function useHits(q: string, open: boolean): { hits: Hit[]; searched: string } {
   }, [q, open]);
   const typed = startOf(q);
   const known = new Set(typed.map(placeOf));
-  const more = q.trim() === "" ? [] : found.hits.filter((hit) => !known.has(placeOf(hit)));
+  // Kind by kind: whoever looks for an asset reads the assets first.
+  const more = q.trim() === "" ? [] : found.hits.filter((hit) => !known.has(placeOf(hit))).sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind));
   return { hits: [...typed, ...more], searched: found.q };
 }
 

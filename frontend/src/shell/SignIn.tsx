@@ -90,8 +90,11 @@ function Card({ site, title, children }: { site: Site; title?: string; children:
 }
 
 export function SignInPage({ site, onSignedIn }: { site: Site; onSignedIn: (person: Person) => void }) {
+  const company = site.several ? companyOfAddress() : "";
+  // Names of other companies are told to nobody who is not signed in: their key is what the address says already.
+  const own = company === "" || company === site.tenant;
   return (
-    <Card site={site}>
+    <Card site={own ? site : { ...site, name: { en: company, zh: company } }}>
       <SignInForm several={site.several} onSignedIn={onSignedIn} />
     </Card>
   );

@@ -60,7 +60,7 @@ export const shellWords = {
 
   signIn: { en: "Sign in", zh: "登录" },
   company: { en: "Company", zh: "企业" },
-  companyText: { en: "Its key, as in the invitation. Empty: the one above.", zh: "邀请中给出的企业标识；留空为上方企业。" },
+  companyText: { en: "Its key, as your administrator told you. Empty: the company that runs this platform.", zh: "管理员告知的企业标识；留空为运行本平台的企业。" },
   user: { en: "User", zh: "用户名" },
   password: { en: "Password", zh: "密码" },
   signInAgain: { en: "Sign in to go on", zh: "登录后继续" },
