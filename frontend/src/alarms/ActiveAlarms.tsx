@@ -142,7 +142,7 @@ function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge }: Co
     {
       key: "value",
       title: t("valueLimit"),
-      width: "minmax(140px, 1.2fr)",
+      width: "minmax(190px, 1.2fr)",
       end: true,
       cell: (alarm) => <span className="ms-num">{valueAndLimit(alarm, say)}</span>,
     },

@@ -94,7 +94,7 @@ function Figure({ label, value, note }: { label: string; value: string; note?: s
     <div className="ms-figure">
       <span className="ms-second ms-caption">{label}</span>
       <span className="ms-figure-value ms-num">{value}</span>
-      <span className="ms-third ms-caption">{note ?? "\u00a0"}</span>
+      <span className="ms-third ms-caption">{note || "\u00a0"}</span>
     </div>
   );
 }
@@ -224,7 +224,8 @@ export default function OverviewPage() {
                   <Figure label={t("lastTen")} value={countOr(value.alarms_last_10_min)} />
                   <Figure
                     label={t("flood")}
-                    value={(value.alarms_last_10_min ?? 0) >= FLOOD_FROM ? t("floodCount", { n: value.alarms_last_10_min ?? 0 }) : t("floodNone")}
+                    value={(value.alarms_last_10_min ?? 0) >= FLOOD_FROM ? countOr(value.alarms_last_10_min) : t("floodNone")}
+                    note={(value.alarms_last_10_min ?? 0) >= FLOOD_FROM ? t("floodUnit") : ""}
                   />
                   <Figure label={t("sources")} value={`${value.sources.live} / ${value.sources.total}`} />
                 </section>

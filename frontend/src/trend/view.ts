@@ -41,7 +41,7 @@ function rangeOf(search: URLSearchParams, zone: Zone): Range | null {
   return parseRange(written, live.now(), zone);
 }
 
-const YOUNG_SPANS = [MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR];
+const YOUNG_SPANS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR];
 
 /** A range that young tags fill: in the usual one they would be a line at the edge. Null where the usual one will do. */
 export function youngRange(oldest_ms: number, now_ms: number): Range | null {

@@ -8,7 +8,7 @@ export const overviewWords = {
   alarmAim: { en: "aim at most 6 per operator", zh: "目标每名操作员不超过 6 条" },
   lastTen: { en: "Last 10 min", zh: "最近 10 分钟" },
   flood: { en: "Alarm flood", zh: "报警泛滥" },
-  floodCount: { en: "{n} in 10 min", zh: "10 分钟 {n} 条" },
+  floodUnit: { en: "alarms in 10 min", zh: "条，10 分钟内" },
   floodNone: { en: "none", zh: "无" },
   sources: { en: "Sources", zh: "数据来源" },
   sourcesLive: { en: "{live} of {total} live", zh: "{total} 个中 {live} 个在线" },
