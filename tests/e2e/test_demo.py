@@ -59,6 +59,13 @@ def test_the_address_is_told_once_pages_answer(demo: Platform) -> None:
     assert "starts" in demo.said[0]
 
 
+def test_what_jumps_says_why(person: Person) -> None:
+    [found] = person.get("/assets", search="chiller-6")["items"]
+    chiller = person.get(f"/assets/{found['id']}")
+    assert "disturbed" in chiller["description"]["en"]
+    assert "扰动" in chiller["description"]["zh"]
+
+
 def test_a_real_alarm_is_raised_acknowledged_and_cleared(person: Person) -> None:
     taken: dict[str, dict[str, Any]] = {}
 

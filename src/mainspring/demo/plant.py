@@ -21,6 +21,7 @@ class PlantAsset:
     path: str
     kind: str
     name: Text
+    description: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,16 @@ ASSETS: Final = (
     PlantAsset(f"{TEP}/compressor", "unit", Text("Recycle compressor", "循环压缩机")),
     PlantAsset(f"{TEP}/analyzers", "unit", Text("Analyzers", "在线分析仪")),
     PlantAsset("demo/plant-1/utilities", "area", Text("Utilities", "公用工程")),
-    PlantAsset(CHILLER, "unit", Text("Chiller 6", "6 号冷水机组")),
+    PlantAsset(
+        CHILLER,
+        "unit",
+        Text("Chiller 6", "6 号冷水机组"),
+        Text(
+            "Recorded in June 2020, 15 minutes apart, shown one sample each 5 s. Whoever published the recording "
+            "disturbed its values: that is why they jump.",
+            "记录于 2020 年 6 月，间隔 15 分钟，每 5 秒回放一个采样值。发布者对数值加了扰动，因此会跳变。",
+        ),
+    ),
 )
 
 # number, unit of the plant, words, unit of measure, decimals, range

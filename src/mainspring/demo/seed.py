@@ -162,6 +162,7 @@ def _assets(author: Author, wanted: set[str]) -> dict[str, Asset]:
                 parent=made[above].id if above else None,
                 kind=AssetKind(each.kind),
                 name=_words(each.name),
+                description=_words(each.description or Text("", "")),
                 slug=slug,
                 shifts=plant.SHIFTS if each.kind == "site" else [],
             ),
