@@ -298,17 +298,27 @@ class Supervisor:
                     )  # fmt: skip
             await asyncio.sleep(1)
 
+    def _tightest(self) -> tuple[Path, int, int]:
+        """Return the folder whose disk is nearest its mark, its free bytes and the mark; the bus may have its own."""
+        folder = self.configuration.data_folder
+        found = []
+        for each in (folder, folder / "bus"):
+            if each.exists():
+                usage = shutil.disk_usage(each)
+                found.append((each, usage.free, min(DISK_FREE_MIN_BYTES, usage.total // 20)))
+        return min(found, key=lambda place: place[1] / place[2])
+
     def _own_health(self, own: psutil.Process, now_ms: int, started_ms: int) -> Health:
-        free = shutil.disk_usage(self.configuration.data_folder).free
-        low = free < DISK_FREE_MIN_BYTES
-        if self._disk_low and free > 2 * DISK_FREE_MIN_BYTES:
+        folder, free, least = self._tightest()
+        low = free < least
+        if self._disk_low and free > 2 * least:
             # A stream that met a full disk stays broken until its server starts anew.
             self._disk_low = False
             if self._bus_process is not None and self._bus_process.returncode is None:
                 log.warning("supervisor.bus_restarted_after_full_disk")
                 self._bus_process.terminate()
         self._disk_low = self._disk_low or low
-        text = _DISK.format(free=free >> 20, folder=self.configuration.data_folder, least=DISK_FREE_MIN_BYTES >> 20)
+        text = _DISK.format(free=free >> 20, folder=folder, least=least >> 20)
         bus_memory = 0
         if self._bus_process is not None and self._bus_process.returncode is None:
             with suppress(psutil.Error):

@@ -36,7 +36,7 @@ ROWS_MAX: Final = 5_000_000
 MINUTE_MS: Final = 60_000
 AGAIN_S: Final = 0.1
 WAIT_S: Final = 2.0
-SETTLED_S: Final = 120.0
+SETTLED_S: Final = 60.0
 
 
 @dataclass
@@ -309,6 +309,13 @@ def settled(
         time.sleep(1)
 
 
+def afterwards(platform: Platform, source: NumberedSource) -> Counted:
+    """Wait until nothing is missing, publish a little more, for current values follow fresh readings, and count."""
+    settled(platform, source, holds=lambda counted: not counted.lost)
+    asyncio.run(source.run(seconds=2))
+    return settled(platform, source)
+
+
 @dataclass
 class Plant:
     """A platform under test with its numbered source."""
@@ -322,7 +329,8 @@ class Plant:
 def configured(folder: Path, more: str = "", gateway: str = "", bus: str = "") -> tuple[Platform, int]:
     """Write a settings file with free ports and return the platform, not started, and its MQTT port."""
     web = free_ports(3)
-    ports = f"[web]\nport = {web}\n[bus]\nport = {web + 1}\n{bus}\n[gateways.main]\nmqtt_port = {web + 2}\n"
+    ports = 'data_folder = "data"\n'
+    ports += f"[web]\nport = {web}\n[bus]\nport = {web + 1}\n{bus}\n[gateways.main]\nmqtt_port = {web + 2}\n"
     (folder / "mainspring.toml").write_text(f"{ports}{gateway}\n{more}")
     return Platform(folder, ["up"], web), web + 2
 

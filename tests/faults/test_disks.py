@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.platform import eventually, running
 from tests.faults.disks import MIB, disk
 from tests.faults.harm import chance
-from tests.faults.numbered import configured, prepared, settled
+from tests.faults.numbered import afterwards, configured, prepared
 
 FULL_S = 6
 CUTS = 3
@@ -27,12 +27,13 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, part: str) -> None:
             with made.source.publishing():
                 eventually(lambda: made.source.acknowledged_total > 200, 30, "readings are acknowledged")
                 filler = small.fill()
+                assert any(file.stat().st_size for file in small.folder.rglob("*") if file.is_file() and file != filler)
                 before = made.source.acknowledged_total
                 time.sleep(FULL_S)
                 assert made.source.acknowledged_total > before, "the gateway goes on"
                 filler.unlink()
                 time.sleep(1)
-            counted = settled(platform, made.source)
+            counted = afterwards(platform, made.source)
             print(part, counted)
             assert counted.right, counted
 
@@ -53,7 +54,7 @@ def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path) -> None:
                     drive.unmount()
                     drive.mount()
                     platform.start()
-            counted = settled(platform, made.source)
+            counted = afterwards(platform, made.source)
             print(counted)
             assert counted.right, counted
 

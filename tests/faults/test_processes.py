@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.faults.harm import ROLES, chance, crash, freeze, kill_some
-from tests.faults.numbered import Plant, plant, settled
+from tests.faults.numbered import Plant, afterwards, plant
 
 FROZEN_S = 5
 
@@ -23,7 +23,7 @@ def test_kills_at_random_moments_lose_and_repeat_nothing(made: Plant) -> None:
         killed = kill_some(made.platform, dice, 5, (0.5, 2.0))
         crash(made.platform)
         killed += kill_some(made.platform, dice, 1, (0.5, 2.0))
-    counted = settled(made.platform, made.source)
+    counted = afterwards(made.platform, made.source)
     print(killed, counted)
     assert counted.acknowledged > 100
     assert counted.right, counted
@@ -35,7 +35,7 @@ def test_frozen_roles_lose_and_repeat_nothing(made: Plant) -> None:
     with made.source.publishing():
         for pair in (order[:2], order[2:4], order[4:]):
             freeze(made.platform, tuple(pair), FROZEN_S)
-    counted = settled(made.platform, made.source)
+    counted = afterwards(made.platform, made.source)
     print(order, counted)
     assert counted.acknowledged > before
     assert counted.right, counted
