@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.ports import free_port
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import Check, DriverTag
@@ -464,3 +465,11 @@ def test_any_answer_ends_in_values_or_an_error_in_time(chunks: list[bytes], fram
             await simulator.stop()
 
     asyncio.run(play())
+
+
+async def test_a_closed_port_is_told_in_words_without_the_address_as_python_writes_it() -> None:
+    driver = ModbusTcp(ModbusTcpConfig(host="127.0.0.1", port=free_port()))
+    with pytest.raises(NotConnected) as refused:
+        await driver.connect()
+    assert "Connection refused" in refused.value.text.en
+    assert "('" not in refused.value.text.en

@@ -147,7 +147,8 @@ class _Caller:
                 pdu = await self.ask(unit, query)
                 code = refusal(pdu, query[0])
                 if query is IDENTIFY and not code:
-                    words = _NAMED.format(identity=identity(pdu))
+                    named = identity(pdu)
+                    words = _NAMED.format(identity=named) if named else _ANSWERS
             except NotConnected as error:
                 silent = error.text
             except DecodeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -245,4 +246,7 @@ async def open_link(host: str, port: int, timing: Timing, traffic: Traffic) -> L
 
 
 def _reason(error: Exception) -> str:
+    # The system's own word: asyncio's holds the address as Python writes it.
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
     return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
