@@ -80,7 +80,12 @@ class BusSection(Section):
 class HistorySection(Section):
     """The history store and the historian."""
 
-    url: str = Field(default="chdb:", pattern=r"^chdb:", description="chdb: the embedded store in the data folder")
+    url: str = Field(
+        default="chdb:",
+        pattern=r"^(chdb:|clickhouses?://.+)$",
+        description="chdb: the embedded store in the data folder; clickhouse://user@host:port/database, or "
+        "clickhouses:// with TLS: servers, password in MAINSPRING_HISTORY_PASSWORD",
+    )
     retention_days: dict[str, int] = Field(
         default={"standard": 3650, "set-aside": 90},
         description="days each retention class keeps, and its rollups as CLASS/minute and CLASS/hour",

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file, user_name
 from mainspring.configuration import Configuration
-from mainspring.core.errors import MainspringError
+from mainspring.core.errors import ConfigurationError, MainspringError
 from mainspring.core.logs import configure_logs
+from mainspring.core.text import Text
 from mainspring.core.tracing import configure_tracing, end_tracing
 
+if TYPE_CHECKING:
+    from mainspring.history.historian import Store
+
 log = structlog.get_logger(__name__)
+
+_NO_CLIENT: Final = Text(
+    "A history on ClickHouse servers needs the package {package}. Install Mainspring with the extra `clickhouse`.",
+    "使用 ClickHouse 服务器存储历史需要软件包 {package}，请安装 Mainspring 的 `clickhouse` 扩展。",
+)
 
 Run = Callable[[Configuration, str, asyncio.Event], Awaitable[None]]
 
@@ -28,10 +39,9 @@ async def connect(configuration: Configuration, user: str) -> Bus:
 
 
 async def historian(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
-    """Keep readings and answer history queries, with the embedded store."""
+    """Keep readings and answer history queries."""
     from mainspring.history import historian as role
     from mainspring.history.blobs import FolderBlobs
-    from mainspring.history.chdb_store import ChdbStore
 
     section = configuration.history
     folder = configuration.data_folder.resolve() / "history"
@@ -46,13 +56,26 @@ async def historian(configuration: Configuration, instance: str, stop: asyncio.E
         query_threads=section.query_threads,
     )
     bus = await connect(configuration, "historian")
-    store = ChdbStore(folder)
+    store = history_store(section.url, folder)
     blobs = FolderBlobs(folder.parent / "blobs", disk_free_min_bytes=section.disk_free_min_bytes)
     try:
         await role.run(bus, store, settings, stop, blobs)
     finally:
         await bus.close()
         store.close()
+
+
+def history_store(url: str, folder: Path) -> Store:
+    """Open the history that a URL names: the embedded one in the folder, or one on ClickHouse servers."""
+    if url == "chdb:":
+        from mainspring.history.chdb_store import ChdbStore
+
+        return ChdbStore(folder)
+    try:
+        from mainspring.history.clickhouse_store import ClickhouseStore
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(_NO_CLIENT, package=error.name) from error
+    return ClickhouseStore(url, os.environ.get("MAINSPRING_HISTORY_PASSWORD", ""), folder)
 
 
 async def engine(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:

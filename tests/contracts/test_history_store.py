@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contracts.conftest import Opening
 
 from mainspring.core.alarms import EVENT_SCHEMA
 from mainspring.core.errors import LimitExceeded, StoreError
@@ -32,17 +33,15 @@ from mainspring.core.history import (
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import BAD, BAD_COMMUNICATION, GOOD, GOOD_LOCAL_OVERRIDE, UNCERTAIN
 from mainspring.core.samples import SampleBatch, build
-from mainspring.history.chdb_store import ChdbStore
 
 DAY = 86_400_000
 NOW = time.time_ns() // 1_000_000 // 1000 * 1000
 START = NOW - 3_600_000
-IMPLEMENTATIONS: dict[str, Callable[[Path], HistoryStore]] = {"chdb": ChdbStore}
 
 
-@pytest.fixture(params=IMPLEMENTATIONS)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HistoryStore]:
-    opened = IMPLEMENTATIONS[request.param](tmp_path / "history")
+@pytest.fixture
+def store(opening: Opening, tmp_path: Path) -> Iterator[HistoryStore]:
+    opened = opening(tmp_path / "history")
     yield opened
     opened.close()
 
@@ -113,14 +112,13 @@ def test_equal_samples_of_different_messages_are_all_kept(store: HistoryStore) -
     assert store.extent(1).samples == 2
 
 
-@pytest.mark.parametrize("name", IMPLEMENTATIONS)
-def test_all_is_there_after_opening_again(name: str, tmp_path: Path) -> None:
-    opened = IMPLEMENTATIONS[name](tmp_path)
+def test_all_is_there_after_opening_again(opening: Opening, tmp_path: Path) -> None:
+    opened = opening(tmp_path)
     opened.classify("short", [1])
     put(opened, floats([1, 2], START, [1, 2]))
     opened.correct(1, floats([1], [START], [9], GOOD_LOCAL_OVERRIDE), "p1")
     opened.close()
-    opened = IMPLEMENTATIONS[name](tmp_path)
+    opened = opening(tmp_path)
     put(opened, floats([1, 2], START, [1, 2]))
     assert [row["value"] for row in rows(opened, (1, 2))] == [9, 2]
     assert opened.extent(1).samples == 2
@@ -370,9 +368,9 @@ def test_a_query_for_too_many_steps_is_refused(store: HistoryStore) -> None:
 TENANTS = count(1000)
 
 
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryStore]:
-    opened = IMPLEMENTATIONS[request.param](tmp_path_factory.mktemp("shared"))
+@pytest.fixture(scope="module")
+def shared(opening: Opening, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HistoryStore]:
+    opened = opening(tmp_path_factory.mktemp("shared"))
     yield opened
     opened.close()
 

@@ -30,6 +30,7 @@ _FAILED: Final = Text(
     "The history in {place} failed to {action} ({reason}). What was stored is kept; look at the disk.",
     "{place} 中的历史库未能{action_zh}（{reason}）。已存数据不受影响，请检查磁盘。",
 )
+_ONE_BLOCK: Final = ", ".join(f"{name} = {value}" for name, value in ONE_BLOCK.items())
 
 
 class ChdbEngine:
@@ -114,19 +115,19 @@ class ChdbEngine:
             lists = {
                 name: list(values) if isinstance(values, list) else values.tolist() for name, values in columns.items()
             }
-            self._run(f"insert into {table} ({names}) settings {ONE_BLOCK} format JSONColumns {json.dumps(lists)}")
+            self._run(f"insert into {table} ({names}) settings {_ONE_BLOCK} format JSONColumns {json.dumps(lists)}")
             return
         key, condition = leave_out or ("", "")
         where = f"where ({key}) not in (select {key} from {table} where {condition})" if leave_out else ""
         with self.connection(WRITE) as connection:
             connection.query(f"create temporary table pending engine = Memory as select {names} from {table} limit 0")
-            with connection.send_insert(f"insert into pending ({names}) settings {ONE_BLOCK}", "Native") as streamed:
+            with connection.send_insert(f"insert into pending ({names}) settings {_ONE_BLOCK}", "Native") as streamed:
                 for part in native.parts(columns):
                     streamed.append(part)
                 streamed.finish()
             if int(connection.query("select count() from pending").bytes()) != rows:
                 raise failure(_FAILED, self.path, MemoryError("memory"), WRITE)
-            connection.query(f"insert into {table} ({names}) select {names} from pending {where} settings {ONE_BLOCK}")
+            connection.query(f"insert into {table} ({names}) select {names} from pending {where} settings {_ONE_BLOCK}")
 
     def close(self) -> None:
         """Wait for calls under way and close every connection; the process may exit afterwards."""

@@ -23,10 +23,12 @@ CLOSED: Final = Text(
     "历史库已关闭：历史服务正在停止，请在其启动后重试。",
 )
 # One block an insert, however large, so that each partition's share is stored whole or not at all.
-ONE_BLOCK: Final = (
-    "max_partitions_per_insert_block = 0, max_insert_block_size = 100000000, "
-    "min_insert_block_size_rows = 100000000, min_insert_block_size_bytes = 0"
-)
+ONE_BLOCK: Final = {
+    "max_partitions_per_insert_block": 0,
+    "max_insert_block_size": 100_000_000,
+    "min_insert_block_size_rows": 100_000_000,
+    "min_insert_block_size_bytes": 0,
+}
 
 _LOCKED: Final = Text(
     "The history in {path} is open in another process. Stop that process first, or set another folder.",

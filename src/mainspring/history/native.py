@@ -31,14 +31,26 @@ def parts(columns: Columns) -> Iterator[bytes | memoryview]:
         yield from encoded
 
 
-def _column(values: npt.NDArray[Any] | list[Any]) -> tuple[str, list[bytes | memoryview]]:
+def structure(columns: Columns) -> str:
+    """Return the names and types of the columns as ClickHouse declares them."""
+    return ", ".join(f"`{name}` {_kind(values)}" for name, values in columns.items())
+
+
+def _kind(values: npt.NDArray[Any] | list[Any]) -> str:
     if isinstance(values, np.ndarray) and values.dtype in NUMBERS:
-        return NUMBERS[values.dtype], [np.ascontiguousarray(values).data.cast("B") if len(values) else b""]
-    if any(value is None or isinstance(value, float) for value in values):
+        return NUMBERS[values.dtype]
+    return "Nullable(Float64)" if any(value is None or isinstance(value, float) for value in values) else "String"
+
+
+def _column(values: npt.NDArray[Any] | list[Any]) -> tuple[str, list[bytes | memoryview]]:
+    kind = _kind(values)
+    if isinstance(values, np.ndarray) and values.dtype in NUMBERS:
+        return kind, [np.ascontiguousarray(values).data.cast("B") if len(values) else b""]
+    if kind == "Nullable(Float64)":
         absent = np.array([value is None for value in values], dtype=np.uint8)
         numbers = np.array([0.0 if value is None else value for value in values], dtype=np.float64)
-        return "Nullable(Float64)", [absent.tobytes(), numbers.tobytes()]
-    return "String", list(_texts(values))
+        return kind, [absent.tobytes(), numbers.tobytes()]
+    return kind, list(_texts(values))
 
 
 def _texts(values: Iterable[str]) -> Iterable[bytes]:
