@@ -19,7 +19,7 @@ _UNKNOWN: Final = Text(
     "或 postgresql://用户:密码@主机/库名。",
 )
 _PRAGMAS: Final = (
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
 )
 BUSY_S: Final = 10
 """How long a writer waits for another before it gives up."""
