@@ -76,7 +76,7 @@ function DefinedHere({ asset }: { asset: AssetDetail }) {
               {items.map((each) => {
                 const of = byId.get(each.tag_id);
                 return (
-                  <li key={each.id} className="ms-row ms-alarm-line">
+                  <li key={each.id} className="ms-row ms-wrap ms-alarm-line">
                     <AlarmSign priority={each.priority} state={each.enabled ? "active-acknowledged" : "out-of-service"} />
                     <span className="ms-bold">{of?.name}</span>
                     <span>{conditionWord(t, each.condition)}</span>

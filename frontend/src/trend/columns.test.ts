@@ -43,6 +43,11 @@ describe("lines", () => {
     expect(joined([line])[1]).toEqual([4, 4.07, null, 3.99]);
     expect(valueAt(cut, 1000, 12_000, { ...pace, silence_max_ms: 60_000 })).toBeNull();
   });
+  it("have one gap for one loss of contact, however many bad samples tell of it", () => {
+    const line = lineOf(series([0, 5000, 6000, 9000], [1, null, null, 2], [1, 1, 1, 0]), 1000, pace);
+    expect(line.gaps).toEqual([{ start_ms: 1000, end_ms: 9000 }]);
+    expect(joined([line])[1]).toEqual([1, null, null, null, 2]);
+  });
   it("are unknown after a last bad sample, for as long as nothing comes", () => {
     const line = lineOf(series([0, 1000], [1, null], [0, 1]), 1000, pace);
     expect(line.gaps).toEqual([{ start_ms: 2000, end_ms: Infinity }]);

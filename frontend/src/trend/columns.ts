@@ -68,7 +68,7 @@ export function gapAfter(pace: Pace, bucket_ms: number): number {
 
 /** Turn one series of an answer into a line: the mean, or the last state of a discrete tag. */
 export function lineOf(series: TrendSeries, bucket_ms: number, pace: Pace): Line {
-  const { time, bad, held } = series;
+  const { time, good, bad, held } = series;
   const half = pace.discrete ? 0 : bucket_ms / 2;
   const silence = gapAfter(pace, bucket_ms);
   const line: Line = {
@@ -86,8 +86,13 @@ export function lineOf(series: TrendSeries, bucket_ms: number, pace: Pace): Line
     const next = time[index + 1];
     const end_ms = at + bucket_ms;
     // Bad quality holds until the next sample, at the end of the line for as long as nothing comes.
-    if (!held[index] && (next ?? Infinity) > end_ms) line.gaps.push({ start_ms: end_ms, end_ms: next ?? Infinity });
-    else if (next !== undefined && next - at > silence) line.gaps.push({ start_ms: end_ms, end_ms: next });
+    // Further bad samples do not end a gap: one loss of contact is one gap.
+    const open = good[index] ? undefined : line.gaps.at(-1);
+    const goesOn = open?.end_ms === at;
+    if (open && goesOn) open.end_ms = end_ms;
+    const isGap = held[index] ? next !== undefined && next - at > silence : (next ?? Infinity) > end_ms;
+    if (isGap && open && goesOn) open.end_ms = next ?? Infinity;
+    else if (isGap) line.gaps.push({ start_ms: end_ms, end_ms: next ?? Infinity });
     if (!bad[index]) continue;
     const previous = line.bad.at(-1);
     if (previous && previous.end_ms >= at) previous.end_ms = end_ms;

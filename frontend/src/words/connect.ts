@@ -95,7 +95,7 @@ export const connectWords = {
   canBrowse: { en: "lists its values for choosing", zh: "可浏览选择" },
   cannotBrowse: { en: "values are entered by register", zh: "按寄存器录入" },
   canSubscribe: { en: "reports changes itself", zh: "主动上报变化" },
-  isPolled: { en: "is asked at the scan class", zh: "按扫描周期轮询" },
+  isPolled: { en: "is asked again and again", zh: "按扫描周期轮询" },
   canWrite: { en: "can be written to", zh: "可写入" },
   protocolFixed: { en: "The protocol of a connection stays. For another protocol add another connection.", zh: "连接的协议不可更改。使用其他协议时另建连接。" },
   advanced: { en: "{n, plural, one {# advanced setting} other {# advanced settings}}", zh: "{n} 项高级设置" },
