@@ -30,6 +30,7 @@ SCENARIOS = (
     ("acquisition", "A whole gateway: 1,000 Modbus devices, OPC UA, writes while 100,000 tags/s are read", 900),
     ("commands", "100 tags written by HTTP, selected, executed and read back, on a whole platform", 300),
     ("tag_import", "Tags imported from a workbook, on a whole platform", 400),
+    ("faults", "Kills, frozen roles and power cuts at random moments; every reading is numbered", 3600),
     ("live_feed", "The live feed: 100 pages of 1,000 tags", 180),
 )
 

@@ -98,7 +98,6 @@ class NumberedSource:
     @contextmanager
     def publishing(self) -> Iterator[None]:
         """Publish in real time in a thread of its own while the test does something else."""
-        self._ended = False
         thread = threading.Thread(target=lambda: asyncio.run(self.run(seconds=math.inf)), daemon=True)
         thread.start()
         try:
@@ -106,6 +105,7 @@ class NumberedSource:
         finally:
             self._ended = True
             thread.join(60)
+            self._ended = False
 
     async def run(self, seconds: float = 0.0, readings: int = 0) -> None:
         """Publish for so long in real time, or so many messages of each device as fast as they are acknowledged."""
