@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from tests.bus.conftest import BusUnderTest, Connect, running_bus
-from tests.bus.test_bus import connection, until
+from tests.bus.test_bus import connection
+from tests.waiting import until
 
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
@@ -78,7 +80,13 @@ async def test_a_gateway_is_let_in_while_the_bus_runs_and_shut_out_again(bus: Bu
 
     await apply(definition)
     let_in = await Bus.connect(bus.url, seed_file(secrets, user.name), user.name, wait_s=10)
-    await let_in.js.publish(subjects.readings("third", "new"), b"x")
+
+    async def taken() -> bool:
+        with suppress(NatsError, APIError):
+            return bool(await let_in.js.publish(subjects.readings("third", "new"), b"x"))
+        return False
+
+    await until(taken)
     await neighbour.js.publish(subjects.readings("acme", "g1"), b"x")
     assert neighbour.nc.stats["reconnects"] == 0
     await apply(definition.model_copy(update={"enabled": False}))

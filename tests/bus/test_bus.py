@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from tests.bus.conftest import BusUnderTest, Connect
+from tests.waiting import until
 
 from mainspring.bus.server import check_port
 from mainspring.core.definitions import ConnectionDefinition, Definition, connection_key
@@ -17,13 +18,6 @@ def connection(name: str, tenant: str = "acme") -> ConnectionDefinition:
     return ConnectionDefinition(
         id=uuid7(), tenant=tenant, revision=1, name=name, driver="modbus-tcp", gateway="g1", settings={}
     )
-
-
-async def until(condition: object, seconds: float = 10.0) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_an_answer_of_many_chunks_arrives_whole_and_in_order(connect: Connect) -> None:

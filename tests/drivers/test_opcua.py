@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.waiting import until
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
@@ -90,12 +91,6 @@ def rows(batches: list[SampleBatch]) -> dict[int, tuple[Any, int]]:
         for batch in batches
         for ordinal, value, level in zip(batch.tag, batch.value, batch.quality, strict=True)
     }
-
-
-async def until(what: Callable[[], Any], limit_s: float = 5) -> None:
-    async with asyncio.timeout(limit_s):
-        while not what():
-            await asyncio.sleep(0.02)
 
 
 async def test_read_every_kind(simulator: OpcUaSimulator) -> None:

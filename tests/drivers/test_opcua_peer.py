@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.peers.opcua.peer import PASSWORD, Peer, running
+from tests.waiting import until
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
@@ -54,12 +55,6 @@ def rows(batches: list[SampleBatch]) -> dict[int, tuple[Any, int]]:
         for batch in batches
         for ordinal, value, level in zip(batch.tag, batch.value, batch.quality, strict=True)
     }
-
-
-async def until(what: Callable[[], Any], limit_s: float = 8) -> None:
-    async with asyncio.timeout(limit_s):
-        while not what():
-            await asyncio.sleep(0.02)
 
 
 async def test_read_and_subscribe_every_type(peer: Peer) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.devices import page
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -24,8 +25,6 @@ from mainspring.core.ids import uuid7
 from mainspring.core.samples import decode
 from mainspring.gateway.role import run
 from mainspring.gateway.settings import GatewaySettings
-
-PATIENCE_S = 20.0
 
 
 def now_ms() -> int:
@@ -69,10 +68,7 @@ class Site:
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
         # On a busy machine everything takes longer; what is wanted still has to come.
-        deadline = time.monotonic() + max(seconds, PATIENCE_S)
-        while not condition():
-            assert time.monotonic() < deadline, (self.latest, self.health, self.connections)
-            await asyncio.sleep(0.02)
+        await until(condition, max(seconds, PATIENCE_S), told=lambda: (self.latest, self.health, self.connections))
 
     async def until_quality(self, ordinal: int, quality: int, seconds: float = 5.0) -> None:
         await self.until(lambda: self.latest.get(ordinal, (0, -1))[1] == quality, seconds)

@@ -7,13 +7,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.bus.conftest import BusUnderTest
+from tests.waiting import until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -59,13 +59,6 @@ async def sending(bus: BusUnderTest, blobs: Blobs) -> AsyncIterator[Bus]:
         task.cancel()
         await asyncio.wait({task})
         await own.close()
-
-
-async def until(what: Callable[[], Any], within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not what():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 def there(store: FolderBlobs, tenant: str = "acme", sha256: str = SHA) -> bool:

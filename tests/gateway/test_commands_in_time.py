@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.bus.conftest import BusUnderTest, running_bus
 from tests.gateway.devices import DEVICES, Device, MemoryDriver, connection, tag
 from tests.gateway.site import Site, now_ms, running_gateway
+from tests.waiting import until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
@@ -85,13 +86,6 @@ async def written(site: Site, of: ConnectionDefinition, value: int) -> None:
 
 async def past(expires_ms: int) -> None:
     while now_ms() <= expires_ms:
-        await asyncio.sleep(0.02)
-
-
-async def until(fits: Any, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not fits():
-        assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.devices import DEVICES, DRIVERS, Device, connection, tag
+from tests.waiting import until
 
 from mainspring.core import quality as q
 from mainspring.core.definitions import ConnectionDefinition, TagDefinition
@@ -47,10 +47,7 @@ class Bench:
         return next((sample for sample in reversed(self.collect()) if sample[0] == ordinal), None)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, (self.connection.state, self.connection.text, self.samples[-5:])
-            await asyncio.sleep(0.01)
+        await until(condition, seconds, told=lambda: (self.connection.state, self.connection.text, self.samples[-5:]))
 
     async def until_quality(self, ordinal: int, quality: int, seconds: float = 5.0) -> None:
         await self.until(lambda: (self.last(ordinal) or (0, 0, 0, -1))[3] == quality, seconds)

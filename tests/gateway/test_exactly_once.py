@@ -6,9 +6,7 @@ import asyncio
 import os
 import random
 import sys
-import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from nats.aio.msg import Msg
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.conftest import stored
 from tests.gateway.devices import connection, page, tag
+from tests.waiting import until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
@@ -46,13 +45,6 @@ async def define(bus: BusUnderTest) -> str:
     await admin.put_definition(tag_page_key("acme", 0), page(*tags))
     await admin.close()
     return connection_key("acme", of.id)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 def logged_bytes(folder: Path) -> int:

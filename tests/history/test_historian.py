@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tests.history.conftest import ACME, OTHER, Plant
+from tests.waiting import until
 
 from mainspring.core import subjects
 from mainspring.core.alarms import AlarmEvent, AlarmState, Transition
@@ -74,12 +75,6 @@ async def ask(plant: Plant, tenant: str, query: str, body: Any = None) -> pa.Tab
 def values(store: ChdbStore, tenant: int, tags: tuple[int, ...]) -> list[float]:
     found = store.raw(tenant, RawQuery(tags=tags, **SPAN))
     return [float(value) for chunk in found for value in chunk["value"].to_numpy()]
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 async def test_readings_are_stored_and_told(plant: Plant) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from tests.bus.conftest import running_bus
 from tests.records.plant import author, tenant
-from tests.records.test_publication import in_thread, publishing, until
+from tests.records.test_publication import in_thread, publishing
+from tests.waiting import until
 
 from mainspring.core import definitions
 from mainspring.core.definitions import DeviceDefinition

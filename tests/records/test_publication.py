@@ -14,6 +14,7 @@ from django.db import connections
 from tests.bus.conftest import BusUnderTest, running_bus
 from tests.records.plant import asset, author, modbus, opcua, tag
 from tests.records.test_tag_import import rows_of
+from tests.waiting import until
 
 from mainspring.core import definitions
 from mainspring.core.definitions import AlarmPage, ConnectionDefinition, TagPage, TenantDefinition
@@ -50,13 +51,6 @@ async def publishing(publication: Publication) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(holds: Any, seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not await holds():
-        assert time.monotonic() < deadline, "did not come about in time"
-        await asyncio.sleep(0.02)
 
 
 def small_plant(plant: Tenant) -> dict[str, Any]:

@@ -40,7 +40,7 @@ _UNREADY: Final = Text(
     "总线 {url} 无法建立数据流（{reason}）。请启动全部服务器、检查路由，每台磁盘不少于 [bus] disk_bytes_max。",
 )
 DUPLICATE_WINDOW_S: Final = 120
-RELOAD_PAUSE_S: Final = 0.5
+RELOAD_PAUSES_S: Final = (0.5, 2.0, 0.0)
 FORMED_S: Final = 30.0
 FORMED_AGAIN_S: Final = 0.25
 
@@ -127,8 +127,9 @@ def _replace(file: Path, text: str) -> None:
 
 async def reload(process: asyncio.subprocess.Process) -> None:
     """Make a running server take its configuration file as it is now; connections that may stay stay."""
-    for pause_s in (RELOAD_PAUSE_S, 0.0):
-        # Twice: what an account imports that was not there before works from the second time on.
+    for pause_s in RELOAD_PAUSES_S:
+        # What an account imports that was not there before works from the second time on; on a busy machine the second
+        # may come before the first has been done, and counts for nothing.
         if process.returncode is None:
             process.send_signal(signal.SIGHUP)
             await asyncio.sleep(pause_s)
