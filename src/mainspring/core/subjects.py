@@ -108,3 +108,9 @@ def position(stream: str) -> str:
 def tenant_of(subject: str) -> str:
     """Return the tenant key of a subject."""
     return subject.split(".", 2)[1]
+
+
+def sender(subject: str) -> str:
+    """Return `<tenant>.<gateway>` of a subject of readings, live or late."""
+    _, tenant, _, gateway = subject.split(".")
+    return f"{tenant}.{gateway}"

@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -38,7 +38,7 @@ from mainspring.history.answers import Answers
 from mainspring.history.blobs import BlobAnswers, BlobStore, FolderBlobs
 from mainspring.history.intents import Journal, Position
 from mainspring.history.ownership import Ownership
-from mainspring.history.reading import MadeAnewError, Reader
+from mainspring.history.reading import MadeAnewError, Reader, WentBackError, mark_of
 
 log = structlog.get_logger(__name__)
 
@@ -107,6 +107,8 @@ class Gathered:
     rows: int = 0
     size: int = 0
     sent_ms: int = 0
+    mark: str = ""
+    numbers: list[tuple[str, int]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     events: list[dict[str, object]] = field(default_factory=list)
 
@@ -138,13 +140,14 @@ class Historian:
         self._journal = Journal(settings.folder)
         self._readers: dict[str, Reader] = {}
         self._positions: dict[str, Position] = {}
+        self._taken = {stream: self._journal.taken(stream) for stream in subjects.STREAMS}
         self._last_on: dict[str, dict[str, int]] = {stream: {} for stream in subjects.STREAMS}
         self._stored_at: dict[str, deque[tuple[float, int]]] = {stream: deque() for stream in subjects.STREAMS}
         self._trouble: dict[str, Text] = {}
         self._no_hold_before_s: dict[str, float] = {}
         self._started_ms = _now_ms()
         self._samples = 0
-        self._refused = 0
+        self._refused = self._repeated = 0
         self._foreign: Counter[tuple[str, str]] = Counter()
         self._malformed = 0
         self._lag_ms = 0
@@ -186,13 +189,15 @@ class Historian:
                 position = self._resume(stream, await reader.incarnation())
                 if position.intent is not None:
                     await self._finish(stream, reader, *position.intent)
-                await reader.seek(self._positions[stream].stored)
+                await reader.seek(self._positions[stream].stored, self._positions[stream].mark)
                 while True:
                     gathered = await self._gather(reader, self._gather_s(stream))
                     if gathered.last:
                         await self._keep(stream, gathered)
             except MadeAnewError:
                 continue
+            except WentBackError:
+                self._go_back(stream)
             finally:
                 await reader.close()
 
@@ -206,9 +211,15 @@ class Historian:
         if position is None or position.incarnation != incarnation:
             if position is not None:
                 log.warning("history.stream_made_anew", stream=stream, stored=position.stored)
-            position = Position(incarnation)
+            position = Position(incarnation, taken={} if position is None else position.taken)
         self._positions[stream] = position
         return position
+
+    def _go_back(self, stream: str) -> None:
+        """Begin again: the bus has lost messages, and gateways send them again; what is stored is known by number."""
+        before = self._positions[stream]
+        log.error("history.stream_went_back", stream=stream, stored=before.stored)
+        self._journal.write(stream, Position(before.incarnation, taken=before.taken))
 
     async def _finish(self, stream: str, reader: Reader, first: int, last: int) -> None:
         """Store again exactly the range whose storing may have been cut short."""
@@ -254,6 +265,14 @@ class Historian:
         self._last_on[stream][message.subject] = sequence
         gathered.first = gathered.first or sequence
         gathered.last = sequence
+        gathered.mark = mark_of(message)
+        if (number := (message.headers or {}).get(subjects.SEQUENCE_HEADER, "")).isdigit():
+            # What a gateway sends again after a loss may come in the other stream.
+            batch = (subjects.sender(message.subject), int(number))
+            if any(batch in taken for taken in self._taken.values()):
+                self._repeated += 1
+                return
+            gathered.numbers.append(batch)
         gathered.size += len(message.data)
         gathered.sent_ms = int(message.metadata.timestamp.timestamp() * 1000)
         tenant = subjects.tenant_of(message.subject)
@@ -345,7 +364,7 @@ class Historian:
         """Intent, samples, position: in this order, each on the disk before the next; runs in the writer's thread."""
         first, last = gathered.first, gathered.last
         before = self._positions[stream]
-        self._journal.write(stream, Position(before.incarnation, before.stored, (first, last)))
+        self._journal.write(stream, replace(before, intent=(first, last)))
         began = time.perf_counter()
         if gathered.entries:
             self._store.append(before.incarnation, gathered.entries, first, last)
@@ -353,7 +372,9 @@ class Historian:
             table = pa.Table.from_pylist(gathered.events, schema=EVENT_SCHEMA)
             self._store.append_events(before.incarnation, table, first, last)
         self._insert_ms = (time.perf_counter() - began) * 1000
-        position = Position(before.incarnation, last)
+        for sender, number in gathered.numbers:
+            self._taken[stream].add(sender, number)
+        position = Position(before.incarnation, last, None, gathered.mark, self._taken[stream].ranges)
         self._journal.write(stream, position)
         self._positions[stream] = position
 
@@ -447,6 +468,7 @@ class Historian:
                 "set_aside": self._store.set_aside,
                 "refused": self._refused,
                 "malformed": self._malformed,
+                "repeated": self._repeated,
                 "disk_free_bytes": shutil.disk_usage(self._settings.folder).free,
                 "bytes_on_disk": self._size,
                 "insert_ms": round(self._insert_ms, 1),

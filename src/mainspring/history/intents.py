@@ -7,13 +7,14 @@ after a crash exactly that range is read again and stored as far as it is not th
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 from mainspring.core.errors import StoreError
 from mainspring.core.files import replace_file
 from mainspring.core.text import Text
+from mainspring.history.taken import Taken
 
 _UNREADABLE: Final = Text(
     "The historian's position in {file} cannot be read ({reason}). Put the file back from a backup; "
@@ -32,6 +33,9 @@ class Position:
     incarnation: str
     stored: int = 0
     intent: tuple[int, int] | None = None
+    mark: str = ""
+    """What tells the message at `stored`: a bus that has lost messages gives their numbers to others."""
+    taken: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
 
 class Journal:
@@ -51,11 +55,18 @@ class Journal:
                 str(written["incarnation"]),
                 int(written["stored"]),
                 None if intent is None else (int(intent[0]), int(intent[1])),
+                str(written.get("mark", "")),
+                Taken(written.get("taken")).ranges,
             )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             raise StoreError(_UNREADABLE, file=file, reason=type(error).__name__) from error
+
+    def taken(self, stream: str) -> Taken:
+        """Return which batches of a stream are stored."""
+        position = self.read(stream)
+        return Taken(None if position is None else position.taken)
 
     def write(self, stream: str, position: Position) -> None:
         """Replace the position in a stream; it is on the disk when this returns. Raises OSError."""

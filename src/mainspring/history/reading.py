@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import zlib
 from contextlib import suppress
 from typing import Final
 
@@ -32,6 +33,15 @@ class MadeAnewError(Exception):
     """The stream is not the one it was: it was deleted and made again, its sequences count from one."""
 
 
+class WentBackError(Exception):
+    """The stream has lost messages that were read, and gives their sequences to others."""
+
+
+def mark_of(message: Msg) -> str:
+    """Return what tells a message from another that has its sequence."""
+    return f"{message.subject} {zlib.crc32(message.data):08x}"
+
+
 class Reader:
     """Messages of one stream in the order of their sequences, none left out; ends only when cancelled."""
 
@@ -43,8 +53,11 @@ class Reader:
         self._expected = 0
         self._wanted = 0
         self._after = 0
+        self._mark = ""
+        self._known = False
         self._heard_s = 0.0
         self._incarnation = ""
+        self._last = 0
 
     async def incarnation(self) -> str:
         """Wait for the stream and return what tells it from an earlier or later one of the same name."""
@@ -57,10 +70,10 @@ class Reader:
             else:
                 return self._incarnation
 
-    async def seek(self, after: int) -> None:
-        """Read on behind sequence `after`."""
+    async def seek(self, after: int, mark: str = "") -> None:
+        """Read on behind sequence `after`, whose message has this mark if it is known."""
         await self.close()
-        self._after = after
+        self._after, self._mark = after, mark
 
     async def next(self, timeout_s: float) -> tuple[int, Msg] | None:
         """Return the next message and its sequence, or None when none came in time."""
@@ -94,17 +107,22 @@ class Reader:
                 await subscription.unsubscribe()
 
     async def _incarnation_now(self) -> str:
-        created = (await self._bus.js.stream_info(self._stream)).created
+        found = await self._bus.js.stream_info(self._stream)
+        created, self._last = found.created, found.state.last_seq
         return f"{self._stream}@{int(created.timestamp() * 1000) if created else 0}"
 
     async def _open(self) -> None:
         if await self._incarnation_now() != self._incarnation:
             raise MadeAnewError
+        if self._last < self._after:
+            raise WentBackError
+        # The message read last comes once more, to see that it is the same.
+        self._known = bool(self._mark)
         self._consumer = f"historian-{secrets.token_hex(4)}"
         config = ConsumerConfig(
             name=self._consumer,
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=self._after + 1,
+            opt_start_seq=self._after if self._known else self._after + 1,
             ack_policy=AckPolicy.NONE,
             filter_subject=STREAMS[self._stream][0],
             inactive_threshold=INACTIVE_S,
@@ -160,5 +178,10 @@ class Reader:
             raise ConnectionError(f"message {self._expected} of the consumer is missing")
         self._expected += 1
         self._wanted -= 1
-        self._after = sequence.stream
+        known, self._known = self._known, False
+        if known and sequence.stream == self._after:
+            if mark_of(message) != self._mark:
+                raise WentBackError
+            return None
+        self._after, self._mark = sequence.stream, mark_of(message)
         return sequence.stream, message
