@@ -18,9 +18,7 @@ _UNKNOWN: Final = Text(
     "records.database_url：不认识数据库 {found!r}，请用 sqlite:///路径/records.sqlite "
     "或 postgresql://用户:密码@主机/库名。",
 )
-_PRAGMAS: Final = (
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
-)
+_PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-16000;"
 BUSY_S: Final = 10
 """How long a writer waits for another before it gives up."""
 
