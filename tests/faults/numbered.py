@@ -199,7 +199,7 @@ def numbered(
     drafts = [
         {
             "name": f"{name}.{place}", "asset": asset["id"], "connection": connection, "kind": "int64",
-            "address": {"topic": f"numbered/{name}", "path": f"t{place}"}, "silence_max_ms": 3_600_000,
+            "address": {"topic": f"numbered/{name}", "path": f"t{place}"}, "silence_max_ms": 86_400_000,
         }
         for name in names
         for place in range(tags)
