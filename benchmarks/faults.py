@@ -71,8 +71,8 @@ def freeze_each(made: Plant) -> int:
 
 def cut_power(dice: random.Random) -> tuple[int, Counted]:
     """Discard what was not synchronised, on a disk that holds everything, and start again from what is left."""
-    folder = Path(tempfile.mkdtemp())
-    with disk(folder / "disk.img", folder / "data", DISK_BYTES) as drive:
+    with tempfile.TemporaryDirectory() as name, disk(Path(name) / "disk.img", Path(name) / "data", DISK_BYTES) as drive:
+        folder = Path(name)
         platform, port = configured(
             folder, "[history]\ndisk_free_min_bytes = 0\n", gateway="disk_free_min_bytes = 0\n"
         )  # fmt: skip
@@ -95,9 +95,9 @@ def main(kills: int) -> None:
     """Run the three parts one after the other."""
     with redirect_stdout(sys.stderr):
         dice = chance()
-        with plant(Path(tempfile.mkdtemp())) as made:
+        with tempfile.TemporaryDirectory() as folder, plant(Path(folder)) as made:
             killed, after_kills = measured(made, lambda: kill(made, dice, kills))
-        with plant(Path(tempfile.mkdtemp())) as made:
+        with tempfile.TemporaryDirectory() as folder, plant(Path(folder)) as made:
             frozen, after_frost = measured(made, lambda: freeze_each(made))
         cuts, after_cuts = cut_power(dice)
     tell("kill -9", killed, "kills", after_kills)

@@ -184,7 +184,10 @@ class Supervisor:
         failures = 0
         while True:
             assert self._bus_process is not None
+            began = time.monotonic()
             code = await self._bus_process.wait()
+            if time.monotonic() - began > SETTLED_S:
+                failures = 0
             log.error("supervisor.bus_ended", code=code)
             await asyncio.sleep(BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)])
             failures += 1
