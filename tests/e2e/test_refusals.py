@@ -26,13 +26,13 @@ def test_status_tells_of_every_role(demo: Platform) -> None:
 
     def told() -> bool:
         table = command("--config", config, "status", cwd=demo.folder).stdout
-        return re.search(r"gateway demo/main: ([2-9]|\d\d) of \1 connections live", table) is not None
+        return re.search(r"Gateway demo/main: ([2-9]|\d\d) of \1 connections live", table) is not None
 
     eventually(told, 60, "status tells that all sources are live")
     table = command("--config", config, "status", cwd=demo.folder)
     assert table.returncode == 0, table.stderr
-    for words in ("supervisor main", "historian main", "engine main", "gateway demo/main", "web main", "samples_per_s",
-                  "lag", "disk_free", "connections live"):  # fmt: skip
+    for words in ("Mainspring", "Pages: http", "supervisor", "historian", "engine", "gateway", "web", "Readings: ", " ms",
+                  "Disk: ", "connections live"):  # fmt: skip
         assert words in table.stdout, f"{words!r} is not in\n{table.stdout}"
     for_programs = command("--config", config, "status", "--json", cwd=demo.folder)
     assert for_programs.returncode == 0, for_programs.stderr
