@@ -31,8 +31,8 @@ def test_status_tells_of_every_role(demo: Platform) -> None:
     eventually(told, 60, "status tells that all sources are live")
     table = command("--config", config, "status", cwd=demo.folder)
     assert table.returncode == 0, table.stderr
-    for words in ("Mainspring", "Pages: http", "supervisor", "historian", "engine", "gateway", "web", "Readings: ", " ms",
-                  "Disk: ", "connections live"):  # fmt: skip
+    for words in ("Mainspring", "Pages: http", "supervisor", "historian", "engine", "gateway", "web", "Readings: ",
+                  " ms", "Disk: ", "connections live"):  # fmt: skip
         assert words in table.stdout, f"{words!r} is not in\n{table.stdout}"
     for_programs = command("--config", config, "status", "--json", cwd=demo.folder)
     assert for_programs.returncode == 0, for_programs.stderr
