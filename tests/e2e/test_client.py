@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pytest
 from tests.e2e.device import wired
 from tests.e2e.platform import Person, Platform, eventually
 
-from mainspring.client import Client, PlatformError
+from mainspring.client import Client, NotWritten, PlatformError
 from mainspring.core.errors import ConfigurationError, NotConnected, NotFound, Rejected
 from mainspring.core.kinds import Origin
 
@@ -128,9 +129,17 @@ def test_whole_numbers_beyond_2_to_the_53_stay_exact(demo: Platform, person: Per
         def seen(value: int) -> bool:
             return client.current([path]).arrow.column("integer").to_pylist() == [value]
 
+        def written(value: int) -> list[dict[str, Any]] | None:
+            try:
+                items: list[dict[str, Any]] = client.write({path: value}, reason="to count on")["items"]
+            except NotWritten as refusal:
+                assert "has not reported" in str(refusal), refusal
+                return None
+            return items
+
         eventually(lambda: seen(0), 30, "the counter is live")
         for value in (first, second):
-            [item] = client.write({path: value}, reason="to count on")["items"]
+            [item] = eventually(partial(written, value), 60, "a write that is not refused while the gateway is busy")
             assert item["outcome"] == "done", item
             assert int(item["read_back"]) == value
             eventually(partial(seen, value), 30, "the written value is live")
