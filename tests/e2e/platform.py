@@ -44,7 +44,8 @@ def eventually(found: Callable[[], Found | None], within_s: float, what: str) ->
 
 def free_ports(count: int) -> int:
     """Return the first of so many free loopback ports in a row."""
-    for first in range(21_000 + os.getpid() % 5000, 60_000, count):
+    # Processes that test beside each other have ids in a row: far apart, they do not find the same ports.
+    for first in range(12_000 + os.getpid() * 211 % 18_000, 60_000, count):
         sockets = [socket.socket() for _ in range(count)]
         try:
             for number, each in enumerate(sockets):
