@@ -91,7 +91,7 @@ def test_ordinals_are_never_given_twice(plant: Tenant) -> None:
 @pytest.mark.parametrize(
     ("fields", "path"),
     [
-        ({"unit": "degC"}, "unit"),
+        ({"unit": "Cels"}, "unit"),
         ({"low": 5, "high": 5}, ""),
         ({"gain": 0}, ""),
         ({"low": float("nan")}, "low"),
