@@ -71,7 +71,7 @@ def chiller_port(administrator: Person) -> int:
 
 @pytest.fixture
 def tidied(administrator: Person) -> Iterator[list[str]]:
-    """Names of connections that are removed afterwards with their tags and assets."""
+    """Names of connections removed afterwards with their tags and assets; asked for before the page, which closes first."""
     names: list[str] = []
     yield names
     for name in names:
@@ -107,7 +107,7 @@ def field(page: Page, label: str) -> Locator:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_device_is_connected_step_by_step(
-    open_page: Open, administrator: Person, chiller_port: int, tidied: list[str], language: Language
+    tidied: list[str], open_page: Open, administrator: Person, chiller_port: int, language: Language
 ) -> None:
     words = WORDS[language]
     page = open_page("/connect/new", language, purpose="connector").page

@@ -219,7 +219,7 @@ def test_a_set_point_is_selected_entered_and_executed(
 
 @pytest.mark.parametrize("language", ["en"])
 def test_a_device_is_connected_by_the_wizard(
-    open_page: Open, administrator: Person, chiller_port: int, tidied: list[str], language: Language
+    tidied: list[str], open_page: Open, administrator: Person, chiller_port: int, language: Language
 ) -> None:
     page, keys = opened(open_page, "/connect", language)
     tidied.append("By keyboard")

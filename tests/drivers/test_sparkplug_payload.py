@@ -205,6 +205,18 @@ def test_any_bytes_are_metrics_or_refused(body: bytes) -> None:
         assert error.text.zh
 
 
+@pytest.mark.parametrize("text", [b"name-x", b"text-x", b"column-x", b"property-x", b"unit-x"])
+def test_a_text_that_is_not_utf_8_is_refused(text: bytes) -> None:
+    table = {"columns": ["column-x"], "types": [9], "rows": [{"elements": [{"float_value": 1}]}]}
+    whole = payload(
+        metric("name-x", D.STRING, string_value="text-x", properties={"property-x": "unit-x"}),
+        metric("C", D.DATA_SET, dataset_value=table),
+    )
+    assert metrics_of(parse(whole))
+    with pytest.raises(DecodeError, match="UTF-8"):
+        metrics_of(parse(whole.replace(text, text[:-1] + b"\x80")))
+
+
 @given(st.data())
 def test_a_damaged_payload_is_metrics_or_refused(data: st.DataObject) -> None:
     table = {"columns": ["a"], "types": [9], "rows": [{"elements": [{"float_value": 1}]}]}

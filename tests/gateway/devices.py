@@ -29,6 +29,7 @@ class Device:
         self.reachable = True
         self.rejects = False
         self.hangs = False
+        self.slow_s = 0.0
         self.breaks = False
         self.omits: set[str] = set()
         self.bad: set[str] = set()
@@ -88,6 +89,7 @@ class MemoryDriver(Driver):
         if device.breaks:
             raise ZeroDivisionError
         device.reads += 1
+        await asyncio.sleep(device.slow_s)
         self.traffic.requests += 1
         return self._batches([tag for tag in prepared if tag.address.key not in device.omits], time_ms)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.devices import page
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -66,12 +66,11 @@ class Site:
         if tags is not None:
             await self.admin.put_definition(tag_page_key("acme", 0), page(*tags, revision=self.revision))
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
-        # On a busy machine everything takes longer; what is wanted still has to come.
-        await until(condition, max(seconds, PATIENCE_S), told=lambda: (self.latest, self.health, self.connections))
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await until(condition, told=lambda: (self.latest, self.health, self.connections))
 
-    async def until_quality(self, ordinal: int, quality: int, seconds: float = 5.0) -> None:
-        await self.until(lambda: self.latest.get(ordinal, (0, -1))[1] == quality, seconds)
+    async def until_quality(self, ordinal: int, quality: int) -> None:
+        await self.until(lambda: self.latest.get(ordinal, (0, -1))[1] == quality)
 
     async def ask(self, verb: str, body: dict[str, Any]) -> dict[str, Any]:
         answer = await self.admin.ask(subjects.gateway("acme", "g1", verb), json.dumps(body).encode())

@@ -79,7 +79,7 @@ async def test_with_a_clock_that_is_an_hour_wrong(
         of = connection("", driver="modbus-tcp", settings={"host": "127.0.0.1", "port": plc.port})
         address = {"table": "holding", "register": 7, "type": "uint16"}
         await site.define(of, [tag(1, of.id, kind=SampleKind.INTEGER, writable=True, address=address)])
-        await site.until_quality(1, q.GOOD, 30)
+        await site.until_quality(1, q.GOOD)
         fresh = command(of, 5, now_ms(), now_ms() + 30_000)
         (item,) = (await sent(fresh)).items
         assert (item.outcome, int(plc.units[1].holding[7])) == ("done", 5)

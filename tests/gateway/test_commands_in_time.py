@@ -53,7 +53,7 @@ async def defined(site: Site, plc: ModbusTcpSimulator) -> ConnectionDefinition:
     of = connection("", driver="modbus-tcp", settings=reach)
     address = {"table": "holding", "register": 7, "type": "uint16"}
     await site.define(of, [tag(1, of.id, kind=SampleKind.INTEGER, writable=True, address=address)])
-    await site.until_quality(1, q.GOOD, 20)
+    await site.until_quality(1, q.GOOD)
     return of
 
 
@@ -131,7 +131,7 @@ async def test_a_command_begun_before_a_restart_is_not_executed_after_it(
     late = command(of, 4712, 1)
     await past(late.expires_ms)
     async with at(bus, folder) as site:
-        await site.until_quality(1, q.GOOD, 20)
+        await site.until_quality(1, q.GOOD)
         for each, outcome in ((begun, "not-confirmed"), (late, "expired")):
             answer = await site.admin.ask(SUBJECT, each.model_dump_json().encode())
             assert CommandOutcome.model_validate_json(answer).items[0].outcome == outcome
@@ -147,7 +147,7 @@ async def test_a_command_while_the_device_is_away_is_not_executed_when_it_is_bac
         of = await defined(site, plc)
         await written(site, of, 5)
         await plc.cut()
-        await site.until_quality(1, q.BAD_NOT_CONNECTED, 20)
+        await site.until_quality(1, q.BAD_NOT_CONNECTED)
         away = await site.command(of, CommandItem(tag=1, value=4711), expires_ms=now_ms() + 300)
         assert away.items[0].outcome in {"refused", "expired"}
         await plc.restore()
@@ -159,7 +159,7 @@ async def test_a_command_while_the_device_is_away_is_not_executed_when_it_is_bac
         silent = await site.command(of, CommandItem(tag=1, value=4712), expires_ms=now_ms() + 100)
         assert silent.items[0].outcome in {"refused", "expired", "not-confirmed"}
         plc.silent = False
-        await site.until_quality(1, q.GOOD, 30)
+        await site.until_quality(1, q.GOOD)
         assert held(plc) == 6
         await written(site, of, 7)
 
@@ -177,7 +177,7 @@ async def test_a_long_reading_lets_a_command_pass(bus: BusUnderTest, tmp_path: P
             for number in range(whole * 10)
         ]  # fmt: skip
         await site.define(of, tags)
-        await site.until_quality(1, q.GOOD, 60)
+        await site.until_quality(1, q.GOOD)
         for turn in range(1, 4):
             # In the middle of a reading, which takes four seconds and comes once a second.
             before = plc.requests
@@ -187,7 +187,7 @@ async def test_a_long_reading_lets_a_command_pass(bus: BusUnderTest, tmp_path: P
             assert plc.requests - before < whole / 2
         # And the reading it came between was not disturbed.
         plc.units[1].holding[:] = 9
-        await site.until(lambda: site.latest.get(whole * 10 - 1) == (9, q.GOOD), 60)
+        await site.until(lambda: site.latest.get(whole * 10 - 1) == (9, q.GOOD))
         assert site.connections is not None
         assert not site.connections.connections[0].errors_per_min
 
@@ -238,7 +238,7 @@ async def _carried_out(plan: Plan) -> None:
         async with running_bus(Path(folder)) as bus, running_gateway(bus, Path(folder) / "g", {"slow": entry}) as site:
             of = connection("slow", driver="slow")
             await site.define(of, [tag(1, of.id, "n", kind=SampleKind.INTEGER, writable=True, scan_ms=10)])
-            await site.until_quality(1, q.GOOD, 20)
+            await site.until_quality(1, q.GOOD)
             commands: list[Command] = []
             asked: list[asyncio.Task[CommandOutcome]] = []
             few = asyncio.Semaphore(12)

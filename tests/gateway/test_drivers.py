@@ -49,10 +49,10 @@ async def test_a_modbus_device_is_polled_written_cut_and_comes_back(site: Site) 
     assert outcome.items[0].outcome == "done"
     assert device.get("holding", 10, "int16", "ABCD") == 805
     await device.cut()
-    await site.until_quality(1, q.BAD_NOT_CONNECTED, 2)
-    await site.until(lambda: site.connections is not None and site.connections.connections[0].text is not None, 3)
+    await site.until_quality(1, q.BAD_NOT_CONNECTED)
+    await site.until(lambda: site.connections is not None and site.connections.connections[0].text is not None)
     await device.restore()
-    await site.until_quality(1, q.GOOD, 8)
+    await site.until_quality(1, q.GOOD)
     assert site.latest[1][0] == pytest.approx(80.5)
     await device.stop()
 
@@ -87,12 +87,12 @@ async def test_an_opcua_server_is_browsed_subscribed_written_cut_and_comes_back(
     assert site.latest[2][0] == "run"
     assert site.latest[3][1] & q.MASK == q.BAD
     await server.set("Reactor/Temperature", 121.5)
-    await site.until(lambda: site.latest[1][0] == 121.5, 2)
+    await site.until(lambda: site.latest[1][0] == 121.5)
     outcome = await site.command(of, CommandItem(tag=1, value=99.0))
     assert outcome.items[0].outcome == "done"
     assert await server.get("Reactor/Temperature") == 99.0
     await server.cut()
-    await site.until_quality(1, q.BAD_NOT_CONNECTED, 3)
+    await site.until_quality(1, q.BAD_NOT_CONNECTED)
     await server.restore()
-    await site.until_quality(1, q.GOOD, 10)
+    await site.until_quality(1, q.GOOD)
     await server.stop()

@@ -42,21 +42,21 @@ async def test_connections_and_tags_come_change_and_go_at_run_time(site: Site, d
     of = connection("d")
     one, two = tag(1, of.id), tag(2, of.id, "b")
     await site.define(of, [one])
-    await site.until_quality(1, q.GOOD, 2)
+    await site.until_quality(1, q.GOOD)
     await site.define(tags=[one, two])
-    await site.until_quality(2, q.GOOD, 2)
+    await site.until_quality(2, q.GOOD)
     assert device.connects == 1
     # New settings make the contact anew.
     await site.define(of.model_copy(update={"settings": {"device": "d", "note": "x"}, "revision": 2}))
-    await site.until(lambda: device.connects == 2, 2)
-    await site.until_quality(1, q.GOOD, 2)
+    await site.until(lambda: device.connects == 2)
+    await site.until_quality(1, q.GOOD)
     await site.define(of.model_copy(update={"enabled": False, "revision": 3}))
-    await site.until_quality(1, q.BAD_OUT_OF_SERVICE, 2)
+    await site.until_quality(1, q.BAD_OUT_OF_SERVICE)
     await site.define(of.model_copy(update={"revision": 4}))
-    await site.until_quality(1, q.GOOD, 2)
+    await site.until_quality(1, q.GOOD)
     await site.admin.delete_definition(connection_key("acme", of.id))
-    await site.until_quality(2, q.BAD_OUT_OF_SERVICE, 2)
-    await site.until(lambda: site.connections is not None and not site.connections.connections, 3)
+    await site.until_quality(2, q.BAD_OUT_OF_SERVICE)
+    await site.until(lambda: site.connections is not None and not site.connections.connections)
 
 
 async def test_a_change_of_one_connection_does_not_touch_another(site: Site, device: Device) -> None:
@@ -65,9 +65,9 @@ async def test_a_change_of_one_connection_does_not_touch_another(site: Site, dev
     of, other = connection("d"), connection("e", name="press 2")
     await site.define(of, [tag(1, of.id), tag(2, other.id)])
     await site.define(other)
-    await site.until_quality(2, q.GOOD, 2)
+    await site.until_quality(2, q.GOOD)
     await site.define(of.model_copy(update={"settings": {"device": "d", "note": "y"}}))
-    await site.until(lambda: device.connects == 2, 2)
+    await site.until(lambda: device.connects == 2)
     assert DEVICES["e"].connects == 1
     assert site.latest[2][1] == q.GOOD
 
@@ -78,19 +78,19 @@ async def test_a_connection_of_another_gateway_becomes_ours_with_its_tags(site: 
     await asyncio.sleep(0.5)
     assert 1 not in site.latest
     await site.define(of.model_copy(update={"gateway": "g1"}))
-    await site.until_quality(1, q.GOOD, 2)
+    await site.until_quality(1, q.GOOD)
 
 
 async def test_health_says_in_words_what_is_wrong(site: Site, device: Device) -> None:
     of = connection("d")
     await site.define(of, [tag(1, of.id)])
-    await site.until(lambda: bool(site.connections and site.connections.connections), 3)
-    await site.until(lambda: site.connections.connections[0].requests_per_s > 5, 4)  # type: ignore[union-attr]
+    await site.until(lambda: bool(site.connections and site.connections.connections))
+    await site.until(lambda: site.connections.connections[0].requests_per_s > 5)  # type: ignore[union-attr]
     assert site.connections is not None
     assert site.connections.connections[0].state == "connected"
     assert site.connections.connections[0].tags_bad == 0
     device.reachable = False
-    await site.until(lambda: site.connections.connections[0].text is not None, 4)  # type: ignore[union-attr]
+    await site.until(lambda: site.connections.connections[0].text is not None)  # type: ignore[union-attr]
     text = site.connections.connections[0].text
     assert text == {"en": "The device is away.", "zh": "设备不在。"}
     assert site.connections.connections[0].tags_bad == 1
@@ -126,7 +126,7 @@ async def commanded(site: Site) -> ConnectionDefinition:
         tag(4, of.id, "t", kind=SampleKind.TEXT, writable=True),
     ]
     await site.define(of, tags)
-    await site.until_quality(4, q.GOOD, 3)
+    await site.until_quality(4, q.GOOD)
     return of
 
 
@@ -206,18 +206,18 @@ async def test_a_command_is_known_after_a_crash(tmp_path: Path) -> None:
 async def test_segments_go_when_the_historian_has_confirmed_them(site: Site, device: Device) -> None:
     of = connection("d")
     await site.define(of, [tag(ordinal, of.id, scan_ms=10) for ordinal in range(1, 200)])
-    stop = time.monotonic() + 30
-    while len(list(site.folder.glob("*.log"))) < 3 and time.monotonic() < stop:
+
+    def grown() -> bool:
         device.values["a"] = time.monotonic()
-        await asyncio.sleep(0.01)
-    assert len(list(site.folder.glob("*.log"))) >= 3
+        return len(list(site.folder.glob("*.log"))) >= 3
+
+    await site.until(grown)
     await site.admin.nc.publish(subjects.position("LIVE"), b"1")
     await asyncio.sleep(0.3)
     assert len(list(site.folder.glob("*.log"))) >= 3
     state = (await site.admin.js.stream_info("LIVE")).state
     await site.admin.nc.publish(subjects.position("LIVE"), str(state.last_seq).encode())
-    await asyncio.sleep(0.3)
-    assert len(list(site.folder.glob("*.log"))) <= 2
+    await site.until(lambda: len(list(site.folder.glob("*.log"))) <= 2)
 
 
 async def test_a_second_gateway_on_the_same_folder_is_refused(site: Site) -> None:

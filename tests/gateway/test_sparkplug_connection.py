@@ -87,7 +87,7 @@ async def test_one_command_of_many_tags_reaches_node_and_devices(bus: BusUnderTe
             ]
             await site.define(of, tags)
             for number in range(len(tags)):
-                await site.until_quality(number, q.GOOD, 30)
+                await site.until_quality(number, q.GOOD)
             items = [CommandItem(tag=number, value=number + 0.5) for number in range(len(tags))]
             outcome = await site.command(of, *items, expires_ms=now_ms() + 30_000)
             assert [item.tag for item in outcome.items] == list(range(len(tags)))

@@ -11,7 +11,7 @@ import { type RefObject, useEffect, useRef } from "react";
 const LAYERS = ".ant-drawer, .ant-modal-wrap, .ant-popover, .ant-dropdown";
 const ITEMS = "[role=menuitem], [role=row], [role=treeitem]";
 const REMEMBERED = 30;
-const FADES_MS = [50, 200, 500];
+const FADES_MS = [50, 200, 500, 1000, 2000, 4000];
 const FRAMES_MAX = 30;
 
 /** Newest first: what had the focus, and whether it stood in a layer then. */
@@ -44,7 +44,7 @@ function pressOnce(event: KeyboardEvent): void {
 export function watchFocus(): () => void {
   // Layers hang on the body: what is removed elsewhere, live values among it, costs nothing here.
   const soon = () => requestAnimationFrame(giveBack);
-  // A layer that is kept hidden leaves no trace there: it goes after a key or a click, some after a short fade.
+  // A layer that is kept hidden leaves no trace there: it goes after a key or a click, some after a fade, late where the machine is busy.
   const afterwards = () => FADES_MS.forEach((delay_ms) => setTimeout(giveBack, delay_ms));
   const observer = new MutationObserver(soon);
   observer.observe(document.body, { childList: true });

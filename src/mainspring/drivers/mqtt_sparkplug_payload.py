@@ -203,7 +203,7 @@ def metrics_of(payload: Any) -> list[Metric]:
 def members(metrics: Any, above: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
     """Go through metrics and, below each template, its members; `above` is written before every name."""
     for metric in metrics:
-        name = f"{above}{metric.name}" if metric.name else ""
+        name = f"{above}{text_of(metric.name)}" if metric.name else ""
         yield name, metric
         if depth < DEPTH_MAX and metric.WhichOneof("value") == "template_value":
             yield from members(metric.template_value.metrics, f"{name}/", depth + 1)
@@ -228,12 +228,19 @@ def value_of(metric: Any, kind: int) -> Any:
     if which in {"int_value", "long_value"}:
         return whole(value, kind)
     if which == "string_value":
-        return value
+        return text_of(value)
     if which == "bytes_value":
         return _bytes(value, kind, metric)
     if which == "dataset_value":
         return _data_set(value)
     return None
+
+
+def text_of(field: Any) -> str:
+    """Return a text of the wire; raises DecodeError for one that is not UTF-8, which the library hands as bytes."""
+    if not isinstance(field, str):
+        raise malformed("a text that is not UTF-8")
+    return field
 
 
 def whole(value: int, kind: int) -> Any:
@@ -271,7 +278,7 @@ def _bytes(body: bytes, kind: int, metric: Any) -> Any:
             raise malformed("a text that is not UTF-8") from error
     if metric.metadata.is_multi_part:
         raise malformed("a file in several parts, which is not taken")
-    declared = metric.metadata.content_type.lower()
+    declared = text_of(metric.metadata.content_type).lower()
     return Content(body, declared if _MEDIA_TYPE.fullmatch(declared) else "application/octet-stream")
 
 
@@ -302,7 +309,7 @@ def _data_set(table: Any) -> str:
         if len(row.elements) != len(kinds):
             raise malformed("a data set with rows of different lengths")
         rows.append([value_of(element, kind) for element, kind in zip(row.elements, kinds, strict=True)])
-    return json.dumps({"columns": list(table.columns), "rows": rows}, ensure_ascii=False)
+    return json.dumps({"columns": [text_of(column) for column in table.columns], "rows": rows}, ensure_ascii=False)
 
 
 def properties_of(properties: Any) -> dict[str, Any]:
@@ -315,7 +322,9 @@ def properties_of(properties: Any) -> dict[str, Any]:
         if one.is_null or which in {None, "propertyset_value", "propertysets_value"}:
             continue
         value = getattr(one, which)
-        found[key] = whole(value, one.type) if which in {"int_value", "long_value"} else value
+        if which in {"int_value", "long_value"}:
+            value = whole(value, one.type)
+        found[text_of(key)] = text_of(value) if which == "string_value" else value
     return found
 
 

@@ -10,7 +10,7 @@ import asyncio
 import random
 import time as clock
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any, Final, Literal, TypeVar, cast
 
@@ -41,6 +41,7 @@ BACK_OFF_MAX_S: Final = 60.0
 REJECTED_RETRY_S: Final = 300.0
 CLOSE_TIMEOUT_S: Final = 2.0
 CANCEL_GRACE_S: Final = 1.0
+READ_ENDS_S: Final = 0.5
 SUBSCRIBED_LOOK_S: Final = 1.0
 SAME_COMPLAINT_S: Final = 60.0
 FUTURE_MAX_MS: Final = 60_000
@@ -60,8 +61,10 @@ _ADDRESS: Final = Text(
 )
 _SLOW: Final = Text(
     "{name} did not finish {what} within {seconds:g} s; the connection is made anew.",
-    "{name} 未能在 {seconds:g} 秒内完成{what_zh}；将重新连接。",
+    "{name} 未能在 {seconds:g} 秒内完成{what}；将重新连接。",
 )
+_CONNECTING: Final = Text("connecting", "连接")
+_READING: Final = Text("reading", "读取")
 _ENDED: Final = Text("{name} ended the subscription; the connection is made anew.", "{name} 结束了订阅；将重新连接。")
 _BROKEN: Final = Text(
     "The driver of {name} failed inside ({reason}); the connection is made anew. The gateway's log has the details.",
@@ -115,20 +118,22 @@ def first_fault(error: ValidationError) -> tuple[str, str]:
     return ".".join(str(part) for part in fault["loc"]) or "settings", fault["msg"]
 
 
-def make_driver(definition: ConnectionDefinition, drivers: Mapping[str, DriverEntry], host: Host) -> Driver:
+def make_driver(
+    name: str | Text, driver: str, settings: Mapping[str, Any], drivers: Mapping[str, DriverEntry], host: Host
+) -> Driver:
     """Make a driver with checked settings, without I/O; raises Rejected."""
-    entry = drivers.get(definition.driver)
+    entry = drivers.get(driver)
     if entry is None:
         known = ", ".join(sorted(drivers)) or "-"
-        raise Rejected(_UNKNOWN_DRIVER, name=definition.name, driver=definition.driver, known=known)
+        raise Rejected(_UNKNOWN_DRIVER, name=name, driver=driver, known=known)
     kind = entry.load()
     try:
-        driver = kind(kind.Config.model_validate(definition.settings))
+        made = kind(kind.Config.model_validate(settings))
     except ValidationError as error:
         where, reason = first_fault(error)
-        raise Rejected(_SETTINGS, name=definition.name, where=where, reason=reason) from error
-    driver.host = host
-    return driver
+        raise Rejected(_SETTINGS, name=name, where=where, reason=reason) from error
+    made.host = host
+    return made
 
 
 class Connection:
@@ -206,6 +211,12 @@ class Connection:
         self._gatherer.put(self._reports.mark_new(quality.get(self.state, q.BAD_NOT_CONNECTED), now_ms()))
         self._changed.set()
 
+    async def settle(self) -> None:
+        """Before the task is ended: wait a moment for the read under way; none follows it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_ENDS_S):
+                await self._reading.acquire()
+
     def end(self, quality: int) -> None:
         """Give every tag its last, bad sample; called when the task has ended."""
         self._mark(quality)
@@ -234,7 +245,8 @@ class Connection:
         """Hold contact; ends by raising only."""
         if self._gate.text is not None:
             raise Paused(self._gate.text)
-        driver = make_driver(self.definition, self._drivers, self._host)
+        definition = self.definition
+        driver = make_driver(definition.name, definition.driver, definition.settings, self._drivers, self._host)
         self._dropped = None
         if self.state != "rejected":
             self._set_state("connecting", self.text)
@@ -242,7 +254,7 @@ class Connection:
         # Counts go on over a new contact.
         driver.refused = self.refused
         try:
-            await self._in_time(driver.connect(), self._settings.connect_timeout_ms, "connecting", "连接")
+            await self._in_time(driver.connect(), self._settings.connect_timeout_ms, _CONNECTING)
             self.driver = driver
             self._set_state("connected", None)
             if isinstance(driver, Subscribes):
@@ -285,9 +297,7 @@ class Connection:
         reports = self._reports
         reports.round += 1
         try:
-            batches = await self._in_time(
-                driver.read(scan.prepared, tick_ms), self._settings.read_timeout_ms, "reading", "读取"
-            )
+            batches = await self._in_time(driver.read(scan.prepared, tick_ms), self._settings.read_timeout_ms, _READING)
             for batch in batches:
                 _check(batch)
         except DecodeError as error:
@@ -397,12 +407,12 @@ class Connection:
         origin = Origin.REPLAYED if self.definition.replayed else None
         return Reports(list(self.tags.values()), origin, before)
 
-    async def _in_time(self, work: Coroutine[Any, Any, Answer], limit_ms: int, what: str, what_zh: str) -> Answer:
+    async def _in_time(self, work: Coroutine[Any, Any, Answer], limit_ms: int, what: Text) -> Answer:
         try:
             return await limited(work, limit_ms / 1000)
         except TimeoutError as error:
             name = self.definition.name
-            raise NotConnected(_SLOW, name=name, what=what, what_zh=what_zh, seconds=limit_ms / 1000) from error
+            raise NotConnected(_SLOW, name=name, what=what, seconds=limit_ms / 1000) from error
 
     async def _back_off(self) -> None:
         longest = min(BACK_OFF_MAX_S, BACK_OFF_FIRST_S * BACK_OFF_GROWTH ** min(self._attempts, 12))

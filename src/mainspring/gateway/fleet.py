@@ -241,8 +241,11 @@ class Fleet:
 
     async def _end(self, known: list[UUID], quality: int) -> None:
         ending = [self._running.pop(connection) for connection in known]
-        for running in ending:
-            running.task.cancel()
+        try:
+            await asyncio.gather(*(running.connection.settle() for running in ending))
+        finally:
+            for running in ending:
+                running.task.cancel()
         if ending:
             _, hanging = await asyncio.wait({running.task for running in ending}, timeout=STOP_S)
             for task in hanging:
