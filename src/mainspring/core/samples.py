@@ -122,7 +122,7 @@ def _texts(values: npt.NDArray[Any]) -> pa.Array[Any]:
     )
 
 
-def decode(message: bytes) -> SampleBatch:
+def decode(message: bytes, rows_max: int = ROWS_MAX) -> SampleBatch:
     """Read one batch from the bus; numeric columns are views on `message`.
 
     Raises DecodeError for anything that is not exactly one of the three schemas within the limits.
@@ -144,8 +144,8 @@ def decode(message: bytes) -> SampleBatch:
                 raise malformed("empty cells")
     except (pa.ArrowException, OSError, ValueError, KeyError, StopIteration, MemoryError) as error:
         raise malformed(type(error).__name__) from error
-    if batch.num_rows > ROWS_MAX:
-        raise malformed(f"more than {ROWS_MAX} rows")
+    if batch.num_rows > rows_max:
+        raise malformed(f"more than {rows_max} rows")
     return batch_of(batch, column)
 
 

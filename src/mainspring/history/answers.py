@@ -31,6 +31,7 @@ from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 from mainspring.core.text import Text
 from mainspring.history.blobs import BlobAnswers
+from mainspring.history.importing import Importing
 from mainspring.history.ownership import Ownership
 
 CHUNKS_AHEAD: Final = 4
@@ -44,8 +45,8 @@ _UNKNOWN_TENANT: Final = Text(
 )
 _UNKNOWN_QUERY: Final = Text(
     "The history does not answer {query}. It answers raw, aggregate, trend, states, events, extent, "
-    "corrections, correct and blob.",
-    "历史服务不支持查询 {query}，可用的有 raw、aggregate、trend、states、events、extent、corrections、correct、blob。",
+    "corrections, correct, import and blob.",
+    "历史服务不支持查询 {query}，可用的有 raw、aggregate、trend、states、events、extent、corrections、correct、import、blob。",
 )
 _NOT_YOURS: Final = Text("There is no tag {tag} here.", "此处没有测点 {tag}。")
 _MALFORMED: Final = Text(
@@ -57,10 +58,13 @@ _MALFORMED: Final = Text(
 class Answers:
     """Answers one request at a time in each of `threads` threads; further ones wait, in a number the bus bounds."""
 
-    def __init__(self, store: HistoryStore, owners: Ownership, threads: int, blobs: BlobAnswers) -> None:
+    def __init__(
+        self, store: HistoryStore, owners: Ownership, threads: int, blobs: BlobAnswers, importing: Importing
+    ) -> None:
         self._store = store
         self._owners = owners
         self._blobs = blobs
+        self._importing = importing
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="history-query")
         self._raw_pool = ThreadPoolExecutor(RAW_THREADS, thread_name_prefix="history-raw")
         self._closing = threading.Event()
@@ -73,6 +77,8 @@ class Answers:
             raise NotFound(_UNKNOWN_TENANT, tenant=key)
         if query == "blob":
             return await self._blobs.content(key, payload)
+        if query == "import":
+            return await self._importing.take(key, payload)
         try:
             if query == "raw":
                 return self._raw(tenant, RawQuery.model_validate_json(payload))
@@ -92,6 +98,7 @@ class Answers:
     async def close(self) -> None:
         """End the threads; waiting requests and long answers are dropped."""
         self._closing.set()
+        await self._importing.close()
         for pool in (self._pool, self._raw_pool):
             await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
 
