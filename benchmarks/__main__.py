@@ -1,4 +1,7 @@
-"""Runs each scenario in its own process and writes docs/benchmarks.md; `python -m benchmarks NAME` runs one."""
+"""Runs each scenario in its own process and writes docs/benchmarks.md; `python -m benchmarks NAME` runs one.
+
+`python -m benchmarks page` only writes the page anew; `python -m benchmarks.NAME --quick` shows that a scenario works.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,30 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.plots import svg
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.jsonl"
+IMAGES = ROOT / "docs" / "images" / "benchmarks"
 
 # name, what it shows, longest time in seconds
 SCENARIOS = (
-    ("pipeline", "Bus, engine and historian as separate processes: 500,000 tags with a limit each", 600),
+    (
+        "flood",
+        "500,000 tags at 1 Hz with a limit each, an open page and questions; then flat out, beside VictoriaMetrics",
+        1500,
+    ),
+    ("alarm_latency", "From a value leaving a device's socket to the alarm on the page, besides 500,000 values/s", 600),
+    (
+        "small_messages",
+        "5,000 MQTT devices with three values a second each, alarm rules on; then flat out, beside peers",
+        900,
+    ),
     ("idle", "All roles and the demo plant, left alone", 180),
     ("history_store", "The embedded history store alone", 600),
+    ("size", "Bytes per value on disk: kinds of readings, codecs, beside VictoriaMetrics", 900),
+    ("growth", "Cost per value from 50,000 to 1,000,000 tags, and queries over up to 20 GB of history", 7200),
     ("queries", "Queries over a year of history, and what its rollups cost at 500,000 tags", 900),
     ("engine", "The engine's arrays and compiled loops alone", 300),
     ("gateway", "The gateway's path alone: report by exception, segment log, publishing", 300),
@@ -54,21 +72,37 @@ def main(names: list[str]) -> int:
             continue
         figures = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
         for figure in figures:
-            print(f"   {label(name, figure)}: {shown(figure)}", flush=True)
+            if "plot" not in figure:
+                print(f"   {label(name, figure)}: {shown(figure)}", flush=True)
         kept[name] = figures
     RESULTS.write_text("".join(json.dumps({"run": name, **figure}, ensure_ascii=False) + "\n"
                                for name, figures in kept.items() for figure in figures), encoding="utf-8")  # fmt: skip
+    draw(kept)
     PAGE.write_text(page(kept), encoding="utf-8")
     return failed
+
+
+def draw(kept: dict[str, list[Figure]]) -> None:
+    """Draw the plots anew."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for file in IMAGES.glob("*.svg"):
+        file.unlink()
+    for name, figures in kept.items():
+        for figure in figures:
+            if "plot" in figure:
+                (IMAGES / f"{name}-{figure['plot']}.svg").write_text(svg(figure), encoding="utf-8")
 
 
 def _kept() -> dict[str, list[Figure]]:
     """Return the figures of earlier runs, so that one scenario can be run again alone."""
     kept: dict[str, list[Figure]] = {}
+    known = {name for name, _words, _seconds in SCENARIOS}
     if RESULTS.exists():
         for line in RESULTS.read_text(encoding="utf-8").splitlines():
             figure = json.loads(line)
-            kept.setdefault(figure.pop("run"), []).append(figure)
+            name = figure.pop("run")
+            if name in known:
+                kept.setdefault(name, []).append(figure)
     return kept
 
 
@@ -114,8 +148,12 @@ def page(kept: dict[str, list[Figure]]) -> str:
         if not kept.get(name):
             continue
         lines += [f"## {name}", "", words + ".", "", "| figure | value | wanted |", "|---|---|---|"]
-        lines += [f"| {label(name, row)} | {shown(row)} | {row.get('wanted', '')} |" for row in kept[name]]
+        told = [row for row in kept[name] if "plot" not in row]
+        lines += [f"| {label(name, row)} | {shown(row)} | {row.get('wanted', '')} |" for row in told]
         lines.append("")
+        for row in kept[name]:
+            if "plot" in row:
+                lines += [f"![{row['title']}](images/benchmarks/{name}-{row['plot']}.svg)", ""]
     if notes.exists():
         lines.append(notes.read_text(encoding="utf-8"))
     return "\n".join(lines).rstrip() + "\n"

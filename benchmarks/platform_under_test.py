@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import socket
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.values import ordinals
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
 from mainspring.core.definitions import (
@@ -31,9 +33,14 @@ from mainspring.core.definitions import (
     tag_page_key,
 )
 from mainspring.core.ids import uuid7
+from mainspring.core.kinds import SampleKind
 
 LIMIT = 1000.0
-"""Every tag's HH limit."""
+"""The HH limit of every tag but counters."""
+COUNTED_LIMIT = 1e12
+FIRST = 10_000
+"""First ordinal of a load's tags; those of the records lie before."""
+LOADED_WITHIN_S = 240
 
 
 def free_ports(count: int) -> list[int]:
@@ -47,6 +54,18 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+def ask(port: int, token: str, path: str, body: Any = None, method: str | None = None) -> Any:
+    """Ask the API of a platform."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v1{path}", method=method)
+    request.add_header("Authorization", f"Bearer {token}")
+    payload = None
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+        payload = json.dumps(body).encode()
+    with urllib.request.urlopen(request, payload, timeout=120) as answer:
+        return json.loads(answer.read())
+
+
 @dataclass
 class Platform:
     """A running platform: its folder, its ports, its processes and a signed-in session."""
@@ -56,6 +75,8 @@ class Platform:
     bus_port: int
     process: subprocess.Popen[bytes]
     token: str = ""
+    tenant: int = 0
+    """The company's number in the history."""
 
     @property
     def secrets(self) -> Path:
@@ -71,25 +92,19 @@ class Platform:
         for child in found["supervisor"].children(recursive=True):
             line = child.cmdline()
             if "role" in line:
-                found[line[line.index("role") + 1]] = child
+                name, instance = line[line.index("role") + 1], line[-1]
+                found[name if name != "gateway" or instance == "main" else f"{name} {instance}"] = child
             elif "nats-server" in " ".join(line):
                 found["bus"] = child
         return found
 
     def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """Ask the API."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.web_port}/api/v1{path}", method=method)
-        request.add_header("Authorization", f"Bearer {self.token}")
-        payload = None
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-            payload = json.dumps(body).encode()
-        with urllib.request.urlopen(request, payload, timeout=120) as answer:
-            return json.loads(answer.read())
+        return ask(self.web_port, self.token, path, body, method)
 
     def until_tags(self, tags: int) -> None:
         """Wait until the engine knows so many tags and the other roles report."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + LOADED_WITHIN_S
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 sys.exit("the platform ended while it started")
@@ -102,38 +117,42 @@ class Platform:
             if known >= tags and {"historian", "gateway"} <= roles.keys():
                 return
             time.sleep(0.2)
-        sys.exit(f"the engine did not know {tags} tags within 120 s")
+        sys.exit(f"the engine did not know {tags} tags within {LOADED_WITHIN_S} s")
 
 
-async def publish_plant(running: Platform, first: int, tags: int) -> None:
-    """Publish the definitions of `tags` float tags from ordinal `first` on, with one HH limit each.
+async def publish_plant(running: Platform, first: int, tags: int, *, mixed: bool = False) -> None:
+    """Publish the definitions of `tags` tags from ordinal `first` on, with one HH limit each.
 
-    As records would, but written directly: half a million rows in a database are not what is measured here.
+    As records would, but written directly: half a million rows in a database are not what is measured here. `mixed`
+    makes some of them integers, as `values.ordinals` tells.
     """
+    whole = set(map(int, ordinals(first, tags)[1])) if mixed else set()
     bus = await Bus.connect(running.bus_url, seed_file(running.secrets, "web"), "web")
     for start in range(first, first + tags, PAGE):
-        ordinals = range(start, start + PAGE)
+        numbers = range(start, min(start + PAGE, first + tags))
         page = start // PAGE
         defined = TagPage(
             revision=1, tenant="plant", page=page,
             tags=tuple(
-                TagDefinition(ordinal=n, id=uuid7(), path=f"u/T{n}", name=f"T{n}", silence_max_ms=600_000)
-                for n in ordinals
+                TagDefinition(ordinal=n, id=uuid7(), path=f"u/T{n}", name=f"T{n}", silence_max_ms=600_000,
+                              kind=SampleKind.INTEGER if n in whole else SampleKind.FLOAT)
+                for n in numbers
             ),
         )  # fmt: skip
         limits = AlarmPage(
             revision=1, tenant="plant", page=page,
             alarms=tuple(
                 AlarmDefinition(
-                    id=uuid7(), tag=n, condition=Condition.HH, limit=LIMIT, dead_band=1.0, name=Words(en=f"T{n} HH")
+                    id=uuid7(), tag=n, condition=Condition.HH, limit=COUNTED_LIMIT if n in whole else LIMIT,
+                    dead_band=1.0, name=Words(en=f"T{n} HH"),
                 )
-                for n in ordinals
+                for n in numbers
             ),
         )  # fmt: skip
         await bus.put_definition(tag_page_key("plant", page), defined)
         await bus.put_definition(alarm_page_key("plant", page), limits)
     await bus.close()
-    running.until_tags(tags)
+    await asyncio.to_thread(running.until_tags, first - FIRST + tags)
 
 
 def cpu_seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
@@ -142,33 +161,41 @@ def cpu_seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
 
 
 @contextmanager
-def platform(folder: Path) -> Iterator[Platform]:
-    """Start a platform whose records hold two watched tags, and stop it."""
+def platform(
+    folder: Path, settings: str = "", before: Callable[[Path, int], None] | None = None, bus: str = ""
+) -> Iterator[Platform]:
+    """Start a platform whose records hold two watched tags, and stop it.
+
+    `settings` are more sections of its file, `bus` more settings of the bus; `before` is called with the data folder
+    and the company's number, before anything has opened it.
+    """
     web_port, bus_port = free_ports(2)
     file = folder / "mainspring.toml"
     file.write_text(
         f'data_folder = "{folder / "data"}"\n[plant]\ntenant = "plant"\n'
-        f"[bus]\nport = {bus_port}\n[web]\nport = {web_port}\n"
+        f"[bus]\nport = {bus_port}\n{bus}\n[web]\nport = {web_port}\n{settings}\n"
     )
-    token = subprocess.run(
+    number, token = subprocess.run(
         [sys.executable, "-m", "benchmarks.platform_under_test", str(file)],
         check=True, stdout=subprocess.PIPE, text=True,
-    ).stdout.split()[-1]  # fmt: skip
+    ).stdout.split()[-2:]  # fmt: skip
+    if before is not None:
+        before(folder / "data", int(number))
     process = subprocess.Popen(
         [sys.executable, "-m", "mainspring", "--config", str(file), "up"],
         stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    running = Platform(folder, web_port, bus_port, process, token)
+    running = Platform(folder, web_port, bus_port, process, token, int(number))
     try:
         running.until_tags(2)
         yield running
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
-def put_plant(file: Path) -> str:
-    """Write two watched tags with a limit each into the records and return an API token."""
+def put_plant(file: Path) -> tuple[int, str]:
+    """Write two watched tags with a limit each into the records; return the company's number and an API token."""
     from mainspring import configuration
     from mainspring.first_start import prepare
 
@@ -197,8 +224,8 @@ def put_plant(file: Path) -> str:
             draft = AlarmDraft(tag_id=made.id, condition=Condition.HH, limit=LIMIT, dead_band=1.0)
             alarm_definition.create(author, draft)
     kind = credential.CredentialKind.TOKEN
-    return credential.issue(author, kind, "bench", role=Role.ADMINISTRATOR, user=person)[1]
+    return tenant.number, credential.issue(author, kind, "bench", role=Role.ADMINISTRATOR, user=person)[1]
 
 
 if __name__ == "__main__":
-    print(put_plant(Path(sys.argv[1])))
+    print(*put_plant(Path(sys.argv[1])))

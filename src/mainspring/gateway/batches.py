@@ -22,6 +22,8 @@ PAYLOAD_BYTES_MAX: Final = 4 * 1024 * 1024
 COMPRESSED_ROWS_MIN: Final = 500
 """Smaller batches are sent as they are: compressing them costs ten times what it saves."""
 RETRY_S: Final = 1.0
+TOGETHER_S: Final = 0.002
+"""Readings of one poll come one after the other: so long the first of them waits."""
 
 _SLOW: Final = Text(
     "{rows} readings wait for the disk: polling pauses. The disk of the segment log is too slow for this gateway.",
@@ -115,6 +117,7 @@ class Writer:
         self._waiting: list[Entry] = []
         self._kept: list[asyncio.Future[None]] = []
         self._writing = False
+        self._ended_s = 0.0
         self.flush_ms = 0.0
 
     async def run(self) -> None:
@@ -123,7 +126,9 @@ class Writer:
             # While the gate is closed someone must look whether it may open again.
             if self._gate.open:
                 await self._gatherer.stirred.wait()
-                await asyncio.sleep(self._flush_s)
+                # What comes after a pause goes at once, and only what follows closely is gathered.
+                rest_s = self._flush_s - (time.monotonic() - self._ended_s)
+                await asyncio.sleep(max(TOGETHER_S, rest_s))
             else:
                 await asyncio.sleep(RETRY_S)
             await self.flush()
@@ -155,6 +160,7 @@ class Writer:
             self._written()
         finally:
             self._writing = False
+            self._ended_s = time.monotonic()
         if full is not None or not self._gate.open:
             self._gate.set(full)
 
