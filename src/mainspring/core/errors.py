@@ -15,9 +15,15 @@ MainspringError
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import errno
+import os
+import re
+import ssl
+from typing import Any, ClassVar, Final
 
 from mainspring.core.text import Text
+
+_NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
 
 
 class MainspringError(Exception):
@@ -106,3 +112,15 @@ ERRORS: dict[str, type[MainspringError]] = {
 def error_of(document: dict[str, Any]) -> MainspringError:
     """Rebuild an error that travelled as JSON."""
     return ERRORS.get(document["code"], MainspringError)(Text.of(document["text"]))
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what the system or a library says of a failure, without the objects Python puts beside it."""
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        # The system's own word: asyncio's holds addresses as Python writes them, of several attempts in one text.
+        told = _NUMBER.search(str(error)) if error.errno is None else None
+        number = int(told[1]) if told else errno.ETIMEDOUT if isinstance(error, TimeoutError) else error.errno
+        if number is not None and number > 0:
+            return os.strerror(number)
+        return error.strerror or type(error).__name__
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
-from mainspring.core.errors import NotAllowed, NotConnected, Rejected
+from mainspring.core.errors import NotAllowed, NotConnected, Rejected, reason_of
 from mainspring.core.text import Text
 from mainspring.web.configure import Mail, current
 from mainspring.web.notices.letter import Letter
@@ -61,7 +61,18 @@ def send_mail(target: str, letter: Letter) -> None:
         with _server(mail) as server:
             server.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
-        raise NotConnected(_MAIL_FAILED, host=mail.host, reason=str(error) or type(error).__name__) from error
+        raise NotConnected(_MAIL_FAILED, host=mail.host, reason=_said(error)) from error
+
+
+def _said(error: Exception) -> str:
+    """Return what the other side said, as far as it said anything."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
+        code, said = next(iter(error.recipients.values()))
+    elif isinstance(error, smtplib.SMTPResponseException):
+        code, said = error.smtp_code, error.smtp_error
+    else:
+        return reason_of(error)
+    return f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
 
 
 def _server(mail: Mail) -> smtplib.SMTP:
@@ -92,7 +103,7 @@ def send_webhook(target: str, secret: str, document: dict[str, Any]) -> None:
     try:
         status = asyncio.run(_posted(target, body, headers))
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-        raise NotConnected(_HOOK_FAILED, host=host, reason=str(error) or type(error).__name__) from error
+        raise NotConnected(_HOOK_FAILED, host=host, reason=_said(error)) from error
     if not 200 <= status < 300:
         raise NotConnected(_HOOK_REFUSED, host=host, status=status)
 
