@@ -7,6 +7,7 @@ import { CursorLayer } from "./CursorLayer";
 import { type GestureTarget, listen } from "./gestures";
 import { LaneChart } from "./LaneChart";
 import type { Lane } from "./lanes";
+import { STATE_PADDING, STATE_ROW } from "./stateBands";
 import type { Cursors, Picture } from "./picture";
 import { TIME_AXIS_HEIGHT, edges } from "./plot";
 import type { Zoom } from "./range";
@@ -14,7 +15,6 @@ import { STRIP_HEIGHT, Strip } from "./Strip";
 import { TEXT_LANE_HEIGHT, TextLanes } from "./TextLanes";
 
 const LANE_MIN = 76;
-const STATE_WEIGHT = 0.5;
 
 export interface ChartProps {
   lanes: readonly Lane[];
@@ -37,11 +37,14 @@ export interface ChartProps {
   onStrip: (span: Zoom, done: boolean) => void;
 }
 
+const stateHeight = (lane: Lane) => (lane.states ? lane.tags.length * STATE_ROW + 2 * STATE_PADDING : 0);
+
+/** Lanes of lines share what lanes of states leave: those are as high as their rows. */
 function heights(lanes: readonly Lane[], room: number): number[] {
-  const weights = lanes.map(({ discrete }) => (discrete ? STATE_WEIGHT : 1));
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  const share = Math.max(room - TIME_AXIS_HEIGHT, 0) / Math.max(sum, 1);
-  return weights.map((weight, index) => Math.max(Math.floor(share * weight), LANE_MIN) + (index === lanes.length - 1 ? TIME_AXIS_HEIGHT : 0));
+  const lines = lanes.filter(({ states }) => !states).length;
+  const left = room - TIME_AXIS_HEIGHT - lanes.reduce((sum, lane) => sum + stateHeight(lane), 0);
+  const share = Math.max(Math.floor(left / Math.max(lines, 1)), LANE_MIN);
+  return lanes.map((lane, index) => (stateHeight(lane) || share) + (index === lanes.length - 1 ? TIME_AXIS_HEIGHT : 0));
 }
 
 /** All lanes over one time axis, with cursors, alarms and the strip of the whole history. */

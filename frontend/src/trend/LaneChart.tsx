@@ -1,5 +1,6 @@
 import { useEffect, useLayoutEffect, useRef } from "react";
 import "uplot/dist/uPlot.min.css";
+import { formatOf } from "../components/value-text";
 import { usePreferences } from "../preferences";
 import { useZone } from "../session";
 import type { Tag } from "../types";
@@ -29,7 +30,7 @@ export function LaneChart({ lane, tags, slots, hidden, picture, width, height, l
   useLayoutEffect(() => {
     if (!root.current || width < 80) return;
     const words = (tag: Tag, value: number) => {
-      const found = tag.words?.[String(value)];
+      const found = formatOf(tag).words?.[String(value)];
       return found ? choose(found, language) : null;
     };
     const options = { lane, tags, slots, hidden, picture, width, height, last, right, names, zone, mode, words };

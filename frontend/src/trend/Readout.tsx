@@ -22,8 +22,16 @@ export function shareText(bad: number, good: number): string {
   return share < 0.1 ? "<0.1 %" : `${share < 10 ? share.toFixed(1) : Math.round(share)} %`;
 }
 
-/** The sample of a line: colour, and dashes from the ninth on. */
-export function LineKey({ slot, hidden }: { slot: number; hidden: boolean }) {
+/** The sample of a line: colour, and dashes from the ninth on; of states: a band. */
+export function LineKey({ slot, hidden, band }: { slot: number; hidden: boolean; band: boolean }) {
+  if (band) {
+    return (
+      <svg width="20" height="12" viewBox="0 0 20 12" aria-hidden="true" className="ms-trend-key" data-hidden={hidden}>
+        <rect x="0.5" y="2.5" width="11" height="7" fill="var(--ms-second)" stroke="var(--ms-second)" />
+        <rect x="11.5" y="2.5" width="8" height="7" fill="none" stroke="var(--ms-second)" />
+      </svg>
+    );
+  }
   return (
     <svg width="20" height="12" viewBox="0 0 20 12" aria-hidden="true" className="ms-trend-key" data-hidden={hidden}>
       <line x1="0" y1="6" x2="20" y2="6" stroke={`var(--ms-series-${(slot % COLOURS) + 1})`} strokeWidth="3" strokeDasharray={slot >= COLOURS ? "6 3" : undefined} />
@@ -36,6 +44,8 @@ interface RowProps {
   index: number;
   slot: number;
   side: string;
+  /** Its states are drawn as a band. */
+  band: boolean;
   /** Which axis a line belongs to is only asked where a lane has several. */
   axes: boolean;
   hidden: boolean;
@@ -104,13 +114,13 @@ function useFigures(tag: Tag, picture: Picture, cursors: Cursors) {
   };
 }
 
-function NameCell({ tag, index, slot, hidden, onToggle }: Pick<RowProps, "tag" | "index" | "slot" | "hidden" | "onToggle">) {
+function NameCell({ tag, index, slot, hidden, band, onToggle }: Pick<RowProps, "tag" | "index" | "slot" | "hidden" | "band" | "onToggle">) {
   const t = useWords(trendWords);
   const say = useSay();
   const label = t(hidden ? "showLine" : "hideLine", { name: tag.name });
   return (
     <button type="button" className="ms-plain ms-trend-name" aria-pressed={!hidden} aria-label={label} title={`${tag.path}\n${say(tag.description)}\n${index < 9 ? index + 1 : ""}`} onClick={() => onToggle(tag.tag)}>
-      <LineKey slot={slot} hidden={hidden} />
+      <LineKey slot={slot} hidden={hidden} band={band} />
       <span className="ms-cut">{tag.name}</span>
     </button>
   );
@@ -197,13 +207,15 @@ export function Readout({ tags, lanes, slots, pinned, hidden, ...rest }: Readout
   const t = useWords(trendWords);
   const phone = usePhone();
   const sides = new Map(lanes.flatMap(({ scales }) => scales.flatMap(({ side, tags: own }) => own.map((tag) => [tag, t(side)] as const))));
-  const axes = lanes.some(({ scales }) => scales.length > 1) || tags.some(({ kind }) => !drawable(kind));
+  const axes = lanes.some(({ scales, states }) => scales.length > 1 && !states) || tags.some(({ kind }) => !drawable(kind));
+  const banded = new Set(lanes.flatMap(({ states, tags: own }) => (states ? own : [])));
   const rows = tags.map((tag, index) => ({
     axes,
     tag,
     index,
     slot: slots.get(tag.tag) ?? 0,
     hidden: hidden.has(tag.tag),
+    band: banded.has(tag.tag),
     side: sides.get(tag.tag) ?? "",
     ...rest,
   }));

@@ -19,6 +19,7 @@ import { LANES_MAX, LINES_MAX, colourSlots, drawable, lanesOf } from "./lanes";
 import { Cursors, Picture } from "./picture";
 import { type Range, type Zoom, panned, resolve, zoomed } from "./range";
 import { Readout } from "./Readout";
+import { StateLegend } from "./StateLegend";
 import { TrendBar } from "./TrendBar";
 import { useAlarmBars } from "./useAlarmBars";
 import { useHistory, useLivePicture } from "./useHistory";
@@ -172,7 +173,11 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
       return true;
     },
   });
-  const crowded = lanes.find((lane) => lane.tags.filter((tag) => !view.hidden.has(tag)).length > LINES_MAX);
+  const crowded = lanes.find((lane) => !lane.states && lane.tags.filter((tag) => !view.hidden.has(tag)).length > LINES_MAX);
+  const banded = useMemo(() => {
+    const seen = new Set(lanes.flatMap((lane) => (lane.states ? lane.tags : [])));
+    return tags.filter(({ tag }) => seen.has(tag) && !view.hidden.has(tag));
+  }, [lanes, tags, view.hidden]);
   const alarmsFailed = alarms.error instanceof ApiError ? say(alarms.error.text) : String(alarms.error ?? "");
   const told = t("chartLabel", { n: tags.length, span: spanText(span.start_ms, span.end_ms, live.now(), zone) });
   const readout = (
@@ -189,6 +194,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
         onDrop={drop}
         onSamples={setListed}
       />
+      <StateLegend tags={banded} picture={picture} />
       <AddTags shown={view.tags} onAdd={onAdd} />
       <Foot alarmsHidden={view.table ? 0 : alarmsHidden} picture={picture} tags={tags} hidden={view.hidden} reading={reading} compare_ms={view.compare_ms} language={language} zone={zone} />
     </aside>

@@ -7,7 +7,15 @@ describe("lanes", () => {
   it("hold one unit each, states apart, text nowhere", () => {
     const lanes = lanesOf([tag(1, "Cel"), tag(2, "MPa"), tag(3, "Cel"), tag(4, "1", "enumeration"), tag(5, "", "text")], "unit");
     expect(lanes.map(({ tags }) => tags)).toEqual([[1, 3], [2], [4]]);
-    expect(lanes.map(({ discrete }) => discrete)).toEqual([false, false, true]);
+    expect(lanes.map(({ states }) => states)).toEqual([false, false, true]);
+  });
+  it("hold all states in one lane below, a row each, however few lanes there are", () => {
+    const tags = [tag(1, "1", "boolean"), tag(2, "Cel"), tag(3, "MPa"), tag(4, "1", "enumeration")];
+    expect(lanesOf(tags, "unit", 1).map((lane) => [lane.tags, lane.states])).toEqual([
+      [[2, 3], false],
+      [[1, 4], true],
+    ]);
+    expect(lanesOf(tags, "overlay").map((lane) => lane.states)).toEqual([false]);
   });
   it("overlay on scales of their own, two with an axis", () => {
     const [lane] = lanesOf([tag(1, "Cel"), tag(2, "MPa"), tag(3, "Cel"), tag(4, "kW")], "overlay");

@@ -17,16 +17,16 @@ export interface Scale {
   key: string;
   unit: string;
   tags: number[];
-  /** Only the first two scales of a lane have an axis. */
-  side: "left" | "right" | "own";
+  /** Only the first two scales of a lane have an axis; states have none. */
+  side: "left" | "right" | "own" | "band";
 }
 
 export interface Lane {
   key: string;
   tags: number[];
   scales: Scale[];
-  /** States and counts: drawn as steps, one tag a lane, low. */
-  discrete: boolean;
+  /** States drawn as bands, one row a tag. */
+  states: boolean;
 }
 
 /** Texts, files and arrays have no line. */
@@ -34,7 +34,7 @@ export function drawable(kind: string): boolean {
   return kind !== "text" && kind !== "blob" && kind !== "array";
 }
 
-/** Drawn as steps: between two samples nothing is known to be in between. */
+/** Between two samples there is nothing in between: bands, and steps where all is overlaid. */
 export function discrete(kind: string): boolean {
   return kind === "boolean" || kind === "enumeration";
 }
@@ -50,12 +50,13 @@ function scalesOf(tags: readonly LaneTag[]): Scale[] {
   return scales;
 }
 
-/** Lay tags out in at most `most` lanes; what has no lane of its own joins the last one on its own scale. */
+/** Lay tags out in at most `most` lanes, states in one more below; what has no lane of its own joins the last one. */
 export function lanesOf(tags: readonly LaneTag[], mode: LaneMode, most = LANES_MAX): Lane[] {
+  const banded = ({ kind }: LaneTag) => mode !== "overlay" && discrete(kind);
   const groups = new Map<string, LaneTag[]>();
   for (const tag of tags) {
-    if (!drawable(tag.kind)) continue;
-    const key = mode === "overlay" ? "all" : mode === "each" || discrete(tag.kind) ? `tag-${tag.tag}` : `unit-${tag.unit}`;
+    if (!drawable(tag.kind) || banded(tag)) continue;
+    const key = mode === "overlay" ? "all" : mode === "each" ? `tag-${tag.tag}` : `unit-${tag.unit}`;
     const group = groups.get(key);
     if (group) group.push(tag);
     else groups.set(key, [tag]);
@@ -64,12 +65,13 @@ export function lanesOf(tags: readonly LaneTag[], mode: LaneMode, most = LANES_M
   const kept = entries.slice(0, most);
   const last = kept[most - 1];
   if (last) kept[most - 1] = [last[0], [...last[1], ...entries.slice(most).flatMap(([, group]) => group)]];
-  return kept.map(([key, group]) => ({
-    key,
-    tags: group.map(({ tag }) => tag),
-    scales: scalesOf(group),
-    discrete: group.every(({ kind }) => discrete(kind)),
-  }));
+  const lanes: Lane[] = kept.map(([key, group]) => ({ key, tags: group.map(({ tag }) => tag), scales: scalesOf(group), states: false }));
+  const states = tags.filter(banded);
+  if (states.length > 0) {
+    const scales = scalesOf(states).map((scale) => ({ ...scale, side: "band" as const }));
+    lanes.push({ key: "states", tags: states.map(({ tag }) => tag), scales, states: true });
+  }
+  return lanes;
 }
 
 export const COLOURS = 8;

@@ -28,6 +28,12 @@ const copy = (series: TrendSeries): TrendSeries => ({
   marks: [...(series.marks ?? [])],
 });
 
+/** The states of a comparison, moved to where they are compared with. */
+export interface ComparedStates {
+  series: TrendSeries;
+  bucket_ms: number;
+}
+
 export class Picture {
   span: Zoom;
   bucket_ms = 1000;
@@ -36,6 +42,7 @@ export class Picture {
   loaded = false;
   private readonly series = new Map<number, TrendSeries>();
   private readonly compared = new Map<number, Line>();
+  private readonly comparedStates = new Map<number, ComparedStates>();
   private readonly texts = new Map<number, readonly TextSpan[]>();
   private readonly lines = new Map<number, Line>();
   private readonly summaries = new Map<number, { key: string; summary: Summary }>();
@@ -77,12 +84,14 @@ export class Picture {
     this.series.clear();
     this.lines.clear();
     this.compared.clear();
+    this.comparedStates.clear();
     for (const series of answer.series) this.series.set(series.tag, copy(series));
     for (const series of compared?.series ?? []) {
       const pace = this.paces.get(series.tag);
       if (!pace || !compared) continue;
       const time = series.time.map((at) => at + shift_ms);
       this.compared.set(series.tag, lineOf({ ...series, time }, compared.bucket_ms, pace));
+      if (pace.discrete) this.comparedStates.set(series.tag, { series: { ...series, time }, bucket_ms: compared.bucket_ms });
     }
     this.redraw();
   }
@@ -154,6 +163,10 @@ export class Picture {
 
   comparedLine(tag: number): Line | undefined {
     return this.compared.get(tag);
+  }
+
+  comparedSeries(tag: number): ComparedStates | undefined {
+    return this.comparedStates.get(tag);
   }
 }
 

@@ -7,8 +7,10 @@ import { live } from "../live";
 import type { Tag } from "../types";
 import { timeTicks, valueTicks } from "./axis";
 import { type Line, extent, joined, scaleRange } from "./columns";
+import { cut, hatch } from "./canvas";
 import { COLOURS, type Lane, type Scale } from "./lanes";
 import type { Picture } from "./picture";
+import { drawStates, STATE_PADDING } from "./stateBands";
 import type { Zone } from "./zone";
 
 export const AXIS_WIDTH = 60;
@@ -134,6 +136,7 @@ function ticksOf(options: LaneOptions, plot: uPlot): ReturnType<typeof timeTicks
 function seriesFor({ tag, compared, scale }: Drawn, options: LaneOptions): uPlot.Series[] {
   const slot = options.slots.get(tag.tag) ?? 0;
   const stroke = colourOf(slot, options.mode);
+  if (options.lane.states) return [{ scale: scale.key, show: false }, { scale: scale.key, show: false }, { scale: scale.key, show: false }];
   const stepped = options.picture.paceOf(tag.tag).discrete;
   const paths = stepped ? uPlot.paths.stepped?.({ align: 1 }) : uPlot.paths.linear?.();
   const dash = compared ? [2, 4] : slot >= COLOURS ? [8, 4] : undefined;
@@ -150,24 +153,6 @@ function seriesFor({ tag, compared, scale }: Drawn, options: LaneOptions): uPlot
     edge,
     edge,
   ];
-}
-
-function hatch(context: CanvasRenderingContext2D, colour: string): CanvasPattern | null {
-  const tile = document.createElement("canvas");
-  const size = Math.round(6 * devicePixelRatio);
-  tile.width = size;
-  tile.height = size;
-  const pen = tile.getContext("2d");
-  if (!pen) return null;
-  pen.strokeStyle = colour;
-  pen.lineWidth = devicePixelRatio;
-  pen.beginPath();
-  for (const shift of [-size, 0, size]) {
-    pen.moveTo(shift, size);
-    pen.lineTo(shift + size, 0);
-  }
-  pen.stroke();
-  return context.createPattern(tile, "repeat");
 }
 
 /** Where quality was bad, and where nothing came, the lane is hatched, behind the lines. */
@@ -254,6 +239,9 @@ function drawSigns(plot: uPlot, options: LaneOptions): void {
   ctx.restore();
 }
 
+/** Where names begin, in px from the right edge of what is drawn. */
+const nameLeft = ({ right }: LaneOptions) => (right ? AXIS_WIDTH + 4 : 6);
+
 /** The name stands at the line's right end, moved apart where two would cover each other. */
 function drawNames(plot: uPlot, options: LaneOptions): void {
   const { ctx, bbox } = plot;
@@ -283,20 +271,13 @@ function drawNames(plot: uPlot, options: LaneOptions): void {
   ctx.font = `${12 * devicePixelRatio}px ${fonts.text}`;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  const left = bbox.left + bbox.width + (options.right ? AXIS_WIDTH + 4 : 6) * devicePixelRatio;
+  const left = bbox.left + bbox.width + nameLeft(options) * devicePixelRatio;
   for (const { y, text, colour } of labels) {
     if (y < top - 1) continue;
     ctx.fillStyle = colour;
     ctx.fillText(cut(ctx, text, (NAME_WIDTH - 10) * devicePixelRatio), left, y);
   }
   ctx.restore();
-}
-
-function cut(context: CanvasRenderingContext2D, text: string, room: number): string {
-  if (context.measureText(text).width <= room) return text;
-  let kept = text.length - 1;
-  while (kept > 1 && context.measureText(`${text.slice(0, kept)}…`).width > room) kept -= 1;
-  return `${text.slice(0, kept)}…`;
 }
 
 /** The unit stands above its axis, never inside the numbers. */
@@ -308,7 +289,7 @@ function drawUnits(plot: uPlot, options: LaneOptions): void {
   ctx.textBaseline = "bottom";
   for (const scale of options.lane.scales) {
     const text = axisText(options, scale);
-    if (scale.side === "own" || text === "") continue;
+    if (scale.side === "own" || scale.side === "band" || text === "") continue;
     const left = scale.side === "left";
     ctx.textAlign = left ? "right" : "left";
     const x = left ? bbox.left - 4 * devicePixelRatio : bbox.left + bbox.width + 4 * devicePixelRatio;
@@ -346,7 +327,7 @@ export class LanePlot {
         height: options.height,
         ms: 1,
         pxAlign: false,
-        padding: [LANE_PADDING_TOP, rightPadding, last ? 0 : 4, 0],
+        padding: lane.states ? [STATE_PADDING, rightPadding, last ? 0 : STATE_PADDING, AXIS_WIDTH] : [LANE_PADDING_TOP, rightPadding, last ? 0 : 4, 0],
         scales,
         axes,
         legend: { show: false },
@@ -354,24 +335,30 @@ export class LanePlot {
         select: { show: false, left: 0, top: 0, width: 0, height: 0 },
         series: [{}, ...drawn.flatMap((each) => seriesFor(each, options))],
         bands: drawn.flatMap(({ compared, tag }, index) =>
-          compared ? [] : [{ series: [index * 3 + 2, index * 3 + 3] as [number, number], fill: colourOf(options.slots.get(tag.tag) ?? 0, options.mode) + BAND_ALPHA }],
+          compared || lane.states ? [] : [{ series: [index * 3 + 2, index * 3 + 3] as [number, number], fill: colourOf(options.slots.get(tag.tag) ?? 0, options.mode) + BAND_ALPHA }],
         ),
-        hooks: {
-          drawClear: [(plot) => drawUnknown(plot, options)],
-          draw: [
-            (plot) => {
-              drawLimits(plot, options);
-              drawUnits(plot, options);
-              drawSigns(plot, options);
-              if (names) drawNames(plot, options);
-            },
-          ],
-        },
+        hooks: lane.states ? { draw: [(plot) => drawStates(plot, options, { left: nameLeft(options), room: NAME_WIDTH - 10 })] } : this.linesDrawn(),
       },
       this.columns(drawn),
       root,
     );
     this.redraw();
+  }
+
+  /** What lines have around them. */
+  private linesDrawn(): uPlot.Hooks.Arrays {
+    const { options } = this;
+    return {
+      drawClear: [(plot) => drawUnknown(plot, options)],
+      draw: [
+        (plot) => {
+          drawLimits(plot, options);
+          drawUnits(plot, options);
+          drawSigns(plot, options);
+          if (options.names) drawNames(plot, options);
+        },
+      ],
+    };
   }
 
   private columns(drawn: readonly Drawn[]): uPlot.AlignedData {
