@@ -9,8 +9,10 @@ from typing import Literal
 from uuid import UUID
 
 import pytest
+from django.db import connection as db
+from django.test.utils import CaptureQueriesContext
 from tests.records import ground
-from tests.records.plant import author
+from tests.records.plant import author, tag
 from tests.web.running import Records, now_ms, records, running
 
 from mainspring.core.errors import ConfigurationError
@@ -18,14 +20,10 @@ from mainspring.core.health import ConnectionHealth, GatewayConnections, Health
 from mainspring.records import connection
 from mainspring.records.connection import ConnectionDraft
 from mainspring.records.rights import Role
+from mainspring.web.areas import Areas
 from mainspring.web.listen import SILENT_MS, troubles
 from mainspring.web.runtime import runtime
 from mainspring.web.serve import run
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 async def test_everything_there(kept: Records, tmp_path: Path) -> None:
@@ -83,6 +81,28 @@ async def test_with_parts_missing_the_rest_is_told(kept: Records, tmp_path: Path
         assert (await web.get("/health"))["history"] is None
         await web.server.start_again()
         await web.until(lambda: web.admin.connected and web.gateway.connected and runtime.bus and runtime.bus.connected)
+
+
+def test_tags_of_areas_are_read_again_only_when_something_changed(database: None) -> None:
+    now_s = 0.0
+
+    def clock_s() -> float:
+        nonlocal now_s
+        now_s += 1
+        return now_s
+
+    kept = records()
+    areas = Areas(clock_s)
+    first = areas.read(kept.plant)
+    assert {area.name["en"]: len(first.ordinals[area.path]) for area in first.areas} == {"a": 3, "b": 1}
+    now_s += 100
+    with CaptureQueriesContext(db) as queries:
+        assert areas.read(kept.plant) is first
+    assert len(queries) == 1
+    tag(kept.plant, "T9", kept.tags["T1"].asset)
+    now_s = first.until_s - 2
+    assert areas.read(kept.plant) is first, "reading took a second: it takes at most a twentieth of the time"
+    assert len(areas.read(kept.plant).ordinals[first.areas[0].path]) == 4
 
 
 async def test_sources_that_are_lost_are_told_with_their_words(database: None, tmp_path: Path) -> None:

@@ -9,39 +9,32 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from nats.errors import Error as NatsError
 from ninja import Router
 
-from mainspring.core import quality, subjects
+from mainspring.core import subjects
 from mainspring.core.alarms import ActiveAlarm
-from mainspring.core.current import KNOWN
 from mainspring.core.definitions import Priority
 from mainspring.core.errors import MainspringError
 from mainspring.core.history import EventQuery
-from mainspring.records.asset import Asset, AssetKind
+from mainspring.records.asset import Asset
 from mainspring.records.connection import Connection
 from mainspring.records.rights import Right
-from mainspring.records.search_words import below
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.web import alarm_rows
 from mainspring.web.api.alarms import active
 from mainspring.web.api.health import summary
+from mainspring.web.areas import areas
 from mainspring.web.columns import numbers
-from mainspring.web.live import ask_current
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["overview"])
 
-AREAS_MAX: Final = 200
 HOUR_MS: Final = 3_600_000
-Ordinals = npt.NDArray[np.uint32]
-NO_ORDINALS: Final[Ordinals] = np.empty(0, dtype=np.uint32)
 _ORDER: Final = [str(priority) for priority in Priority]
 
 
@@ -52,21 +45,23 @@ async def overview(request: HttpRequest) -> dict[str, Any]:
     What a part that does not answer would have told is null; `engine` says whether alarms are known.
     """
     tenant = actor_of(request).tenant
-    areas, of_area = await sync_to_async(_areas)(tenant)
-    engine, alarms, paths, bad = "ok", list[ActiveAlarm](), dict[UUID, tuple[str, Any]](), dict.fromkeys(of_area)
+    found = await sync_to_async(areas.read)(tenant)
+    engine, alarms, paths, bad = "ok", list[ActiveAlarm](), dict[UUID, tuple[str, Any]](), dict[str, int]()
     try:
         alarms = await active(tenant.key)
         paths = await sync_to_async(alarm_rows.paths)(tenant.key, {alarm.alarm for alarm in alarms})
-        bad = await _bad_counts(tenant.key, of_area)
+        bad = await areas.bad_counts(runtime.require_bus(), tenant, found)
     except (MainspringError, NatsError):
         engine = "silent"
-    counts = _by_area(areas, [(f"{paths[each.alarm][0]}/", each.priority) for each in alarms if each.alarm in paths])
+    counts = _by_area(
+        found.areas, [(f"{paths[each.alarm][0]}/", each.priority) for each in alarms if each.alarm in paths]
+    )
     listed = [
         {
             "id": area.id, "name": area.name, "path": area.path, "kind": area.asset_kind,
-            "alarms": counts[area.id], "tag_count": len(of_area[area.path]), "bad_count": bad[area.path],
+            "alarms": counts[area.id], "tag_count": len(found.ordinals[area.path]), "bad_count": bad.get(area.path),
         }
-        for area in areas
+        for area in found.areas
     ]  # fmt: skip
     listed.sort(
         key=lambda area: [-area["alarms"].get(priority, 0) for priority in _ORDER] + [-(area["bad_count"] or 0)]
@@ -80,31 +75,12 @@ async def overview(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _areas(tenant: Tenant) -> tuple[list[Asset], dict[str, Ordinals]]:
-    of_tenant = Asset.objects.of(tenant)
-    areas = list(of_tenant.filter(asset_kind=AssetKind.AREA).order_by("path")[:AREAS_MAX])
-    if not areas:
-        areas = list(of_tenant.filter(parent=None).order_by("path")[:AREAS_MAX])
-    tags = Tag.objects.of(tenant).filter(enabled=True)
-    ordinals = {area.path: tags.filter(below(area.path)).values_list("ordinal", flat=True) for area in areas}
-    return areas, {path: np.fromiter(found.iterator(), dtype=np.uint32) for path, found in ordinals.items()}
-
-
 def _by_area(areas: Sequence[Asset], alarms: Sequence[tuple[str, Priority]]) -> dict[UUID, dict[str, int]]:
     """Count alarms of each priority below each area; an alarm stands there with the path of its tag and a slash."""
     return {
         area.id: dict(Counter(str(priority) for path, priority in alarms if path.startswith(f"{area.path}/")))
         for area in areas
     }
-
-
-async def _bad_counts(tenant: str, of_area: dict[str, Ordinals]) -> dict[str, int | None]:
-    """Count the tags of each area whose value is bad now; an uncertain one is not, nor one that was never sent."""
-    columns = await ask_current(runtime.require_bus(), tenant, np.concatenate([*of_area.values(), NO_ORDINALS]))
-    known = (columns["flags"] & KNOWN) != 0
-    bad = known & ((columns["quality"] & quality.MASK) == quality.BAD)
-    ends = np.cumsum([len(ordinals) for ordinals in of_area.values()])[:-1]
-    return {path: int(part.sum()) for path, part in zip(of_area, np.split(bad, ends), strict=False)}
 
 
 def _sources(tenant: Tenant) -> dict[str, Any]:
