@@ -36,13 +36,36 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--name-zh", default="", help="name in Chinese")
     add.add_argument("--zone", default="UTC", help="IANA time zone, for example Asia/Shanghai")
     tenants.add_parser("list", help="show the companies of this platform")
+    backup = commands.add_parser(
+        "backup", help="back up the running platform into a folder; only what is new is copied"
+    )
+    backup.add_argument("to", type=Path, metavar="FOLDER", help="folder of the backups")
+    backup.add_argument("--keep", type=int, metavar="N", help="remove all but the newest N backups afterwards")
+    done = backup.add_mutually_exclusive_group()
+    done.add_argument("--verify", action="store_true", help="read every piece and compare it with its checksum")
+    done.add_argument("--list", action="store_true", help="show the backups there are")
+    restore = commands.add_parser("restore", help="make a platform of a backup, in a folder of its own")
+    restore.add_argument("backups", type=Path, metavar="FOLDER", help="folder of the backups")
+    restore.add_argument(
+        "--folder", type=Path, required=True, metavar="DIR", help="new or empty folder of the platform"
+    )
+    restore.add_argument("--backup", default="", metavar="ID", help="which one; default: the newest")
+    restore.add_argument(
+        "--records-at", metavar="TIME", help="records as they were then, for example 2026-11-21T14:05+08:00"
+    )
+    restore.add_argument(
+        "--records-url",
+        default="",
+        metavar="URL",
+        help="empty PostgreSQL database for the records, if they were in one",
+    )
     gateway = commands.add_parser("gateway", help="run a gateway on another machine, with one file and one token")
     gateway.add_argument("file", type=Path, help="its settings file; `--sample` prints one", nargs="?")
     gateway.add_argument("--sample", action="store_true", help="print a settings file with every setting")
     gateway.add_argument("--url", default="", help="address of the platform, for the sample")
     gateway.add_argument("--release", default="", help=argparse.SUPPRESS)
     role = commands.add_parser("role", help="run one role alone, for machines with several")
-    role.add_argument("name", choices=("historian", "engine", "gateway", "web", "demo"))
+    role.add_argument("name", choices=("historian", "engine", "gateway", "web", "backup", "demo"))
     role.add_argument(
         "--instance",
         default="main",

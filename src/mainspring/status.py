@@ -65,6 +65,8 @@ _CONNECTION: Final = Text("{place}: {text}", "{place}：{text}")
 _HEAD: Final = Text("role", "角色"), Text("state", "状态"), Text("up", "已运行"), Text("memory", "内存")
 _READINGS: Final = Text("Readings: {rate} a second, {lag} behind", "读数：每秒 {rate} 条，延迟 {lag}")
 _DISK: Final = Text("Disk: {free} free", "磁盘：剩余 {free}")
+_BACKUP: Final = Text("Backup: the last one {age} ago", "备份：最近一次在 {age} 前")
+_NO_BACKUP: Final = Text("Backup: none yet", "备份：尚无")
 _LIVE: Final = Text("Gateway {place}: {live} of {all} connections live", "网关 {place}：{all} 个连接中 {live} 个在线")
 _MORE: Final = Text("Every figure: `mainspring status --json`", "全部数字：`mainspring status --json`")
 _STATES: Final = {
@@ -173,6 +175,8 @@ def _figures(roles: Sequence[Health], gateways: Mapping[str, GatewayConnections]
         lines.append(say(_READINGS, rate=f"{rate:,.0f}", lag=f"{lag:,.0f} ms"))
     if "disk_free_bytes" in (own := figures.get("supervisor", {})):
         lines.append(say(_DISK, free=f"{own['disk_free_bytes'] / 2**30:,.1f} GB"))
+    if (own := figures.get("backup")) is not None:
+        lines.append(say(_BACKUP, age=_duration(own["last_age_s"] * 1000)) if "last_age_s" in own else say(_NO_BACKUP))
     for subject, gateway in sorted(gateways.items()):
         live = sum(connection.state == "connected" for connection in gateway.connections)
         lines.append(say(_LIVE, place=_of(subject, gateway), live=live, all=len(gateway.connections)))
