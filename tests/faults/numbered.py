@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -77,6 +77,8 @@ class NumberedSource:
         self.step_ms = step_ms
         self.window = window
         self.base_ms = time.time_ns() // 1_000_000
+        self.inside: Callable[[], AbstractContextManager[None]] = nullcontext
+        """Where the devices are: the network that their sockets are opened in."""
         self._began_s = time.monotonic()
         self._ended = False
 
@@ -95,6 +97,11 @@ class NumberedSource:
         """How many readings were acknowledged."""
         return sum(each.kept.count(1) * len(each.tags) for each in self.devices)
 
+    def begin_earlier(self, readings: int) -> None:
+        """Be behind by so many readings: their time has passed already."""
+        self.base_ms -= readings * self.step_ms
+        self._began_s -= readings * self.step_ms / 1000
+
     @contextmanager
     def publishing(self) -> Iterator[None]:
         """Publish in real time in a thread of its own while the test does something else."""
@@ -109,6 +116,10 @@ class NumberedSource:
 
     async def run(self, seconds: float = 0.0, readings: int = 0) -> None:
         """Publish for so long in real time, or so many messages of each device as fast as they are acknowledged."""
+        with self.inside():
+            await self._run_all(seconds, readings)
+
+    async def _run_all(self, seconds: float, readings: int) -> None:
         async with asyncio.TaskGroup() as tasks:
             for each in self.devices:
                 tasks.create_task(self._run(each, time.monotonic() + seconds, each.sent + readings))

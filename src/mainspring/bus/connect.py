@@ -11,12 +11,12 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from mainspring.bus.answers import ASK_TIMEOUT_S, Handler, Server, asked_chunks
+from mainspring.bus.link import LinkClient
 from mainspring.bus.tenant_watch import TenantWatch
 from mainspring.bus.watch import Changed, Watch
 from mainspring.core import definitions, subjects
@@ -47,7 +47,7 @@ class Bus:
     def __init__(self, url: str, name: str) -> None:
         self.url = url
         self.name = name
-        self.nc = Client()
+        self.nc = LinkClient()
         self.js: JetStreamContext = self.nc.jetstream(timeout=5)
         self._watches: list[Watch | TenantWatch] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []

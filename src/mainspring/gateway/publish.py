@@ -5,6 +5,9 @@ told by its last acknowledged record and, after any doubt, by the last message o
 stores what one connection sent in order, so all before that message is there. What may still be under way is only ever
 sent again on the same stream under the same message id, which the server keeps once.
 
+Late batches must not delay live ones: of each stream as much is under way as is answered in good time, and of LATE no
+more than the historian can be seen to store.
+
 In a cluster the stream's leader may end while the connection holds: what it had not passed on is gone, and what
 followed is with the next leader. There everything without an answer is sent again, as long as the servers know its id.
 """
@@ -27,15 +30,21 @@ from mainspring.bus.server import DUPLICATE_WINDOW_S
 from mainspring.core import subjects
 from mainspring.core.subjects import LATE, LIVE, SEQUENCE_HEADER
 from mainspring.core.text import Text
+from mainspring.gateway.lane import Lane
 from mainspring.gateway.marks import LANES, NOWHERE, Marks, Place
 from mainspring.gateway.segments import Reader, Record, Segment, SegmentLog
 
 log = structlog.get_logger(__name__)
 
 ACK_TIMEOUT_S: Final = 5.0
+BEHIND_MS: Final = 60_000
+"""From here on it is said that readings wait."""
 LOOK_S: Final = 0.5
+HELD_S: Final = 0.05
 RETRY_MAX_S: Final = 5.0
 UNCONFIRMED_MAX: Final = 20_000
+UNSTORED_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Of LATE, what the historian has not confirmed: the rest waits here and not in the bus, whose disk is for all."""
 KNOWN_S: Final = DUPLICATE_WINDOW_S * 0.75
 """How long after its first sending a batch may be sent again: the servers forget ids after the whole window."""
 
@@ -43,6 +52,11 @@ _REFUSED: Final = Text(
     "The bus refused readings for {stream} ({reason}); they stay in the segment log and are sent again. "
     "Look at the disk of the bus and at the historian.",
     "总线拒收 {stream} 的读数（{reason}）；读数保留在段日志中，将自动重发。请检查总线磁盘与历史库。",
+)
+_BEHIND: Final = Text(
+    "Readings of the last {minutes:.0f} minutes wait in the segment log: {batches} batches. Fresh ones go first, these "
+    "follow by themselves as fast as link and platform take them.",
+    "段日志中有最近 {minutes:.0f} 分钟的读数待发：{batches} 个批次。新读数优先发送，其余随链路与平台能力自动补传。",
 )
 _AWAY: Final = Text(
     "The bus does not answer; readings are kept in the segment log and sent when it is back.",
@@ -58,33 +72,6 @@ class Doubt(Exception):
         super().__init__(text.en)
 
 
-class Lane:
-    """One stream: what was sent, answered and confirmed."""
-
-    def __init__(self, stream: str, subject: str) -> None:
-        self.stream = stream
-        self.subject = subject
-        self.stirred = asyncio.Event()
-        self.returned = asyncio.Event()
-        self.sent: deque[int] = deque()
-        self.answers: dict[int, Place | None] = {}
-        self.first_sent_s: dict[int, float] = {}
-        self.oldest_s = 0.0
-        self.cursor = 0
-        self.sent_max = -1
-        self.probing = False
-        self.refusal: str | None = None
-        self.text: Text | None = None
-        self.unconfirmed: deque[Place] = deque()
-        self.position = 0
-        self.free_s = 0.0
-
-    @property
-    def settled(self) -> bool:
-        """Tell whether every batch sent was answered."""
-        return len(self.answers) == len(self.sent)
-
-
 class Publisher:
     """Sends records of a log to LIVE and LATE and frees segments the historian has confirmed."""
 
@@ -96,7 +83,7 @@ class Publisher:
         gateway: str,
         *,
         late_after_ms: int = 5_000,
-        late_rows_per_s: int = 250_000,
+        late_rows_per_s: int = 2_000_000,
         outstanding_max: int = 8,
     ) -> None:
         self._log = segment_log
@@ -110,6 +97,7 @@ class Publisher:
         self._inbox = ""
         self._answered = asyncio.Event()
         self._lag_from_ms: int | None = None
+        self._late_from_ms: int | None = None
         for lane in self.lanes.values():
             self._restart(lane)
 
@@ -118,7 +106,11 @@ class Publisher:
         """Say why readings do not get through, or None."""
         if self._bus is None:
             return _AWAY
-        return next((lane.text for lane in self.lanes.values() if lane.text is not None), None)
+        trouble = next((lane.text for lane in self.lanes.values() if lane.text is not None), None)
+        behind_ms = self.behind_ms(time.time_ns() // 1_000_000)
+        if trouble is not None or behind_ms < BEHIND_MS:
+            return trouble
+        return _BEHIND.format(minutes=behind_ms / 60_000, batches=self.waiting)
 
     @property
     def waiting(self) -> int:
@@ -137,6 +129,19 @@ class Publisher:
         if self._lag_from_ms is None:
             self._lag_from_ms = now_ms
         return max(0, now_ms - self._lag_from_ms)
+
+    def behind_ms(self, now_ms: int) -> int:
+        """How old the oldest batch is that the bus has not acknowledged, live or late."""
+        pending = next(self._marks.late_pending(), None)
+        if pending is None:
+            self._late_from_ms = None
+            return self.lag_ms(now_ms)
+        if self._late_from_ms is None:
+            reader = Reader(self._log)
+            record = reader.read(pending[0])
+            reader.close()
+            self._late_from_ms = now_ms if record is None else record.time_ms
+        return max(self.lag_ms(now_ms), now_ms - self._late_from_ms)
 
     def written(self) -> None:
         """Tell that the log has new records."""
@@ -236,6 +241,7 @@ class Publisher:
         lane.probing = last is None and self._marks.acknowledged[lane.stream].stored > 0
         lane.sent.clear()
         lane.answers.clear()
+        lane.window.forget()
         lane.refusal = None
         lane.cursor = self._marks.acknowledged[lane.stream].sequence
         if lane.sent_max < 0:
@@ -308,8 +314,9 @@ class Publisher:
         place = self._marks.acknowledged[lane.stream]
         lane.position = 0
         lane.unconfirmed.clear()
+        lane.unstored = 0
         if place.stored:
-            lane.unconfirmed.append(place)
+            lane.unconfirmed.append((place, 0))
         for segment in self._log.segments:
             segment.stored[lane.stream] = place.stored
 
@@ -323,17 +330,32 @@ class Publisher:
                 raise Doubt(_AWAY)
             if lane.refusal is not None and lane.settled:
                 raise Doubt(_REFUSED.format(stream=lane.stream, reason=lane.refusal))
+            if bus.nc.unsent:
+                # A slow link: the bus cannot answer what it has not got.
+                lane.oldest_s = time.monotonic()
             if lane.sent and time.monotonic() - lane.oldest_s > ACK_TIMEOUT_S:
                 raise Doubt(_AWAY)
             record = None
-            if lane.refusal is None and len(lane.sent) < (1 if lane.probing else self._outstanding_max):
+            held = lane.stream == LATE and self._holds_late()
+            if not held and lane.refusal is None and self._has_room(lane):
                 record = await self._next(lane, reader)
             if record is not None:
                 await self._publish(bus, lane, record)
                 continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_S if lane.sent else None):
+                async with asyncio.timeout(HELD_S if held else LOOK_S if lane.sent else None):
                     await lane.stirred.wait()
+
+    def _has_room(self, lane: Lane) -> bool:
+        return lane.window.open and len(lane.sent) < (1 if lane.probing else self._outstanding_max)
+
+    def _holds_late(self) -> bool:
+        """Tell whether late readings wait: live ones do, or the historian has enough to store."""
+        live = self.lanes[LIVE]
+        if self.lanes[LATE].unstored > UNSTORED_BYTES_MAX:
+            return True
+        # What LIVE refuses does not hold up what LATE takes.
+        return live.text is None and not self._has_room(live) and self._marks.live_after(live.cursor) <= self._log.last
 
     async def _next(self, lane: Lane, reader: Reader) -> Record | None:
         """Return the next record of a lane, None if there is none for now."""
@@ -380,10 +402,13 @@ class Publisher:
             lane.oldest_s = time.monotonic()
         lane.sent.append(record.sequence)
         lane.first_sent_s.setdefault(record.sequence, time.monotonic())
+        lane.window.sent(record.sequence, len(record.payload), time.monotonic())
         lane.cursor = record.sequence
         lane.sent_max = max(lane.sent_max, record.sequence)
         if lane.stream == LIVE:
             self._lag_from_ms = record.time_ms
+        else:
+            self._late_from_ms = record.time_ms
         headers = {"Nats-Msg-Id": f"{self._id}-{record.sequence}", SEQUENCE_HEADER: str(record.sequence)}
         reply = f"{self._inbox}.{lane.stream}.{record.sequence}"
         await bus.nc.publish(lane.subject, record.payload, reply=reply, headers=headers)
@@ -394,6 +419,7 @@ class Publisher:
         if sequence not in lane.sent or sequence in lane.answers:
             return
         place: Place | None = None
+        size = lane.window.answered(sequence, time.monotonic())
         if (message.headers or {}).get("Status") == "503":
             lane.refusal = f"stream {stream} does not answer"
         else:
@@ -402,6 +428,7 @@ class Publisher:
                 lane.refusal = str(answer["error"].get("description", answer["error"]))
             else:
                 place = Place(sequence, int(answer["seq"]))
+                lane.taken += size
         lane.answers[sequence] = place
         self._answered.set()
         while lane.sent and (first := lane.answers.get(lane.sent[0])) is not None:
@@ -425,10 +452,14 @@ class Publisher:
         if self._log.first <= place.sequence <= self._log.last:
             segment = self._log.segments[self._log.find(place.sequence)]
             segment.stored[lane.stream] = max(segment.stored.get(lane.stream, 0), place.stored)
-        lane.unconfirmed.append(place)
-        if len(lane.unconfirmed) > UNCONFIRMED_MAX:
+        taken, lane.taken = lane.taken, 0
+        lane.unstored += taken
+        lane.unconfirmed.append((place, taken))
+        if len(lane.unconfirmed) == UNCONFIRMED_MAX:
             # Every second place is enough: a place is confirmed when a later one is.
-            lane.unconfirmed = deque(list(lane.unconfirmed)[1::2])
+            places = list(lane.unconfirmed)
+            pairs = zip(places[::2], places[1::2], strict=True)
+            lane.unconfirmed = deque((later, size + more) for (_, size), (later, more) in pairs)
 
     async def _on_reconnected(self) -> None:
         for lane in self.lanes.values():
@@ -440,6 +471,8 @@ class Publisher:
         if lane is None or not message.data.isdigit():
             return
         lane.position = int(message.data)
-        while lane.unconfirmed and lane.unconfirmed[0].stored <= lane.position:
-            self._marks.confirmed[lane.stream] = lane.unconfirmed.popleft().sequence
+        while lane.unconfirmed and lane.unconfirmed[0][0].stored <= lane.position:
+            place, size = lane.unconfirmed.popleft()
+            self._marks.confirmed[lane.stream] = place.sequence
+            lane.unstored -= size
         self.release()

@@ -132,6 +132,7 @@ class Gateway:
                 "spool_batches": float(self.publisher.waiting),
                 "spool_bytes": float(self.log.size),
                 "lag_ms": float(self.publisher.lag_ms(now)),
+                "behind_ms": float(self.publisher.behind_ms(now)),
                 "blobs_waiting": float(self.blobs.waiting),
                 "flush_ms": round(self.writer.flush_ms, 2),
                 "clock_ahead_ms": round(self.clock.ahead_ms, 1),

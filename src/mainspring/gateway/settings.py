@@ -30,7 +30,7 @@ class GatewaySection(BaseModel):
     late_after_ms: int = Field(
         default=5_000, ge=100, le=3_600_000, description="readings the bus did not take within this time go to LATE"
     )
-    late_rows_per_s: int = Field(default=250_000, ge=1000, description="how fast late readings are sent")
+    late_rows_per_s: int = Field(default=2_000_000, ge=1000, description="how fast late readings are sent at most")
     outstanding_max: int = Field(default=8, ge=1, le=256, description="batches under way at once, each stream")
     mqtt_host: str = Field(default="127.0.0.1", max_length=255, description="address the MQTT listener listens on")
     mqtt_port: int = Field(default=0, ge=0, le=65535, description="port of the MQTT listener; 0: none")
