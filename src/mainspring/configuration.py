@@ -90,6 +90,10 @@ class HistorySection(Section):
         default={"standard": 3650, "set-aside": 90},
         description="days each retention class keeps, and its rollups as CLASS/minute and CLASS/hour",
     )
+    retention_bytes: dict[str, int] = Field(
+        default={},
+        description="bytes the readings of a retention class may take; beyond it its oldest days go, of today hours",
+    )
     disk_bytes_max: int = Field(default=50 * GIB, ge=64 * 1024**2, description="beyond it the oldest days are dropped")
     disk_free_min_bytes: int = Field(default=2 * GIB, ge=0, description="below this free space nothing is written")
     blob_bytes_max: int = Field(default=20 * GIB, ge=64 * 1024**2, description="beyond it the oldest blobs are dropped")
@@ -124,6 +128,19 @@ class WebSection(Section):
         default=20, ge=1, le=200, description="versions of the gateways' program kept for each company"
     )
     software_bytes_max: int = Field(default=GIB, ge=1024**2, description="size of those versions together")
+
+
+class BackupSection(Section):
+    """Backups taken by the platform itself; `mainspring backup` takes one at any time."""
+
+    to: Path | None = Field(
+        default=None, description="folder backups are taken into, best on another disk; none: only by command"
+    )
+    every_hours: float = Field(default=24.0, ge=0.25, le=24 * 31, description="a backup is begun this often")
+    keep: int = Field(default=14, ge=1, le=1000, description="backups kept; the oldest go")
+    records_every_s: int = Field(
+        default=60, ge=10, le=3600, description="records that changed are kept this often between backups (SQLite)"
+    )
 
 
 class LogSection(Section):
@@ -206,6 +223,7 @@ class Configuration(Section):
         default={"main": GatewaySection()}, description="gateways that run on this machine, by name"
     )
     web: WebSection = WebSection()
+    backup: BackupSection = BackupSection()
     log: LogSection = LogSection()
     mail: MailSection = MailSection()
     notifications: NotificationsSection = NotificationsSection()
@@ -252,6 +270,7 @@ def load(file: Path | None) -> Configuration:
 def bus_users(configuration: Configuration) -> list[RoleUser]:
     """Return the bus users of this machine's roles, making their keys on first use."""
     folder = configuration.secrets_folder
-    users = [ensure_user(folder, role) for role in ("admin", "historian", "engine", "web", "status")]
+    roles = ("admin", "historian", "engine", "web", "status", "backup", "importer")
+    users = [ensure_user(folder, role) for role in roles]
     tenant = configuration.plant.tenant
     return users + [ensure_user(folder, "gateway", name, tenant) for name in configuration.gateways]

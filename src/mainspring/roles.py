@@ -20,7 +20,7 @@ from mainspring.core.text import Text
 from mainspring.core.tracing import configure_tracing, end_tracing
 
 if TYPE_CHECKING:
-    from mainspring.history.historian import Store
+    from mainspring.history.settings import Store
 
 log = structlog.get_logger(__name__)
 
@@ -29,23 +29,29 @@ _NO_CLIENT: Final = Text(
     "使用 ClickHouse 服务器存储历史需要软件包 {package}，请安装 Mainspring 的 `clickhouse` 扩展。",
 )
 
+_NO_FOLDER: Final = Text(
+    "Backups have no folder. Set [backup] to, or take one with `mainspring backup FOLDER`.",
+    "未设置备份目录。请设置 [backup] to，或用 `mainspring backup 目录` 备份。",
+)
+
 Run = Callable[[Configuration, str, asyncio.Event], Awaitable[None]]
 
 
-async def connect(configuration: Configuration, user: str) -> Bus:
+async def connect(configuration: Configuration, user: str, wait_s: float = 30) -> Bus:
     """Connect to the bus as one of this machine's users."""
     seed = seed_file(configuration.secrets_folder, user)
-    return await Bus.connect(configuration.bus_url, seed, user, tls_ca=configuration.bus.tls_ca, wait_s=30)
+    return await Bus.connect(configuration.bus_url, seed, user, tls_ca=configuration.bus.tls_ca, wait_s=wait_s)
 
 
 async def historian(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:
     """Keep readings and answer history queries."""
     from mainspring.history import historian as role
     from mainspring.history.blobs import FolderBlobs
+    from mainspring.history.settings import HistorianSettings
 
     section = configuration.history
     folder = configuration.data_folder.resolve() / "history"
-    settings = role.HistorianSettings(
+    settings = HistorianSettings(
         folder=folder,
         instance=instance,
         gather_ms=section.gather_ms,
@@ -53,6 +59,7 @@ async def historian(configuration: Configuration, instance: str, stop: asyncio.E
         bytes_max=section.disk_bytes_max,
         blob_bytes_max=section.blob_bytes_max,
         retention_days=section.retention_days,
+        retention_bytes=section.retention_bytes,
         query_threads=section.query_threads,
     )
     bus = await connect(configuration, "historian")
@@ -129,6 +136,19 @@ async def web(configuration: Configuration, instance: str, stop: asyncio.Event) 
         await bus.close()
 
 
+async def backup(configuration: Configuration, _instance: str, stop: asyncio.Event) -> None:
+    """Take backups by themselves."""
+    from mainspring.backup.role import Backups
+
+    if configuration.backup.to is None:
+        raise ConfigurationError(_NO_FOLDER)
+    bus = await connect(configuration, "backup")
+    try:
+        await Backups(bus, configuration, configuration.backup.to.resolve()).run(stop)
+    finally:
+        await bus.close()
+
+
 async def demo(configuration: Configuration, _instance: str, stop: asyncio.Event) -> None:
     """Run the demo plant's simulators."""
     from mainspring.demo.replay import run
@@ -141,6 +161,7 @@ ROLES: Final[dict[str, Run]] = {
     "engine": engine,
     "gateway": gateway,
     "web": web,
+    "backup": backup,
     "demo": demo,
 }
 

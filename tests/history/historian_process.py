@@ -9,7 +9,8 @@ from pathlib import Path
 
 from mainspring.bus.connect import Bus
 from mainspring.history.chdb_store import ChdbStore
-from mainspring.history.historian import HistorianSettings, run
+from mainspring.history.historian import run
+from mainspring.history.settings import HistorianSettings
 
 
 async def main(url: str, seed: Path, folder: Path, **options: int) -> None:

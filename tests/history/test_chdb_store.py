@@ -114,14 +114,14 @@ def part(retention: str, day: int, size: int = 10, table: str = "sample_float64"
 def test_age_counts_from_the_end_of_a_day() -> None:
     now = 100 * DAY + 5
     parts = [part("standard", day) for day in (88, 89, 90, 99)]
-    assert droppable(parts, now, {"standard": 10}, 10**9) == parts[:2]
-    assert droppable(parts, now, {}, 10**9) == []
+    assert droppable(parts, now, {"standard": 10}, 10**9, {}) == parts[:2]
+    assert droppable(parts, now, {}, 10**9, {}) == []
 
 
 def test_space_is_made_from_the_oldest_but_not_from_events_or_today() -> None:
     now = 100 * DAY + 5
     events = part("events", 10, 1000, "alarm_event")
     parts = [events, part("a", 98), part("b", 97), part("a", 99), part("a", 100)]
-    assert droppable(parts, now, {}, 1025) == [parts[2], parts[1]]
-    assert droppable(parts, now, {}, 0) == [parts[2], parts[1], parts[3]]
-    assert droppable(parts, now, {"a": 1}, 1030) == [parts[1]]
+    assert droppable(parts, now, {}, 1025, {}) == [parts[2], parts[1]]
+    assert droppable(parts, now, {}, 0, {}) == [parts[2], parts[1], parts[3]]
+    assert droppable(parts, now, {"a": 1}, 1030, {}) == [parts[1]]

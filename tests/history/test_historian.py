@@ -25,7 +25,8 @@ from mainspring.core.ids import uuid7
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import SampleBatch, build
 from mainspring.history.chdb_store import ChdbStore
-from mainspring.history.historian import HistorianSettings, run
+from mainspring.history.historian import run
+from mainspring.history.settings import HistorianSettings
 
 NOW = time.time_ns() // 1_000_000
 SPAN = {"start_ms": NOW - 86_400_000, "end_ms": NOW + 86_400_000}

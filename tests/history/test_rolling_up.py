@@ -13,7 +13,8 @@ from mainspring.core.history import TrendQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 from mainspring.history.chdb_store import ChdbStore
-from mainspring.history.historian import HistorianSettings, run
+from mainspring.history.historian import run
+from mainspring.history.settings import HistorianSettings
 
 HOUR = 3_600_000
 START = time.time_ns() // 1_000_000 // HOUR * HOUR - 30 * HOUR

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def replace_file(file: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file by one of the owner's alone; it is on the disk when this returns, if durable. Raises OSError."""
-    part = file.with_suffix(".part")
+    part = file.with_name(f"{file.name}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         out.write(content)
         if durable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Protocol
 
@@ -184,8 +184,12 @@ class HistoryStore(Protocol):
     def extent(self, tenant: int) -> Extent:
         """Tell how much a tenant's history holds."""
 
-    def retain(self, now_ms: int, days: dict[str, int], bytes_max: int) -> list[str]:
-        """Drop what is older than its class keeps, then the oldest beyond `bytes_max`; return what was dropped."""
+    def retain(
+        self, now_ms: int, days: Mapping[str, int], bytes_max: int, bytes_of: Mapping[str, int] | None = None
+    ) -> list[str]:
+        """Drop what is older than its class keeps, then the oldest beyond the size of its class in `bytes_of`, then
+        the oldest of all beyond `bytes_max`; return what was dropped. Appends go on meanwhile.
+        """
 
     def roll_up(self, now_ms: int) -> Iterator[None]:
         """Do what rollups are due, piece by piece; the caller takes the next piece when it likes, and may leave it.

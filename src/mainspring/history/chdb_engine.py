@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ import pyarrow as pa
 from mainspring.core.errors import ConfigurationError, LimitExceeded, StoreError
 from mainspring.core.text import Text
 from mainspring.history import native
-from mainspring.history.engine import CLOSED, ONE_BLOCK, OPEN, READ, WRITE, failure, locked
+from mainspring.history.engine import CLOSED, ONE_BLOCK, OPEN, READ, STATEMENT_BYTES, WRITE, failure, locked
 from mainspring.history.schema import engine_configuration
 
 CLOSE_WAIT_S: Final = 5.0
@@ -49,6 +50,8 @@ class ChdbEngine:
         if set("?%") & set(str(path)):
             raise ConfigurationError(_PATH, path=path)
         self.path = path
+        self._links = path / "clickhouse" / "shadow"
+        self._settings = f"&max_query_size={STATEMENT_BYTES}"
         self._query_settings = "".join(f"&{name}={value}" for name, value in query_settings.items())
         self._idle = threading.Condition()
         self._open: set[Any] = set()
@@ -71,7 +74,7 @@ class ChdbEngine:
         with self._idle:
             if self._closed:
                 raise StoreError(CLOSED)
-            opened = chdb.connect(self._address + (self._query_settings if action is READ else ""))
+            opened = chdb.connect(self._address + self._settings + (self._query_settings if action is READ else ""))
             self._open.add(opened)
         try:
             yield opened
@@ -98,16 +101,32 @@ class ChdbEngine:
         """Drop a partition of a table."""
         self._run(f"alter table {table} drop partition {partition}")
 
+    def delete(self, table: str, partition: str, condition: str) -> None:
+        """Drop the rows of a partition under a condition, and give back their space."""
+        self._run(f"delete from {table} in partition {partition} where {condition}")
+        self._run(f"alter table {table} apply deleted mask in partition {partition}")
+
+    def freeze(self) -> Path:
+        """Link every part that is in use now into a folder, below it as they lie in `clickhouse`, and return it."""
+        own = "database = currentDatabase() and engine like '%MergeTree'"
+        for row in self.table(f"select name from system.tables where {own}").to_pylist():
+            self._run(f"alter table {row['name']} freeze with name 'backup'")
+        return self._links / "backup"
+
+    def thaw(self) -> None:
+        """Remove the links."""
+        shutil.rmtree(self._links, ignore_errors=True)
+
     def _run(self, text: str) -> None:
         with self.connection(WRITE) as connection:
             connection.query(text)
 
     def insert(self, table: str, columns: native.Columns, leave_out: tuple[str, str] | None = None) -> None:
-        """Insert columns in one block, durably; `leave_out` names a key and a condition.
+        """Insert columns in one block, durably; `leave_out` names a key and what it is selected from.
 
-        Rows whose key is among those of the rows in the table that fulfil the condition are left out. The columns
-        go through a table in memory, because a streamed insert into a table on disk reports success when the disk
-        is full; the one statement that writes to the disk says so.
+        Rows whose key is among those are left out. The columns go through a table in memory, because a streamed
+        insert into a table on disk reports success when the disk is full; the one statement that writes to the disk
+        says so.
         """
         names = ", ".join(f"`{name}`" for name in columns)
         rows = len(next(iter(columns.values())))
@@ -117,8 +136,8 @@ class ChdbEngine:
             }
             self._run(f"insert into {table} ({names}) settings {_ONE_BLOCK} format JSONColumns {json.dumps(lists)}")
             return
-        key, condition = leave_out or ("", "")
-        where = f"where ({key}) not in (select {key} from {table} where {condition})" if leave_out else ""
+        key, held = leave_out or ("", "")
+        where = f"where ({key}) not in (select {key} from {held})" if leave_out else ""
         with self.connection(WRITE) as connection:
             connection.query(f"create temporary table pending engine = Memory as select {names} from {table} limit 0")
             with connection.send_insert(f"insert into pending ({names}) settings {_ONE_BLOCK}", "Native") as streamed:

@@ -20,7 +20,7 @@ from mainspring.core.errors import ConfigurationError, LimitExceeded, StoreError
 from mainspring.core.text import Text
 from mainspring.history import native, sql
 from mainspring.history.cluster_schema import LOCAL
-from mainspring.history.engine import CLOSED, ONE_BLOCK, OPEN, READ, WRITE, failure, locked
+from mainspring.history.engine import CLOSED, ONE_BLOCK, OPEN, READ, STATEMENT_BYTES, WRITE, failure, locked
 
 CLOSE_WAIT_S: Final = 5.0
 CONNECT_S: Final = 10
@@ -132,7 +132,7 @@ class ClickhouseEngine:
                 database=address.database,
                 interface="https" if address.tls else "http",
                 ca_cert=address.authority or None,
-                settings=dict(_ON_A_CLUSTER) if address.cluster else {},
+                settings={"max_query_size": STATEMENT_BYTES, **(_ON_A_CLUSTER if address.cluster else {})},
                 autogenerate_session_id=False,
                 compress=False,
                 connect_timeout=CONNECT_S,
@@ -184,21 +184,34 @@ class ClickhouseEngine:
                     table, list(columns), (bytes(part) for part in native.parts(columns)), dict(_INSERTING), "Native"
                 )
                 return
-            key, condition = leave_out
+            key, held = leave_out
             names = ", ".join(f"`{name}`" for name in columns)
             self._client.command(
                 f"insert into {table} ({names}) select {names} from input({sql.text(native.structure(columns))}) "
-                f"where ({key}) not in (select {key} from {table} where {condition}) format Native",
+                f"where ({key}) not in (select {key} from {held}) format Native",
                 data=b"".join(native.parts(columns)),
                 settings=dict(_INSERTING),
             )
 
     def drop(self, table: str, partition: str) -> None:
         """Drop a partition of a table, on every shard."""
+        self._run(f"alter table {self._own(table)} drop partition {partition}")
+
+    def delete(self, table: str, partition: str, condition: str) -> None:
+        """Drop the rows of a partition under a condition on every shard, and give back their space."""
+        own = self._own(table)
+        self._run(f"delete from {own} in partition {partition} where {condition}")
+        self._run(f"alter table {own} apply deleted mask in partition {partition}")
+
+    def _own(self, table: str) -> str:
+        """Return the table that holds the rows, on every shard."""
         cluster = self._address.cluster
         own = f"{table}{LOCAL} on cluster {sql.text(cluster)}" if cluster else table
+        return f"{self._address.database}.{own}"
+
+    def _run(self, text: str) -> None:
         with self._calling(WRITE):
-            self._client.command(f"alter table {self._address.database}.{own} drop partition {partition}")
+            self._client.command(text)
 
     def close(self) -> None:
         """Wait for calls under way and let go of the connections."""

@@ -22,6 +22,8 @@ CLOSED: Final = Text(
     "The history is closed. The historian is stopping; ask again after it has started.",
     "历史库已关闭：历史服务正在停止，请在其启动后重试。",
 )
+STATEMENT_BYTES: Final = 64 * 1024 * 1024
+"""Longest statement: those that read cold files name each of them."""
 # One block an insert, however large, so that each partition's share is stored whole or not at all.
 ONE_BLOCK: Final = {
     "max_partitions_per_insert_block": 0,
@@ -55,13 +57,16 @@ class Engine(Protocol):
         """Give the answer to a query in chunks; the engine works no further ahead than it is asked."""
 
     def insert(self, table: str, columns: native.Columns, leave_out: tuple[str, str] | None = None) -> None:
-        """Insert columns durably, each partition's share whole or not at all; `leave_out` is a key and a condition.
+        """Insert columns durably, each partition's share whole or not at all; `leave_out` is a key and a source.
 
-        Rows whose key is among those of the rows in the table that fulfil the condition are left out.
+        Rows whose key is among those that are selected from the source are left out.
         """
 
     def drop(self, table: str, partition: str) -> None:
         """Drop a partition of a table."""
+
+    def delete(self, table: str, partition: str, condition: str) -> None:
+        """Drop the rows of a partition under a condition; others come and go meanwhile."""
 
     def close(self) -> None:
         """Wait for calls under way and close every connection."""

@@ -6,21 +6,18 @@ after a crash exactly that range is read again and stored as far as it is not th
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from mainspring.core.errors import StoreError
-from mainspring.core.files import replace_file
-from mainspring.core.text import Text
+import structlog
+
+from mainspring.history import checked
 from mainspring.history.taken import Taken
 
-_UNREADABLE: Final = Text(
-    "The historian's position in {file} cannot be read ({reason}). Put the file back from a backup; "
-    "without it the bus would be stored again.",
-    "无法读取历史服务的位置文件 {file}（{reason}）。请从备份恢复该文件，否则总线上的消息会被重复存储。",
-)
+log = structlog.get_logger(__name__)
+
+_UNREADABLE: Final = (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +36,49 @@ class Position:
 
 
 class Journal:
-    """One small file a stream, replaced as a whole and synced."""
+    """Two small files a stream, one for what is begun and one for what is done, each replaced as a whole and synced.
+
+    The one written last counts. Where one is spoilt, the other is a little older, or just as new.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
+        self._written: dict[str, int] = {}
 
-    def read(self, stream: str) -> Position | None:
-        """Return the position in a stream, None if it was never read."""
-        file = self._folder / f"{stream}.json"
-        try:
-            written = json.loads(file.read_text())
-            intent = written["intent"]
-            return Position(
-                str(written["incarnation"]),
-                int(written["stored"]),
-                None if intent is None else (int(intent[0]), int(intent[1])),
-                str(written.get("mark", "")),
-                Taken(written.get("taken")).ranges,
-            )
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            raise StoreError(_UNREADABLE, file=file, reason=type(error).__name__) from error
-
-    def taken(self, stream: str) -> Taken:
-        """Return which batches of a stream are stored."""
-        position = self.read(stream)
-        return Taken(None if position is None else position.taken)
+    def read(self, stream: str) -> tuple[Position | None, bool]:
+        """Return the position in a stream, None if none can be read, and whether it is sure to be the last."""
+        found: list[tuple[int, Position]] = []
+        for file in self._files(stream):
+            try:
+                found.append(_parsed(checked.read(file)))
+            except FileNotFoundError:
+                continue
+            except _UNREADABLE as error:
+                log.error("history.position_spoilt", file=str(file), reason=str(error) or type(error).__name__)
+        if not found:
+            return None, False
+        number, position = max(found, key=lambda each: each[0])
+        self._written[stream] = number
+        return position, len(found) == len(self._files(stream))
 
     def write(self, stream: str, position: Position) -> None:
         """Replace the position in a stream; it is on the disk when this returns. Raises OSError."""
-        replace_file(self._folder / f"{stream}.json", json.dumps(asdict(position)).encode())
+        number = self._written[stream] = self._written.get(stream, 0) + 1
+        done, begun = self._files(stream)
+        checked.write(done if position.intent is None else begun, {"number": number, **asdict(position)})
+
+    def _files(self, stream: str) -> tuple[Path, Path]:
+        return self._folder / f"{stream}.json", self._folder / f"{stream}.intent.json"
+
+
+def _parsed(written: dict[str, Any]) -> tuple[int, Position]:
+    intent = written["intent"]
+    position = Position(
+        str(written["incarnation"]),
+        int(written["stored"]),
+        None if intent is None else (int(intent[0]), int(intent[1])),
+        str(written.get("mark", "")),
+        Taken(written.get("taken")).ranges,
+    )
+    return int(written.get("number", 0)), position

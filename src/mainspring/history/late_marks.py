@@ -22,7 +22,7 @@ Keys = npt.NDArray[np.uint64]
 """Tag in the upper 32 bits, hour since 1970 in the lower."""
 SPARE_MAX: Final = 65_536
 """So many settled marks may stand in the file before it is written anew."""
-_RECORD: Final = np.dtype([("tenant", "<u8"), ("key", "<u8")])
+_RECORD: Final = np.dtype([("tenant", "<u4"), ("check", "<u4"), ("key", "<u8")])
 _LOW: Final = np.uint64(32)
 
 
@@ -58,10 +58,17 @@ class LateMarks:
         self._tenants: dict[int, _Tenant] = {}
         written = file.read_bytes() if file.exists() else b""
         records = np.frombuffer(written[: len(written) // _RECORD.itemsize * _RECORD.itemsize], dtype=_RECORD)
+        # Those of earlier versions have no check. What a crash leaves at the end was never counted on.
+        sound = (records["check"] == _check(records["tenant"], records["key"])) | (records["check"] == 0)
+        records = records[: len(sound) - int(np.argmax(sound[::-1]))] if sound.any() else records[:0]
+        sound = sound[: len(records)]
+        self.spoilt = not sound.all()
+        """Whether some mark in the middle of the file could not be read."""
+        records = records[sound]
         self._written = len(records)
         for tenant in np.unique(records["tenant"]).tolist():
             self._add(tenant, np.unique(records["key"][records["tenant"] == tenant]), 0)
-        if len(records) * _RECORD.itemsize != len(written) or not file.exists():
+        if not self.spoilt and (records.nbytes != len(written) or not file.exists()):
             self._write_anew()
 
     def __len__(self) -> int:
@@ -73,9 +80,7 @@ class LateMarks:
             held = self._tenants.get(tenant)
             fresh = keys if held is None else keys[~_among(keys, held.keys)]
             if len(fresh):
-                records = np.empty(len(fresh), dtype=_RECORD)
-                records["tenant"], records["key"] = tenant, fresh
-                self._append(records.tobytes())
+                self._append(_records(tenant, fresh))
                 self._written += len(fresh)
                 self._add(tenant, fresh, 0)
             marks = self._tenants[tenant]
@@ -134,11 +139,12 @@ class LateMarks:
         since, until = hours[np.append(0, breaks + 1)], hours[np.append(breaks, len(hours) - 1)] + HOUR_MS
         return list(zip(since.tolist(), until.tolist(), strict=True))
 
-    def close(self) -> None:
+    def tidy(self) -> None:
         """Leave in the file only what is marked."""
         with self._lock:
-            if self._written != len(self):
+            if self.spoilt or self._written != len(self):
                 self._write_anew()
+                self.spoilt = False
 
     def _add(self, tenant: int, keys: Keys, writing: int) -> None:
         """Put keys that are not there in their places."""
@@ -168,11 +174,24 @@ class LateMarks:
     def _write_anew(self) -> None:
         parts = []
         for tenant, marks in self._tenants.items():
-            records = np.empty(len(marks.keys), dtype=_RECORD)
-            records["tenant"], records["key"] = tenant, marks.keys
-            parts.append(records.tobytes())
+            parts.append(_records(tenant, marks.keys))
         replace_file(self._file, b"".join(parts))
         self._written = len(self)
+
+
+def _records(tenant: int, keys: Keys) -> bytes:
+    """Return marks as they stand in the file."""
+    records = np.empty(len(keys), dtype=_RECORD)
+    records["tenant"], records["key"] = tenant, keys
+    records["check"] = _check(records["tenant"], keys)
+    return records.tobytes()
+
+
+def _check(tenants: npt.NDArray[np.uint32], keys: Keys) -> npt.NDArray[np.uint32]:
+    """Return what tells a mark from one with any bit turned; never 0."""
+    mixed = keys * np.uint64(0x9E3779B97F4A7C15) + tenants * np.uint64(0xC2B2AE3D27D4EB4F)
+    folded: npt.NDArray[np.uint32] = (mixed ^ (mixed >> _LOW)).astype(np.uint32)
+    return folded | np.uint32(1)
 
 
 def _among(keys: Keys, held: Keys) -> npt.NDArray[np.bool_]:

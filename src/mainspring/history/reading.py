@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -43,11 +44,15 @@ def mark_of(message: Msg) -> str:
 
 
 class Reader:
-    """Messages of one stream in the order of their sequences, none left out; ends only when cancelled."""
+    """Messages of one stream in the order of their sequences, none left out; ends only when cancelled.
 
-    def __init__(self, bus: Bus, stream: str) -> None:
+    `missing` hears of sequences that the bus does not have any more although they were never read.
+    """
+
+    def __init__(self, bus: Bus, stream: str, missing: Callable[[int, int], None]) -> None:
         self._bus = bus
         self._stream = stream
+        self._missing = missing
         self._subscription: Subscription | None = None
         self._consumer = ""
         self._expected = 0
@@ -57,7 +62,8 @@ class Reader:
         self._known = False
         self._heard_s = 0.0
         self._incarnation = ""
-        self._last = 0
+        self.last = 0
+        """The last sequence of the stream when it was last looked at."""
 
     async def incarnation(self) -> str:
         """Wait for the stream and return what tells it from an earlier or later one of the same name."""
@@ -108,13 +114,13 @@ class Reader:
 
     async def _incarnation_now(self) -> str:
         found = await self._bus.js.stream_info(self._stream)
-        created, self._last = found.created, found.state.last_seq
+        created, self.last = found.created, found.state.last_seq
         return f"{self._stream}@{int(created.timestamp() * 1000) if created else 0}"
 
     async def _open(self) -> None:
         if await self._incarnation_now() != self._incarnation:
             raise MadeAnewError
-        if self._last < self._after:
+        if self.last < self._after:
             raise WentBackError
         # The message read last comes once more, to see that it is the same.
         self._known = bool(self._mark)
@@ -183,5 +189,7 @@ class Reader:
             if mark_of(message) != self._mark:
                 raise WentBackError
             return None
+        if self._after and sequence.stream > self._after + 1:
+            self._missing(self._after + 1, sequence.stream - 1)
         self._after, self._mark = sequence.stream, mark_of(message)
         return sequence.stream, message

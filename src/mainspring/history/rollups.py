@@ -7,7 +7,6 @@ A row made twice counts as last made, so that being cut short at any instant cos
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -19,11 +18,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import structlog
 
-from mainspring.core.errors import StoreError
-from mainspring.core.files import replace_file
-from mainspring.core.text import Text
-from mainspring.history import sql
+from mainspring.history import checked, sql
+from mainspring.history.cold import Cold
 from mainspring.history.engine import WRITE, Engine
 from mainspring.history.late_marks import Keys, LateMarks, keys_of, tags_and_hours
 from mainspring.history.rollup_rows import (
@@ -37,7 +35,9 @@ from mainspring.history.rollup_rows import (
     fold,
     newest,
 )
-from mainspring.history.schema import DAY_MS, HOUR, MINUTE, SAMPLE
+from mainspring.history.schema import CLASSES_MASK, DAY_MS, HOUR, MINUTE, SAMPLE
+
+log = structlog.get_logger(__name__)
 
 AFTER_MS: Final = 90_000
 """A minute is rolled up so long after its end: by then what is not late has come."""
@@ -50,12 +50,6 @@ ROWS_MAX: Final = 50_000_000
 """About so many samples are rolled up in one go when there is much to do."""
 INSERT_ROWS: Final = 500_000
 MARKS_MAX: Final = 2000
-
-_STATE: Final = Text(
-    "The state of the rollups in {file} cannot be read ({reason}). Put the file back from a backup, or remove it: "
-    "rollups are then made again from the readings that are there.",
-    "无法读取汇总状态文件 {file}（{reason}）。请从备份恢复该文件；也可删除该文件，系统将根据现有数据重新汇总。",
-)
 
 
 @dataclass(slots=True)
@@ -72,12 +66,18 @@ class Reach:
 class Rollups:
     """The rollups of one history, whose writes announce themselves by `changing`."""
 
-    def __init__(self, engine: Engine, folder: Path, quiet_s: float = QUIET_S) -> None:
+    def __init__(self, engine: Engine, folder: Path, cold: Cold, quiet_s: float = QUIET_S) -> None:
         self._engine = engine
+        self._cold = cold
         self._quiet_s = quiet_s
-        self._file = folder / "rollups.json"
-        self.reach = _read(self._file)
+        # Kept twice, for without it what was given up is not known for certain.
+        self._files = (folder / "rollups.json", folder / "rollups.copy.json")
+        self._saving = threading.Lock()
         self.marks = LateMarks(folder / "rollups.late")
+        self.reach = _read(self._files) or Reach(raw_from=self._given_up())
+        if self.marks.spoilt:
+            # Which hours were marked is not known any more: all are made again.
+            self.reach.minute = self.reach.hour = None
         self._made = 0
         self._changed = threading.Condition()
         self._writing: set[object] = set()
@@ -87,6 +87,8 @@ class Rollups:
         for code, until in self.reach.raw_from.items():
             self._raw_from[int(code)] = until
         self._reserve()
+        if self.marks.spoilt:
+            self.marks.tidy()
 
     # For those who write
 
@@ -130,8 +132,10 @@ class Rollups:
         target = floor_ms(now_ms - AFTER_MS, MINUTE_MS)
         if self.reach.minute is None or target < self.reach.minute:
             # The first time, or the clock was set back: rows made for times to come are made again.
-            oldest = min(self._days(*_NUMERIC.values()), default=target)
-            self._begin(target if self.reach.minute is not None else min(target, oldest))
+            self._begin(target)
+            if self.reach.minute is None:
+                # Only now is every write either there to be seen or told to be late.
+                self._begin(min(target, min(self._days(*_NUMERIC.values()), default=target)))
             self.reach.minute = self._begun
             self.reach.hour = floor_ms(min(self.reach.hour or self._begun, self._begun), HOUR_MS)
             self._save()
@@ -154,8 +158,8 @@ class Rollups:
             known = max(1, (min(day + DAY_MS, target) - day) // MINUTE_MS)
             end = min(end, start + max(EVERY_MS, ROWS_MAX * known // max(1, days[day]) * MINUTE_MS))
         self._begin(end)
-        if day in days:
-            yield from self._insert(MINUTE, self._folded(sql.during([(start, end)])))
+        # Also of a day that had nothing: what was being written then is there now.
+        yield from self._insert(MINUTE, self._folded(None, (), (start, end)))
         self.reach.minute = end
         self._save()
 
@@ -185,11 +189,12 @@ class Rollups:
             tenant, keys, stamp_s = found
             tags, hours = tags_and_hours(keys)
             minute_end, hour_end = self.reach.minute or 0, self.reach.hour or 0
-            within = f"{sql.of_tags(tenant, tags.tolist())} and (tag, intDiv(time, {HOUR_MS})) in ("
-            within += ", ".join(f"({tag}, {hour})" for tag, hour in zip(tags, hours // HOUR_MS, strict=True))
-            within += f"){self._kept()} and "
+            own = f" and (tag, intDiv(time, {HOUR_MS})) in ("
+            own += ", ".join(f"({tag}, {hour})" for tag, hour in zip(tags, hours // HOUR_MS, strict=True))
+            own += f"){self._kept()}"
+            within = f"{sql.of_tags(tenant, tags.tolist())}{own} and "
             start, end = int(hours.min()), int(hours.max()) + HOUR_MS
-            yield from self._insert(MINUTE, self._folded(within + sql.during([(start, min(end, minute_end))])))
+            yield from self._insert(MINUTE, self._folded(tenant, tags.tolist(), (start, min(end, minute_end)), own))
             if start < hour_end:
                 yield from self._insert(HOUR, self._coarsened(within + sql.during([(start, min(end, hour_end))])))
             self.marks.settle(tenant, keys, stamp_s)
@@ -197,7 +202,7 @@ class Rollups:
 
     def close(self) -> None:
         """Leave the files as short as they can be."""
-        self.marks.close()
+        self.marks.tidy()
 
     # Within
 
@@ -229,7 +234,24 @@ class Rollups:
     def _kept(self) -> str:
         """Return the condition that nothing was given up of what rows are made of."""
         given_up = {code: until for code, until in self.reach.raw_from.items() if until}
-        return "".join(f" and not (retention = {code} and time < {until})" for code, until in given_up.items())
+        own = f"bitAnd(retention, {CLASSES_MASK})"
+        return "".join(f" and not ({own} = {code} and time < {until})" for code, until in given_up.items())
+
+    def _given_up(self) -> dict[str, int]:
+        """Tell from the rows alone up to when each class gave up its readings: where it has rows and no readings."""
+        listed = ", ".join(map(sql.text, (*_NUMERIC.values(), MINUTE)))
+        days = self._engine.table(
+            f"select toString(bitAnd(toUInt8(extract(partition, '(\\d+)')), {CLASSES_MASK})) as code, "
+            "min(toInt64(extract(partition, ',\\s*(-?\\d+)'))) as day, "
+            f"table != {sql.text(MINUTE)} as readings from {self._engine.parts} where table in ({listed}) "
+            "group by code, readings"
+        ).to_pylist()
+        raw = {row["code"]: row["day"] for row in days if row["readings"]}
+        for part in self._cold.partitions():
+            code, day = str(self._cold.code(part.retention)), part.start_ms // DAY_MS
+            raw[code] = min(day, raw.get(code, day))
+        rolled_up = {row["code"]: row["day"] for row in days if not row["readings"]}
+        return {code: day * DAY_MS for code, day in raw.items() if rolled_up.get(code, day) < day}
 
     def _days(self, *tables: str) -> dict[int, int]:
         """Return the days that have rows in any of some tables, and how many."""
@@ -237,9 +259,18 @@ class Rollups:
             "select extract(partition, ',\\\\s*(-?\\\\d+)') as day, sum(rows) as rows "
             f"from {self._engine.parts} where table in ({', '.join(map(sql.text, tables))}) group by day"
         ).to_pylist()
-        return {int(row["day"]) * DAY_MS: int(row["rows"]) for row in rows}
+        found = {int(row["day"]) * DAY_MS: int(row["rows"]) for row in rows}
+        cold = self._cold.days([column for column, table in _NUMERIC.items() if table in tables])
+        return found | {day * DAY_MS: samples + found.get(day * DAY_MS, 0) for day, samples in cold.items()}
 
-    def _folded(self, condition: str) -> Iterator[Columns]:
+    def _folded(self, tenant: int | None, tags: Sequence[int], span: Span, further: str = "") -> Iterator[Columns]:
+        """Make rows of a minute of the samples in a range, of some tags of a tenant or of all, wherever they lie."""
+        own = "" if tenant is None else f"{sql.of_tags(tenant, tags)} and "
+        condition = f"{own}{sql.during([span])}{further}"
+        with self._cold.reading(tenant, tags, *span, sql.NUMERIC, files_max=None) as readings:
+            yield from self._folded_from(readings, condition)
+
+    def _folded_from(self, readings: sql.Readings, condition: str) -> Iterator[Columns]:
         """Make rows of a minute of the samples under a condition.
 
         Each kind of sample comes as it lies. Tags that have both, because their kind was changed, and those with
@@ -248,7 +279,7 @@ class Rollups:
         found: list[npt.NDArray[np.uint64]] = []
         for column in _NUMERIC:
             keys = [np.empty(0, dtype=np.uint64)]
-            for rows in self._parts(sql.in_order((column,), condition, ()), MINUTE_MS, fold):
+            for rows in self._parts(sql.in_order(readings, (column,), condition, ()), MINUTE_MS, fold):
                 keys.append(np.unique(rows["tenant"].astype(np.uint64) << np.uint64(32) | rows["tag"]))
                 yield rows
             found.append(np.unique(np.concatenate(keys)))
@@ -260,7 +291,7 @@ class Rollups:
         apart = np.unique(np.concatenate(keys))
         for at in range(0, len(apart), MARKS_MAX):
             some = ", ".join(f"({key >> 32}, {key & 0xFFFFFFFF})" for key in apart[at : at + MARKS_MAX].tolist())
-            text = sql.in_order(_NUMERIC, f"{condition} and (tenant, tag) in ({some})", _NUMERIC)
+            text = sql.in_order(readings, _NUMERIC, f"{condition} and (tenant, tag) in ({some})", _NUMERIC)
             yield from self._parts(text, MINUTE_MS, fold)
 
     def _coarsened(self, condition: str) -> Iterator[Columns]:
@@ -307,8 +338,10 @@ class Rollups:
         self._save()
 
     def _save(self) -> None:
-        state = {name: getattr(self.reach, name) for name in Reach.__slots__}
-        replace_file(self._file, json.dumps(state).encode())
+        with self._saving:
+            state = {name: getattr(self.reach, name) for name in Reach.__slots__}
+            for file in self._files:
+                checked.write(file, state)
 
 
 _NUMERIC: Final = {column: SAMPLE[column] for column in sql.NUMERIC}
@@ -326,10 +359,13 @@ def columns_of(table: pa.Table) -> Columns:
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _read(file: Path) -> Reach:
-    try:
-        return Reach(**json.loads(file.read_text()))
-    except FileNotFoundError:
-        return Reach()
-    except (OSError, ValueError, TypeError) as error:
-        raise StoreError(_STATE, file=file, reason=type(error).__name__) from error
+def _read(files: Sequence[Path]) -> Reach | None:
+    """Return what the first file says that can be read, None if there is none."""
+    for file in files:
+        try:
+            return Reach(**checked.read(file))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, TypeError) as error:
+            log.error("history.rollup_state_spoilt", file=str(file), reason=str(error) or type(error).__name__)
+    return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ from mainspring.core.history import (
     Entry,
     EventQuery,
     Extent,
+    Query,
     RawQuery,
     StateQuery,
     TrendQuery,
@@ -32,30 +33,36 @@ from mainspring.core.samples import SampleBatch
 from mainspring.core.subjects import LATE
 from mainspring.core.text import Text
 from mainspring.history import native, sql
+from mainspring.history.cold import Cold
+from mainspring.history.cold_moving import ColdMoving
+from mainspring.history.cold_place import ColdSettings
 from mainspring.history.engine import Engine
-from mainspring.history.retention import EVENTS, SET_ASIDE, STANDARD, Partition, droppable
+from mainspring.history.importing_store import OLD, STORED, THERE, Order, there
+from mainspring.history.retention import STANDARD, Partition
 from mainspring.history.rollup_answers import RollupAnswers
 from mainspring.history.rollup_rows import HOUR_MS
 from mainspring.history.rollups import QUIET_S, Rollups
 from mainspring.history.schema import (
     ASIDE,
     CLASS,
+    CLASSES_MASK,
     CORRECTION,
     DAY_MS,
     EVENT,
     HOUR,
     LATE_STREAM,
     LATE_TIME,
-    MINUTE,
-    MONTH_MS,
     SAMPLE,
 )
+from mainspring.history.space import Space
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01: earlier times come from clocks that were never set."""
 AHEAD_MAX_MS: Final = DAY_MS
 ROWS_OUT_MAX: Final = 5_000_000
 ORDINALS_MAX: Final = 2**24
+TAGS_NAMED_MAX: Final = 1000
+"""Up to so many tags are named in a statement that looks for what is there."""
 
 _STEPS: Final = Text(
     "The query asks for {rows} steps; at most {limit} are answered. Ask for longer steps, fewer tags or less time.",
@@ -71,6 +78,7 @@ class _Append:
     first: int
     last: int
     new: bool
+    doubtful: bool
 
 
 class SqlStore:
@@ -87,6 +95,7 @@ class SqlStore:
         earliest_ms: int = EARLIEST_MS,
         ahead_max_ms: int = AHEAD_MAX_MS,
         rollup_quiet_s: float = QUIET_S,
+        cold: ColdSettings | None = None,
     ) -> None:
         self._engine = engine
         self.set_aside = 0
@@ -96,11 +105,15 @@ class SqlStore:
         self._made_us = 0
         # The last sequence of each stream up to which this process knows all to be stored whole. See `_store`.
         self._whole: dict[str, int] = {}
+        self._doubtful: dict[str, int] = {}
         codes = self._engine.table(f"select code, name from {CLASS}").to_pylist()
         self._codes: dict[str, int] = {row["name"]: row["code"] for row in codes}
         self._class_of = np.full(1, self._code(STANDARD), dtype=np.uint8)
-        self._rollups = Rollups(self._engine, folder, rollup_quiet_s)
-        self._rolled_up = RollupAnswers(self._engine, self._rollups)
+        self._cold = Cold(folder, cold, self._codes)
+        self._moving = ColdMoving(self._engine, self._cold, folder, self._codes, cold.after_days if cold else 0)
+        self._rollups = Rollups(self._engine, folder, self._cold, rollup_quiet_s)
+        self._rolled_up = RollupAnswers(self._engine, self._rollups, self._cold)
+        self._space = Space(self._engine, self._rollups, self._codes, self._cold)
 
     # Writing
 
@@ -124,7 +137,8 @@ class SqlStore:
         """
         late = stream.partition("@")[0] == LATE
         whole = self._whole.pop(stream, None)
-        doing = _Append(late, first, last, whole is not None and first > whole)
+        doubtful = first <= self._doubtful.get(stream, 0)
+        doing = _Append(late, first, last, whole is not None and first > whole and not doubtful, doubtful)
         now_ms = time.time_ns() // 1_000_000
         aside: list[tuple[Entry, npt.NDArray[np.bool_]]] = []
         for column in Column:
@@ -141,11 +155,36 @@ class SqlStore:
                 aside.append((entry, ~possible))
             if sum(len(entry.batch) for entry in parts):
                 columns = _in_order(self._columns(parts, late))
-                with self._rollups.changing(columns):
-                    self._store(SAMPLE[column], columns, doing)
+                with self._rollups.changing(columns), self._cold.storing(columns) as kept:
+                    self._store_samples(column, kept, doing)
         if aside:
             self._put_aside(aside, now_ms, doing)
         self._whole[stream] = max(last, whole or 0)
+
+    def place(self, tenant: int, batch: SampleBatch, kept_from_ms: Mapping[str, int]) -> npt.NDArray[np.uint8]:
+        """Store samples that no stream brought, durably; what became of each: stored, was there, or is too old."""
+        became = np.full(len(batch), THERE, dtype=np.uint8)
+        order = Order(batch)
+        columns = self._columns([Entry(0, tenant, batch, time.time_ns() // 1_000_000)], late=False)
+        kept_from = np.zeros(256, dtype=np.int64)
+        for name, since_ms in kept_from_ms.items():
+            kept_from[self._codes.get(name, 255)] = since_ms
+        old = batch.time < kept_from[columns["retention"]]
+        became[old] = OLD
+        new = order.rows[~there(self._engine, SAMPLE[batch.column], tenant, order, batch) & ~old[order.rows]]
+        became[new] = STORED
+        if len(new):
+            columns = {name: _taken(values, new) for name, values in columns.items()}
+            with self._rollups.changing(columns):
+                self._engine.insert(SAMPLE[batch.column], columns)
+        return became
+
+    def doubt(self, stream: str, last: int) -> None:
+        """Take every message of a stream up to `last` for one that may be stored, under whatever sequence.
+
+        A reading whose tag, time and value are there already is then not stored again.
+        """
+        self._doubtful[stream] = last
 
     def append_events(self, stream: str, events: pa.Table, first: int, last: int) -> None:
         """Store alarm transitions (columns of `AlarmEvent`, plus `tenant`), durably and exactly once.
@@ -183,20 +222,16 @@ class SqlStore:
         with self._rollups.changing(columns):
             self._engine.insert(CORRECTION[batch.column], columns)
 
-    def retain(self, now_ms: int, days: dict[str, int], bytes_max: int) -> list[str]:
-        """Drop what is older than its class keeps, then the oldest beyond `bytes_max`; return what was dropped."""
-        dropped = droppable(self.partitions(), now_ms, days, bytes_max)
-        for partition in dropped:
-            if partition.table in (*SAMPLE.values(), MINUTE):
-                self._rollups.given_up(
-                    partition.table, self._codes[partition.retention.split("/")[0]], partition.end_ms
-                )
-            self._engine.drop(partition.table, partition.value)
-        return [str(partition) for partition in dropped]
+    def retain(
+        self, now_ms: int, days: Mapping[str, int], bytes_max: int, bytes_of: Mapping[str, int] | None = None
+    ) -> list[str]:
+        """Drop what is older than its class keeps, then the oldest beyond sizes; return what was dropped."""
+        return self._space.retain(now_ms, days, bytes_max, bytes_of or {})
 
     def roll_up(self, now_ms: int) -> Iterator[None]:
-        """Do what rollups are due, piece by piece."""
-        return self._rollups.advance(now_ms)
+        """Do what rollups are due, then move what is to go cold, piece by piece."""
+        yield from self._rollups.advance(now_ms)
+        yield from self._moving.advance(now_ms)
 
     def rollups_behind(self, now_ms: int) -> tuple[int, int]:
         """Return for how long no rows of a minute are made, in milliseconds, and how many hours of tags are marked."""
@@ -208,10 +243,10 @@ class SqlStore:
     def raw(self, tenant: int, query: RawQuery) -> Iterator[pa.RecordBatch]:
         """Answer a raw query in chunks."""
         condition = sql.where(tenant, query.tags, query.start_ms, query.end_ms)
-        text = sql.raw(tenant, query, self._corrected(condition))
         schema = RAW_SCHEMAS[query.column]
-        for batch in self._engine.chunks(text):
-            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+        with self._reading(tenant, query, 0, (query.column,)) as readings:
+            for batch in self._engine.chunks(sql.raw(readings, tenant, query, self._corrected(condition))):
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
     def aggregate(self, tenant: int, query: AggregateQuery) -> pa.Table:
         """Answer an aggregate query."""
@@ -222,7 +257,8 @@ class SqlStore:
         if (answer := self._rolled_up.aggregate(tenant, query, self._classes(query.tags), now_ms)) is not None:
             return answer
         corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms - sql.LOOK_BACK_MS, query.end_ms))
-        answer = self._engine.table(sql.aggregate(tenant, query, corrected, now_ms))
+        with self._reading(tenant, query, sql.LOOK_BACK_MS) as readings:
+            answer = self._engine.table(sql.aggregate(readings, tenant, query, corrected, now_ms))
         return answer.replace_schema_metadata({"source": "raw"})
 
     def trend(self, tenant: int, query: TrendQuery) -> pa.Table:
@@ -230,14 +266,18 @@ class SqlStore:
         if (answer := self._rolled_up.trend(tenant, query, self._classes(query.tags))) is not None:
             return answer
         corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms, query.end_ms))
-        text, bucket_ms = sql.trend(tenant, query, corrected)
+        with self._reading(tenant, query, 0) as readings:
+            text, bucket_ms = sql.trend(readings, tenant, query, corrected)
+            answer = self._engine.table(text)
         metadata = {"bucket_ms": str(bucket_ms), "origin_ms": str(query.start_ms), "source": "raw"}
-        return self._engine.table(text).replace_schema_metadata(metadata)
+        return answer.replace_schema_metadata(metadata)
 
     def states(self, tenant: int, query: StateQuery) -> pa.Table:
         """Answer a time-in-state query."""
         corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms - sql.LOOK_BACK_MS, query.end_ms))
-        return self._engine.table(sql.states(tenant, query, corrected, time.time_ns() // 1_000_000))
+        with self._reading(tenant, query, sql.LOOK_BACK_MS, (Column.INT64,)) as readings:
+            now_ms = time.time_ns() // 1_000_000
+            return self._engine.table(sql.states(readings, tenant, query, corrected, now_ms))
 
     def events(self, tenant: int, query: EventQuery) -> pa.Table:
         """Answer an event query."""
@@ -245,29 +285,37 @@ class SqlStore:
 
     def corrections(self, tenant: int, query: RawQuery) -> pa.Table:
         """Return every correction made in a range beside what it replaced, newest first."""
-        found = self._engine.table(sql.corrections(tenant, query))
+        with self._reading(tenant, query, 0, (query.column,)) as readings:
+            found = self._engine.table(sql.corrections(readings, tenant, query))
         return pa.Table.from_arrays(found.columns, schema=correction_schema(query.column))
 
     def extent(self, tenant: int) -> Extent:
         """Tell how much a tenant's history holds; the bytes are its share by number of samples."""
-        counted = " union all ".join(
-            f"select count() as n, min(time) as oldest, max(time) as newest from {table} where tenant = {tenant}"
-            for table in SAMPLE.values()
-        )
-        own = self._engine.table(
-            "select sum(n) as samples, minIf(oldest, n > 0) as oldest_ms, maxIf(newest, n > 0) as newest_ms "
-            f"from ({counted})"
-        ).to_pylist()[0]
+        with self._cold.extent(tenant) as (cold, left_out):
+            counted = " union all ".join(
+                f"select count() as n, min(time) as oldest, max(time) as newest "
+                f"from {sql.hot(column, f'tenant = {tenant}{left_out(column)}')}"
+                for column in SAMPLE
+            )
+            own = self._engine.table(
+                "select sum(n) as samples, minIf(oldest, n > 0) as oldest_ms, maxIf(newest, n > 0) as newest_ms "
+                f"from ({counted})"
+            ).to_pylist()[0]
         rolled_up = self._engine.table(f"select count() as n, min(time) as oldest from {HOUR} where tenant = {tenant}")
         [rows] = rolled_up.to_pylist()
         source = f"{self._engine.parts} where table in ({_READINGS})"
         [parts] = self._engine.table(f"select sum(rows) as rows, sum(bytes_on_disk) as size from {source}").to_pylist()
         samples = int(own["samples"])
-        if not samples:
+        if not samples + cold.samples:
             return Extent(0, 0, None, None)
+        known = ([(own["oldest_ms"], own["newest_ms"])] if samples else []) + (
+            [(cold.oldest_ms, cold.newest_ms)] if cold.samples else []
+        )
+        oldest, newest = min(each for each, _ in known), max(each for _, each in known)
         # Hours reach further back than readings that were given up; those beside readings begin earlier by nature.
-        oldest = rows["oldest"] if rows["n"] and rows["oldest"] + HOUR_MS <= own["oldest_ms"] else own["oldest_ms"]
-        return Extent(samples, int(parts["size"]) * samples // int(parts["rows"]), oldest, own["newest_ms"])
+        oldest = rows["oldest"] if rows["n"] and rows["oldest"] + HOUR_MS <= oldest else oldest
+        size = int(parts["size"]) * samples // int(parts["rows"]) if samples else 0
+        return Extent(samples + cold.samples, size + cold.bytes_on_disk, oldest, newest)
 
     def bytes_on_disk(self) -> int:
         """Return the size of all tables."""
@@ -275,22 +323,30 @@ class SqlStore:
 
     def partitions(self) -> list[Partition]:
         """Return every partition of every table."""
-        names = {code: name for name, code in self._codes.items()}
-        rows = self._engine.table(
-            "select table::String as table, partition::String as value, sum(bytes_on_disk) as size "
-            f"from {self._engine.parts} group by table, partition"
-        ).to_pylist()
-        return [_partition(row["table"], row["value"], row["size"], names) for row in rows if row["table"] != CLASS]
+        return self._space.partitions()
 
     def close(self) -> None:
         """Close every connection; the process may exit afterwards."""
         self._engine.close()
         self._rollups.close()
+        self._cold.close()
 
     # Within
 
-    def _store(self, table: str, columns: native.Columns, append: _Append) -> None:
-        """Insert the part of an append that belongs to one table.
+    def _store_samples(self, column: Column, columns: native.Columns, append: _Append) -> None:
+        """Insert the samples of one column type of an append; what is there may be in cold files."""
+        if append.new:
+            self._engine.insert(SAMPLE[column], columns)
+            return
+        tags, times = np.unique(np.asarray(columns["tag"])).tolist(), np.asarray(columns["time"])
+        span = (int(times.min()), int(times.max()) + 1)
+        with self._cold.reading(None, tags, *span, (column,), files_max=None) as readings:
+            self._store(SAMPLE[column], columns, append, lambda condition: readings(column, condition))
+
+    def _store(
+        self, table: str, columns: native.Columns, append: _Append, there: Callable[[str], str] | None = None
+    ) -> None:
+        """Insert the part of an append that belongs to one table; `there` is what to look in for what is there.
 
         Behind what this process has stored whole, everything is new. Anything else - the first append of a stream
         after opening, one after a failure, a repetition - may be there in part, for each partition's share is stored
@@ -300,13 +356,19 @@ class SqlStore:
         if append.new:
             self._engine.insert(table, columns)
             return
+        there = there or (lambda condition: f"{table} where {condition}")
         times = np.asarray(columns["time"])
+        during = f"time >= {times.min()} and time <= {times.max()}"
+        if append.doubtful:
+            tags = np.unique(np.asarray(columns["tag"])).tolist()
+            own = f" and tag in ({', '.join(map(str, tags))})" if len(tags) <= TAGS_NAMED_MAX else ""
+            self._engine.insert(table, columns, ("tenant, tag, time, value, quality, origin", there(during + own)))
+            return
         held = (
             f"bitAnd(late, {LATE_STREAM}) = {append.late:d} and sequence >= {append.first} "
-            f"and sequence <= {append.last} "
-            f"and time >= {times.min()} and time <= {times.max()}"
+            f"and sequence <= {append.last} and {during}"
         )
-        self._engine.insert(table, columns, ("sequence, tag, time", held))
+        self._engine.insert(table, columns, ("sequence, tag, time", there(held)))
 
     def _columns(self, entries: Sequence[Entry], late: bool) -> dict[str, npt.NDArray[Any] | list[Any]]:
         """Lay the batches of one column type one after another, in the table's columns."""
@@ -348,6 +410,13 @@ class SqlStore:
         self._store(ASIDE, columns, append)
         self.set_aside += len(texts)
 
+    def _reading(
+        self, tenant: int, query: Query, before_ms: int, kinds: Collection[Column] = sql.NUMERIC
+    ) -> AbstractContextManager[sql.Readings]:
+        """Tell, within, what to select the readings of a query from, and those so long before it."""
+        start_ms = max(0, query.start_ms - before_ms)
+        return self._cold.reading(tenant, query.tags, start_ms, query.end_ms, kinds)
+
     def _classes(self, tags: Sequence[int]) -> list[int]:
         """Return the retention classes of some tags."""
         places = np.minimum(np.asarray(tags, dtype=np.int64), len(self._class_of) - 1)
@@ -361,7 +430,7 @@ class SqlStore:
         """Return the number of a retention class, giving it one on first use."""
         if retention not in self._codes:
             code = len(self._codes)
-            if code > 255:
+            if code > CLASSES_MASK:
                 return self._codes[STANDARD]
             columns: Mapping[str, Any] = {"code": np.array([code], dtype=np.uint8), "name": [retention]}
             self._engine.insert(CLASS, columns)
@@ -393,20 +462,13 @@ def _in_order(columns: dict[str, npt.NDArray[Any] | list[Any]]) -> dict[str, npt
     """Return the rows in the table's order, which numpy finds in a tenth of the engine's time: they come as runs."""
     tenant, tag = np.asarray(columns["tenant"]), np.asarray(columns["tag"])
     order = np.argsort(tag, kind="stable") if (tenant == tenant[0]).all() else np.lexsort((tag, tenant))
-    return {
-        name: [values[row] for row in order] if isinstance(values, list) else values[order]
-        for name, values in columns.items()
-    }
+    return {name: _taken(values, order) for name, values in columns.items()}
+
+
+def _taken(values: npt.NDArray[Any] | list[Any], rows: npt.NDArray[np.int64]) -> npt.NDArray[Any] | list[Any]:
+    return [values[row] for row in rows] if isinstance(values, list) else values[rows]
 
 
 def _without_value(batch: SampleBatch) -> SampleBatch:
     nothing = np.zeros(len(batch), dtype=np.float64)
     return SampleBatch(Column.FLOAT64, batch.tag, batch.time, nothing, batch.quality, batch.origin)
-
-
-def _partition(table: str, value: str, size: int, names: Mapping[int, str]) -> Partition:
-    numbers = [int(number) for number in re.findall(r"-?\d+", value)]
-    unit_ms = MONTH_MS if table in (EVENT, HOUR) else DAY_MS
-    retention = {EVENT: EVENTS, ASIDE: SET_ASIDE}.get(table) or names.get(numbers[0], STANDARD)
-    retention += {MINUTE: "/minute", HOUR: "/hour"}.get(table, "")
-    return Partition(table, value, retention, numbers[-1] * unit_ms, (numbers[-1] + 1) * unit_ms, size)

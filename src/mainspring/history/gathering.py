@@ -1,0 +1,153 @@
+"""Messages of a stream on their way into the store: whose they are is checked, what is there already is left out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import structlog
+from nats.aio.msg import Msg
+from pydantic import ValidationError
+
+from mainspring.core import subjects
+from mainspring.core.alarms import AlarmEvent
+from mainspring.core.errors import DecodeError
+from mainspring.core.health import Foreign
+from mainspring.core.history import Entry
+from mainspring.core.samples import SampleBatch, decode
+from mainspring.history.ownership import Ownership
+from mainspring.history.reading import Reader, mark_of
+from mainspring.history.taken import Taken
+
+log = structlog.get_logger(__name__)
+
+HOLD_S: Final = 3.0
+"""How long readings of a tag wait whose definition may still be on its way."""
+HOLD_AGAIN_S: Final = 30.0
+FOREIGN_MAX: Final = 1000
+"""Gateways whose foreign tags are reported, those with most first."""
+BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Gathered:
+    """Messages of one stream on their way into the store."""
+
+    first: int = 0
+    last: int = 0
+    rows: int = 0
+    size: int = 0
+    sent_ms: int = 0
+    mark: str = ""
+    numbers: list[tuple[str, int]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    events: list[dict[str, object]] = field(default_factory=list)
+
+
+class Gathering:
+    """Turns messages into what is stored, and counts what is not."""
+
+    def __init__(self, owners: Ownership, taken: Collection[Taken], rows_max: int) -> None:
+        self._owners = owners
+        self._taken = taken
+        self._rows_max = rows_max
+        self._no_hold_before_s: dict[str, float] = {}
+        self._foreign: Counter[tuple[str, str]] = Counter()
+        self.last_on: dict[str, dict[str, int]] = {stream: {} for stream in subjects.STREAMS}
+        """By stream and subject, the last sequence taken."""
+        self.refused = self.malformed = self.repeated = 0
+
+    async def gather(self, reader: Reader, gather_s: float) -> Gathered:
+        """Gather messages for a while, or until there are many."""
+        gathered = Gathered()
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + gather_s
+        while gathered.rows < self._rows_max and gathered.size < BATCH_BYTES_MAX:
+            message = await reader.next(ends_s - loop.time())
+            if message is None:
+                break
+            await self.take(gathered, *message)
+        return gathered
+
+    async def take(self, gathered: Gathered, sequence: int, message: Msg) -> None:
+        """Add one message."""
+        stream = message.metadata.stream
+        self.last_on[stream][message.subject] = sequence
+        gathered.first = gathered.first or sequence
+        gathered.last = sequence
+        gathered.mark = mark_of(message)
+        if (number := (message.headers or {}).get(subjects.SEQUENCE_HEADER, "")).isdigit():
+            # What a gateway sends again after a loss may come in the other stream.
+            batch = (subjects.sender(message.subject), int(number))
+            if any(batch in taken for taken in self._taken):
+                self.repeated += 1
+                return
+            gathered.numbers.append(batch)
+        gathered.size += len(message.data)
+        gathered.sent_ms = int(message.metadata.timestamp.timestamp() * 1000)
+        tenant = subjects.tenant_of(message.subject)
+        try:
+            if stream == subjects.ALARM:
+                await self._take_event(gathered, tenant, message.data)
+            else:
+                await self._take_batch(gathered, sequence, message.subject, decode(message.data))
+        except (DecodeError, ValidationError) as error:
+            self.malformed += 1
+            log.warning("history.malformed", subject=message.subject, sequence=sequence, reason=str(error)[:300])
+
+    def foreign(self) -> tuple[Foreign, ...]:
+        """Return whose gateways sent foreign tags, those with most first."""
+        return tuple(
+            Foreign(tenant=tenant, gateway=gateway, samples=samples)
+            for (tenant, gateway), samples in self._foreign.most_common(FOREIGN_MAX)
+        )
+
+    async def _take_batch(self, gathered: Gathered, sequence: int, subject: str, batch: SampleBatch) -> None:
+        _, tenant, _, gateway = subject.split(".")
+        place = self._owners.place(tenant)
+        owner = self._owners.of(batch.tag)
+        own = owner == place
+        if not own.all() and not owner.all():
+            await self._hold(tenant, lambda: bool(self._owners.of(batch.tag).all()))
+            own = self._owners.of(batch.tag) == place
+        number = await self._number(tenant)
+        if number is None or not own.all():
+            kept = batch.take(own if number is not None else np.zeros(len(batch), dtype=np.bool_))
+            self.refused += len(batch) - len(kept)
+            self._foreign[tenant, gateway] += len(batch) - len(kept)
+            log.warning("history.refused", tenant=tenant, gateway=gateway, samples=len(batch) - len(kept))
+            batch = kept
+        if number is not None and len(batch):
+            gathered.entries.append(Entry(sequence, number, batch, gathered.sent_ms))
+            gathered.rows += len(batch)
+
+    async def _take_event(self, gathered: Gathered, tenant: str, message: bytes) -> None:
+        event = AlarmEvent.model_validate_json(message)
+        number = await self._number(tenant)
+        if number is None:
+            self.refused += 1
+            return
+        row = event.model_dump(mode="json")
+        row |= {"tenant": number, "time": row.pop("time_ms"), "raised": row.pop("raised_ms")}
+        gathered.events.append(row)
+
+    async def _number(self, tenant: str) -> int | None:
+        if self._owners.number(tenant) is None:
+            await self._hold(tenant, lambda: self._owners.number(tenant) is not None)
+        return self._owners.number(tenant)
+
+    async def _hold(self, tenant: str, known: Callable[[], bool]) -> None:
+        """Wait a little for definitions on their way; a wait in vain is not repeated for a while for this tenant."""
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._no_hold_before_s.get(tenant, 0.0):
+            return
+        ends_s = loop.time() + HOLD_S
+        while not known():
+            if loop.time() > ends_s:
+                self._no_hold_before_s[tenant] = loop.time() + HOLD_AGAIN_S
+                return
+            await asyncio.sleep(0.05)
