@@ -21,7 +21,10 @@ KV: Final = f"KV_{BUCKET}"
 _ANSWERS: Final = ("$JS.API.INFO",)
 _ANOTHER_ACCOUNT: Final = "_R_.>"
 """Where answers to another account go: names the server draws, which end with the answer."""
-_INBOXES: Final = (*(f"{inbox_prefix(name)}.>" for name in ("web", "historian", "engine", "admin")), _ANOTHER_ACCOUNT)
+_INBOXES: Final = (
+    *(f"{inbox_prefix(name)}.>" for name in ("web", "historian", "engine", "admin", "backup", "importer")),
+    _ANOTHER_ACCOUNT,
+)
 """Where platform roles answer each other. The server also lets anyone answer what it was asked, but forgets at a
 reload what was under way, and an answer would be lost."""
 
@@ -93,13 +96,14 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
         purge = tuple(f"$JS.API.STREAM.PURGE.{stream}" for stream in subjects.STREAMS)
         return Rights(
             (*definitions_all, *streams, *purge, *_INBOXES, "ms.position.*", subjects.health(role, "*")),
-            ("ms.*.history.*", "ms.*.blob.*"),
+            ("ms.*.history.*", "ms.*.blob.*", "ms.backup.*"),
         )
     if role == "engine":
         return Rights(
             (
                 *definitions_all,
                 *_reading(subjects.LIVE),
+                *_reading(subjects.LATE),
                 *_reading(subjects.ALARM),
                 *_INBOXES,
                 subjects.ALARM_ALL,
@@ -122,6 +126,15 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
             ),
             (subjects.HEALTH_ALL, subjects.CONNECTIONS_ALL, subjects.ALARM_ALL),
         )
+    if role == "backup":
+        streams = tuple(
+            right
+            for stream in subjects.STREAMS
+            for right in (f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.DIRECT.GET.{stream}")
+        )
+        return Rights((*_ANSWERS, *streams, subjects.FREEZE, subjects.THAW, subjects.health(role, "*")), ())
+    if role == "importer":
+        return Rights((subjects.history("*", "import"),), ())
     if role == "status":
         return Rights((), (subjects.HEALTH_ALL, subjects.CONNECTIONS_ALL))
     message = f"{role} is not a role of the bus"

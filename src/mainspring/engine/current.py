@@ -12,6 +12,7 @@ import structlog
 from mainspring.core.current import KNOWN, SCHEMA, STALE
 from mainspring.core.definitions import TagDefinition, TagPage
 from mainspring.core.kinds import Column
+from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
 from mainspring.engine import kernels
 
@@ -78,6 +79,39 @@ class CurrentValues:
         self.tags["stale_ms"][ordinals] = [_stale_ms(tag) for tag in wanted]
         if len(ordinals):
             self._pages[tenant, number] = ordinals
+
+    def take_late(self, batch: SampleBatch, tenant: int, sequence: int, now_ms: int) -> npt.NDArray[np.int64]:
+        """Take what is newer than the current values of its tags, and return these tags.
+
+        A value that came late has been silent since its own time: only what comes afterwards makes its tag fresh.
+        """
+        inside = np.flatnonzero(batch.tag < len(self.tags))
+        tags, times = batch.tag[inside].astype(np.int64), batch.time[inside]
+        known = self.tags[tags]
+        own = (known["owner"] == tenant) & (known["column"] == COLUMNS[batch.column]) & (tenant >= 0)
+        possible = (times >= 0) & (times <= now_ms + kernels.AHEAD_MS)
+        newer = np.flatnonzero(own & possible & ((known["known"] == 0) | (times > known["time"])))
+        # The newest of each tag, and of equal times what came last.
+        newer = newer[np.lexsort((newer, times[newer], tags[newer]))]
+        newer = newer[np.append(tags[newer][1:] != tags[newer][:-1], np.ones(min(1, len(newer)), np.bool_))]
+        taken: npt.NDArray[np.int64] = tags[newer]
+        rows = inside[newer]
+        if not len(taken):
+            return taken
+        fresh = self.tags[taken]
+        fresh["number"] = np.nan if batch.column is Column.TEXT else batch.value[rows]
+        if batch.column is Column.INT64:
+            fresh["integer"] = batch.value[rows]
+        elif batch.column is Column.TEXT:
+            self.take_texts(batch.tag[rows], batch.value[rows])
+        fresh["time"], fresh["quality"], fresh["origin"] = batch.time[rows], batch.quality[rows], batch.origin[rows]
+        since_ms = np.minimum(batch.time[rows], now_ms)
+        fresh["arrival"] = np.where(fresh["known"] == 1, np.maximum(fresh["arrival"], since_ms), since_ms)
+        # Below nought, beside the causes of the other stream.
+        fresh["cause"] = -(sequence << kernels.ROW_BITS) - rows - 1
+        fresh["known"] = 1
+        self.tags[taken] = fresh
+        return taken
 
     def take_texts(self, ordinals: npt.NDArray[np.uint32], values: npt.NDArray[Any]) -> None:
         """Keep the texts of rows that have become current, in their order."""

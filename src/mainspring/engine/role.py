@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 SWEEP_S: Final = 0.25
+LATE_REST_S: Final = 0.05
 HEALTH_S: Final = 1.0
 STOP_S: Final = 3.0
 CANCEL_AGAIN_S: Final = 0.2
@@ -120,7 +121,7 @@ class Engine:
         await self.bus.serve("ms.*.current", self.answers.current, queue="engine")
         await self.bus.serve("ms.*.alarms.*", self.answers.alarms, queue="engine")
         self.recovered = True
-        await asyncio.gather(self._follow(), self._sweep(), self._save_regularly())
+        await asyncio.gather(self._follow(), self._follow_late(), self._sweep(), self._save_regularly())
 
     def _on_definition(self, key: str, definition: Definition | None) -> None:
         self.outbox.put(self.position, self.state.define(key, definition, now_ms()))
@@ -180,7 +181,20 @@ class Engine:
             self._behind = message.behind
             await asyncio.sleep(0)
 
-    def _take(self, message: Message) -> Records:
+    async def _follow_late(self) -> None:
+        """Take current values from LATE, for a tag whose last reading came after a cut.
+
+        From what the stream still holds: an older value changes nothing, so no place in it is kept.
+        """
+        from mainspring.engine.reader import read
+
+        async for message in read(self.bus, subjects.LATE, "ms.*.late.*", 1, READ_AHEAD):
+            await self.outbox.room()
+            self.outbox.put(self.position, self._take(message, late=True))
+            # What is fresh goes first.
+            await asyncio.sleep(LATE_REST_S if self._behind else 0)
+
+    def _take(self, message: Message, *, late: bool = False) -> Records:
         from mainspring.engine.state import NO_EVENTS
 
         try:
@@ -189,7 +203,8 @@ class Engine:
             self._malformed += 1
             log.warning("engine.malformed_batch", subject=message.subject, sequence=message.sequence, text=str(error))
             return NO_EVENTS
-        return self.state.update(batch, subjects.tenant_of(message.subject), message.sequence, message.arrival_ms)
+        take = self.state.update_late if late else self.state.update
+        return take(batch, subjects.tenant_of(message.subject), message.sequence, message.arrival_ms)
 
     async def _sweep(self) -> None:
         while True:

@@ -69,6 +69,25 @@ class PlantState:
             found += self._express(stirred)
         return _joined(found + alarms.suppressions.stirred(batch.tag, now_ms))
 
+    def update_late(self, batch: SampleBatch, tenant: str, sequence: int, now_ms: int) -> Records:
+        """Take from a batch of LATE what is newer than the current values; alarms are judged by these as they are now.
+
+        What lies between the values before and these is history and raises nothing.
+        """
+        values, alarms = self.values, self.alarms
+        tags = values.take_late(batch, values.tenant(tenant), sequence, now_ms)
+        if not len(tags):
+            return NO_EVENTS
+        touched = np.zeros(len(values.tags), np.bool_)
+        touched[tags] = True
+        rows = np.flatnonzero(touched[alarms.rows["tag"][: alarms.used]])
+        found = self._pass_time(rows, now_ms, judge=True)[0]
+        ordinals = tags.astype(np.uint32)
+        stirred = alarms.specials.stirred(ordinals)
+        if len(stirred):
+            found += self._express(stirred)
+        return _joined(found + alarms.suppressions.stirred(ordinals, now_ms))
+
     def sweep(self, now_ms: int) -> Records:
         """Let time pass: delays that have run out, tags that have turned stale."""
         flags = self.alarms.flags[: self.alarms.used]
