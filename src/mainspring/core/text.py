@@ -16,8 +16,9 @@ class Text:
     zh: str
 
     def format(self, **values: Any) -> Text:
-        """Fill the placeholders of both languages with the same values."""
-        return Text(self.en.format(**values), self.zh.format(**values))
+        """Fill the placeholders of both languages with the same values; a Text among them in its own language."""
+        chinese = {name: value.zh if isinstance(value, Text) else value for name, value in values.items()}
+        return Text(self.en.format(**values), self.zh.format(**chinese))
 
     def document(self) -> dict[str, str]:
         """Return the form that travels in JSON: `{"en": ..., "zh": ...}`."""

@@ -122,7 +122,7 @@ _UNKNOWN: Final = Text(
 _MALFORMED: Final = Text(
     "The device's answer is not Modbus: {reason}. It was dropped and counted; "
     "check that the port belongs to Modbus TCP and not to Modbus RTU over TCP.",
-    "设备的应答不符合 Modbus：{reason_zh}。该应答已丢弃并计数，请确认该端口是 Modbus TCP 而非 RTU over TCP。",
+    "设备的应答不符合 Modbus：{reason}。该应答已丢弃并计数，请确认该端口是 Modbus TCP 而非 RTU over TCP。",
 )
 
 
@@ -133,7 +133,7 @@ def exception(code: int) -> ExceptionWords:
 
 def malformed(reason: str, reason_zh: str) -> DecodeError:
     """Make the error of an answer that is not what the protocol promises."""
-    return DecodeError(_MALFORMED, reason=reason, reason_zh=reason_zh)
+    return DecodeError(_MALFORMED, reason=Text(reason, reason_zh))
 
 
 class Frame(NamedTuple):

@@ -39,7 +39,8 @@ SEEN_S: Final = 5.0
 """Pause between two reports of when devices were heard."""
 OPEN_FILES_SPARE: Final = 512
 
-_OPEN: Final = Text("{host}, port {port}, {security}", "{host}，端口 {port}，{security_zh}")
+_CLEAR_TEXT: Final = Text("not encrypted", "未加密")
+_OPEN: Final = Text("{host}, port {port}, {security}", "{host}，端口 {port}，{security}")
 _NOT_OPEN: Final = Text(
     "The MQTT listener cannot open {host} port {port} ({reason}); it tries again. Choose another mqtt_port.",
     "MQTT 监听无法打开 {host} 端口 {port}（{reason}），将自动重试。请更换 mqtt_port。",
@@ -163,8 +164,8 @@ class Listener:
             return None
         self.port = door.port
         hub.text = None
-        security = ("TLS", "TLS") if context is not None else ("not encrypted", "未加密")
-        hub.where = _OPEN.format(host=settings.host, port=self.port, security=security[0], security_zh=security[1])
+        security = _CLEAR_TEXT if context is None else "TLS"
+        hub.where = _OPEN.format(host=settings.host, port=self.port, security=security)
         log.info("mqtt.listening", host=settings.host, port=self.port, tls=context is not None)
         return door
 

@@ -43,8 +43,10 @@ _ENDED: Final = Text(
 )
 _NOT_WELL: Final = Text(
     "Release {number} was undone: after {seconds} s {wrong}. The release before it runs again.",
-    "发布 {number} 已回滚：{seconds} 秒后{wrong_zh}，已恢复前一发布。",
+    "发布 {number} 已回滚：{seconds} 秒后{wrong}，已恢复前一发布。",
 )
+_AWAY: Final = Text("it has not reached the platform", "仍未连上平台")
+_FEWER: Final = Text("only {connected} of {before} connections are up", "仅 {connected} 个连接恢复（原有 {before} 个）")
 
 
 class Runner:
@@ -146,13 +148,10 @@ class Runner:
 
     def _not_well(self, release: Release, pulse: Pulse | None, connected_before: int) -> Text:
         if pulse is None or not pulse.on_bus:
-            wrong, wrong_zh = "it has not reached the platform", "仍未连上平台"
+            wrong = _AWAY
         else:
-            wrong = f"only {pulse.connected} of {connected_before} connections are up"
-            wrong_zh = f"仅 {pulse.connected} 个连接恢复（原有 {connected_before} 个）"
-        return _NOT_WELL.format(
-            number=release.number, seconds=self._configuration.trial_s, wrong=wrong, wrong_zh=wrong_zh
-        )
+            wrong = _FEWER.format(connected=pulse.connected, before=connected_before)
+        return _NOT_WELL.format(number=release.number, seconds=self._configuration.trial_s, wrong=wrong)
 
     def _fetch(self, release: Release) -> Path | None:
         return None if release.software is None else software.ensure(self._configuration, release.software)

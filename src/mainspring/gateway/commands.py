@@ -64,11 +64,11 @@ _DIFFERS: Final = Text(
 )
 _UNREAD: Final = Text(
     "The value was written but could not be read back ({reason}); look at the device.",
-    "值已写入但无法读回（{reason_zh}），请查看设备。",
+    "值已写入但无法读回（{reason}），请查看设备。",
 )
 _UNSURE: Final = Text(
     "Writing did not come to an end ({reason}); look at the device before trying again.",
-    "写入未完成（{reason_zh}），请先查看设备再重试。",
+    "写入未完成（{reason}），请先查看设备再重试。",
 )
 _TOO_LATE: Final = Text("no answer within its time", "在时限内没有应答")
 _NO_VALUE: Final = Text("no good value", "没有有效值")
@@ -285,7 +285,7 @@ def _because(text: Text, error: Exception | None) -> Text:
     else:
         log.error("command.driver_failed", exc_info=error)
         reason = Text(type(error).__name__, type(error).__name__)
-    return text.format(reason=reason.en, reason_zh=reason.zh)
+    return text.format(reason=reason)
 
 
 def _all(command: Command, outcome: Outcome, text: Text) -> tuple[ItemOutcome, ...]:

@@ -6,20 +6,18 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
-from uuid import UUID
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mainspring.core.definitions import ConnectionDefinition
 from mainspring.core.drivers import Driver, DriverEntry, DriverTag, Host, Subscribes
-from mainspring.core.errors import DecodeError, NotConnected
+from mainspring.core.errors import NotConnected
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
-from mainspring.gateway.connection import CLOSE_TIMEOUT_S, first_fault, limited, make_driver
+from mainspring.gateway.connection import CLOSE_TIMEOUT_S, first_fault
+from mainspring.gateway.questions import Question, asked, driver_for
 
 TAGS_MAX: Final = 1000
 TIMEOUT_S: Final = 20.0
@@ -29,14 +27,12 @@ TEXT_MAX: Final = 200
 EXACT_MAX: Final = 2**53
 """Whole numbers beyond this travel as text: a page would round them."""
 
-_MALFORMED: Final = Text("The request cannot be read: {where} ({reason}).", "无法读取该请求：{where}（{reason}）。")
 _ADDRESS: Final = Text("{where}: {reason}", "{where}：{reason}")
 _NOTHING: Final = Text("No value came within {seconds:g} s.", "{seconds:g} 秒内未收到值。")
 _SLOW: Final = Text(
     "The device did not answer within {seconds:g} s. Try fewer tags, or look at the test.",
     "设备未在 {seconds:g} 秒内应答，请减少测点或查看测试结果。",
 )
-_NAME: Final = Text("this connection", "此连接")
 
 
 class Wanted(BaseModel):
@@ -48,13 +44,9 @@ class Wanted(BaseModel):
     kind: SampleKind = SampleKind.FLOAT
 
 
-class Question(BaseModel):
-    """What web sends; the settings are complete, secrets included."""
+class Previewed(Question):
+    """Which values are wanted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    driver: str
-    settings: dict[str, Any]
     tags: tuple[Wanted, ...] = Field(max_length=TAGS_MAX)
 
 
@@ -67,28 +59,25 @@ class Preview:
 
     async def __call__(self, _subject: str, payload: bytes) -> bytes:
         """Return `{"values": [{value, quality, time_ms, text}]}`, one for each tag asked, raw and unscaled."""
-        question = _question(payload)
-        driver = make_driver(_definition(question), self._drivers, self._host)
-        values, tags = self._tags(question)
+        question = asked(Previewed, payload)
         read: dict[int, dict[str, Any]] = {}
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                await driver.connect()
-                if isinstance(driver, Subscribes):
-                    await _listened(driver, tags, read)
-                else:
-                    for batch in await driver.read(driver.prepare(tags), time.time_ns() // 1_000_000):
-                        _take(batch, read)
-        except TimeoutError as error:
-            raise NotConnected(_SLOW, seconds=TIMEOUT_S) from error
-        finally:
-            with suppress(Exception):
-                await limited(driver.close(), CLOSE_TIMEOUT_S)
+        async with driver_for(question, self._drivers, self._host) as driver:
+            values, tags = self._tags(question)
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    await driver.connect()
+                    if isinstance(driver, Subscribes):
+                        await _listened(driver, tags, read)
+                    else:
+                        for batch in await driver.read(driver.prepare(tags), time.time_ns() // 1_000_000):
+                            _take(batch, read)
+            except TimeoutError as error:
+                raise NotConnected(_SLOW, seconds=TIMEOUT_S) from error
         silent = _unread(_NOTHING.format(seconds=LISTEN_S))
         answers = [value or read.get(number, silent) for number, value in enumerate(values)]
         return json.dumps({"values": answers}, ensure_ascii=False).encode()
 
-    def _tags(self, question: Question) -> tuple[list[dict[str, Any] | None], list[DriverTag]]:
+    def _tags(self, question: Previewed) -> tuple[list[dict[str, Any] | None], list[DriverTag]]:
         """Return what is already known of each tag, a wrong address, and those that can be read."""
         form = self._drivers[question.driver].load().Address
         values: list[dict[str, Any] | None] = []
@@ -143,18 +132,3 @@ def _plain(value: Any) -> float | int | str | None:
 
 def _unread(text: Text) -> dict[str, Any]:
     return {"value": None, "quality": 0, "time_ms": None, "text": text.document()}
-
-
-def _definition(question: Question) -> ConnectionDefinition:
-    return ConnectionDefinition(
-        id=UUID(int=0), tenant="", revision=0, name=str(_NAME), driver=question.driver, gateway="",
-        settings=question.settings,
-    )  # fmt: skip
-
-
-def _question(payload: bytes) -> Question:
-    try:
-        return Question.model_validate_json(payload)
-    except ValidationError as error:
-        where, reason = first_fault(error)
-        raise DecodeError(_MALFORMED, where=where, reason=reason) from error

@@ -32,7 +32,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 API_PREFIX: Final = "/api/"
 _MISSING: Final = Text(
     "This needs the right {right}, which the role {role} has. Ask your administrator.",
-    "此操作需要“{right_zh}”权限（{role_zh}角色具有），请联系管理员。",
+    "此操作需要“{right}”权限（{role}角色具有），请联系管理员。",
 )
 _OWN_PASSWORD: Final = Text(
     "Choose your own password first: POST /api/v1/session/password.",
@@ -72,9 +72,7 @@ class Actor:
     def require(self, right: Right) -> None:
         """Raise NotAllowed, naming the right, unless the actor has it."""
         if right not in self.rights:
-            role = ROLE_WORDS[least_role(right)]
-            english, chinese = RIGHT_WORDS[right].en, RIGHT_WORDS[right].zh
-            raise NotAllowed(_MISSING, right=english, right_zh=chinese, role=role.en, role_zh=role.zh)
+            raise NotAllowed(_MISSING, right=RIGHT_WORDS[right], role=ROLE_WORDS[least_role(right)])
 
 
 class Needs(AuthBase):

@@ -35,7 +35,7 @@ LAG_MAX_MS: Final = 5_000
 
 _NO_TAG: Final = Text("There is no such tag here.", "此处没有该测点。")
 _ROLE: Final = Text(
-    "Writing {tag} needs the role {role}. Ask your administrator.", "写入 {tag} 需要“{role_zh}”角色，请联系管理员。"
+    "Writing {tag} needs the role {role}. Ask your administrator.", "写入 {tag} 需要“{role}”角色，请联系管理员。"
 )
 _OUT: Final = Text("{tag} is out of service. Enable it first.", "{tag} 已停用，请先启用。")
 _UNCONNECTED: Final = Text("Nobody sends {tag}: it has no connection.", "{tag} 没有连接，无人采集。")
@@ -44,11 +44,11 @@ _SILENT: Final = Text(
     "The gateway {gateway} has not reported for some seconds. Check it, then select again.",
     "网关 {gateway} 已数秒未报告，请检查后重新选择。",
 )
-_AWAY: Final = Text("The connection {name} is not live: {reason}", "连接 {name} 未在线：{reason_zh}")
+_AWAY: Final = Text("The connection {name} is not live: {reason}", "连接 {name} 未在线：{reason}")
 _UNKNOWN_VALUE: Final = Text("{tag} has no value yet.", "{tag} 尚无采样值。")
 _BAD: Final = Text(
     "The present value of {tag} is {quality}. What cannot be seen is not written.",
-    "{tag} 当前值为“{quality_zh}”，无法看清现状时不写入。",
+    "{tag} 当前值为“{quality}”，无法看清现状时不写入。",
 )
 _STALE: Final = Text("The present value of {tag} is stale.", "{tag} 的当前值已过期。")
 _LAG: Final = Text(
@@ -63,7 +63,7 @@ _LOCK_GONE: Final = Text(
 _LOCK_BAD: Final = Text("Interlock of {tag}: {other} has no good value.", "{tag} 的联锁：{other} 没有有效值。")
 _LOCK: Final = Text(
     "Interlock of {tag}: {other} must {holds} {wanted}; it is {found}.",
-    "{tag} 的联锁：{other} 须{holds_zh} {wanted}，现为 {found}。",
+    "{tag} 的联锁：{other} 须{holds} {wanted}，现为 {found}。",
 )
 _HELD: Final = Text(
     "{person} has selected {tag}; it is free in {seconds} s at the latest.",
@@ -224,8 +224,7 @@ def _refusal(actor: Actor, target: Target, loaded: _Loaded, values: dict[int, Se
     if tag is None:
         return _NO_TAG
     if not target.policy.role.rights <= actor.rights:
-        words = ROLE_WORDS[target.policy.role]
-        return _ROLE.format(tag=tag.name, role=words.en, role_zh=words.zh)
+        return _ROLE.format(tag=tag.name, role=ROLE_WORDS[target.policy.role])
     if not tag.writable:
         return commands.READ_ONLY.format(tag=tag.name)
     if not tag.enabled:
@@ -247,8 +246,7 @@ def _not_live(tenant: Tenant, tag: Tag, connection: Connection | None) -> Text |
     if health is None:
         return _SILENT.format(gateway=connection.gateway)
     if health.state != "connected":
-        reason = health.text or {"en": health.state, "zh": health.state}
-        return _AWAY.format(name=connection.name, reason=reason["en"], reason_zh=reason["zh"])
+        return _AWAY.format(name=connection.name, reason=Text.of(health.text) if health.text else health.state)
     return None
 
 
@@ -258,8 +256,7 @@ def _not_good(tag: Tag, seen: Seen, lag: Text | None) -> Text | None:
     if not seen.flags & current.KNOWN:
         return _UNKNOWN_VALUE.format(tag=tag.name)
     if not quality.is_good(seen.quality):
-        words = quality.words(seen.quality)
-        return _BAD.format(tag=tag.name, quality=words.en, quality_zh=words.zh)
+        return _BAD.format(tag=tag.name, quality=quality.words(seen.quality))
     return _STALE.format(tag=tag.name) if seen.flags & current.STALE else None
 
 
@@ -275,9 +272,8 @@ def _interlocked(tag: Tag, policy: WritePolicy, loaded: _Loaded, values: dict[in
         return _LOCK_BAD.format(tag=tag.name, other=other.name)
     if lock.holds.of(float(seen.value), lock.value):
         return None
-    words = HOLDS_WORDS[lock.holds]
     return _LOCK.format(
-        tag=tag.name, other=other.name, holds=words.en, holds_zh=words.zh, wanted=_said(other, lock.value),
+        tag=tag.name, other=other.name, holds=HOLDS_WORDS[lock.holds], wanted=_said(other, lock.value),
         found=_said(other, seen.value),
     )  # fmt: skip
 
