@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import structlog
@@ -18,7 +18,7 @@ from nats.js.errors import NotFoundError
 from mainspring.bus.answers import ASK_TIMEOUT_S, Handler, Server, asked_chunks
 from mainspring.bus.link import LinkClient
 from mainspring.bus.tenant_watch import TenantWatch
-from mainspring.bus.watch import Changed, Watch
+from mainspring.bus.watch import Changed, Watch, Watcher
 from mainspring.core import definitions, subjects
 from mainspring.core.definitions import Definition
 from mainspring.core.errors import NotConnected
@@ -27,7 +27,6 @@ from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
 
-W = TypeVar("W", Watch, TenantWatch)
 _NO_BUS: Final = Text(
     "The bus at {url} does not answer ({reason}). Start it with `mainspring up`, or check [bus] url.",
     "总线 {url} 无应答（{reason}）。请用 `mainspring up` 启动，或检查 [bus] url。",
@@ -49,7 +48,7 @@ class Bus:
         self.name = name
         self.nc = LinkClient()
         self.js: JetStreamContext = self.nc.jetstream(timeout=5)
-        self._watches: list[Watch | TenantWatch] = []
+        self._watches: list[Watcher] = []
         self._reconnected: list[Callable[[], Awaitable[None]]] = []
         self._servers: list[Server] = []
         self._closing = False
@@ -135,18 +134,18 @@ class Bus:
         await self.nc.flush()
         await self.nc.flush()
 
-    async def watch_definitions(self, changed: Changed, keys: str = ">") -> Watch:
+    async def watch_definitions(self, changed: Changed, keys: str = ">") -> Watcher:
         """Call `changed(key, definition or None)` for every definition now and on every change; for platform roles.
 
         Returns once all that is published has been given. After a lost contact only differences are given.
         """
         return await self._watched(Watch(self.nc, self.js, keys, changed))
 
-    async def watch_tenant(self, changed: Changed, tenant: str) -> TenantWatch:
+    async def watch_tenant(self, changed: Changed, tenant: str) -> Watcher:
         """Do the same for the definitions of one tenant, from its own account; for gateways."""
         return await self._watched(TenantWatch(self.nc, tenant, changed))
 
-    async def _watched(self, watch: W) -> W:
+    async def _watched(self, watch: Watcher) -> Watcher:
         await watch.start()
         self._watches.append(watch)
         return watch

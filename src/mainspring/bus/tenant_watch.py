@@ -20,7 +20,7 @@ from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from mainspring.bus.answers import asked_chunks
-from mainspring.bus.watch import LATE, PREFIX, RETRY_S, START_TIMEOUT_S, Changed, Given
+from mainspring.bus.watch import LATE, PREFIX, RETRY_S, Changed, Given, Watcher
 from mainspring.core import subjects
 from mainspring.core.definitions import BUCKET, Since
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected
@@ -134,41 +134,19 @@ async def _stored(nc: Client, after: int, subject: str) -> tuple[list[Entry], bo
         await subscription.unsubscribe()
 
 
-class TenantWatch:
-    """Gives every definition of one tenant once, then every change, asking from an account that has no bucket."""
+class TenantWatch(Watcher):
+    """Watches the definitions of one tenant, asking from an account that has no bucket."""
 
     def __init__(self, nc: Client, tenant: str, changed: Changed) -> None:
+        super().__init__(Given(changed))
         self._nc = nc
         self._tenant = tenant
-        self._given = Given(changed)
         self._since = Since()
         self._asked = asyncio.Event()
-        self._complete = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin, and return when everything now published has been given."""
-        self._task = asyncio.create_task(self._run())
-        known = -1
-        while not self._complete.is_set():
-            if len(self._given) == known:
-                await self.stop()
-                raise NotConnected(LATE, seconds=START_TIMEOUT_S)
-            known = len(self._given)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(START_TIMEOUT_S):
-                    await self._complete.wait()
 
     def renew(self) -> None:
-        """Ask for what was stored meanwhile; called when contact has returned."""
+        """Ask now instead of at the next turn."""
         self._asked.set()
-
-    async def stop(self) -> None:
-        """End watching."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
     async def _run(self) -> None:
         async def on_notice(_notice: Msg) -> None:

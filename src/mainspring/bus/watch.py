@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Final
@@ -72,24 +73,21 @@ class Given:
             self.give(key, None, 0)
 
 
-class Watch:
+class Watcher(ABC):
     """Gives every definition once, then every change; a document that did not change is not given again."""
 
-    def __init__(
-        self,
-        nc: Client,
-        js: JetStreamContext,
-        keys: str,
-        changed: Changed,
-        raw: dict[str, bytes] | None = None,
-    ) -> None:
-        self._nc = nc
-        self._js = js
-        self._keys = keys
-        self._given = Given(changed, raw)
+    def __init__(self, given: Given) -> None:
+        self._given = given
         self._complete = asyncio.Event()
-        self._following: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @abstractmethod
+    async def _run(self) -> None:
+        """Give what is published, for ever; `_complete` is set once everything has been given."""
+
+    @abstractmethod
+    def renew(self) -> None:
+        """Ask for what was stored meanwhile; called when contact has returned."""
 
     async def start(self) -> None:
         """Begin, and return when everything now published has been given."""
@@ -104,17 +102,35 @@ class Watch:
                 async with asyncio.timeout(START_TIMEOUT_S):
                     await self._complete.wait()
 
-    def renew(self) -> None:
-        """Ask for everything again and give the differences; called when contact has returned."""
-        if self._following is not None:
-            self._following.cancel()
-
     async def stop(self) -> None:
         """End watching."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+
+
+class Watch(Watcher):
+    """Watches the bucket itself, with a consumer of its own."""
+
+    def __init__(
+        self,
+        nc: Client,
+        js: JetStreamContext,
+        keys: str,
+        changed: Changed,
+        raw: dict[str, bytes] | None = None,
+    ) -> None:
+        super().__init__(Given(changed, raw))
+        self._nc = nc
+        self._js = js
+        self._keys = keys
+        self._following: asyncio.Task[None] | None = None
+
+    def renew(self) -> None:
+        """Ask for everything again and give the differences."""
+        if self._following is not None:
+            self._following.cancel()
 
     async def _run(self) -> None:
         while True:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from uuid import UUID
-
-TENANT_KEY = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
 def uuid7(now_ms: int | None = None) -> UUID:

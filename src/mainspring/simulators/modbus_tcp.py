@@ -11,6 +11,8 @@ from typing import Any, Final, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
+from mainspring.simulators.listening import Listening
+
 TableName = Literal["coil", "discrete", "holding", "input"]
 OrderName = Literal["ABCD", "CDAB", "BADC", "DCBA"]
 
@@ -62,7 +64,7 @@ def words_of(kind: str, order: OrderName, value: Any, length: int = 1) -> npt.ND
     return words.ravel()
 
 
-class ModbusTcpSimulator:
+class ModbusTcpSimulator(Listening):
     """A device with one or several units; behaves well until told otherwise.
 
     `refused` are (table, first, last) ranges it says it has not; `functions` those it knows; `delay_ms` what an answer
@@ -72,8 +74,7 @@ class ModbusTcpSimulator:
 
     def __init__(self, units: Iterable[int] = (1,), *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.units: Final = {number: Unit() for number in units}
-        self.host: Final = host
-        self.port = port
+        super().__init__(host, port)
         self.identity: tuple[str, str, str] | None = ("Mainspring", "simulator", "1")
         self.refused: list[tuple[TableName, int, int]] = []
         self.functions: Collection[int] = FUNCTIONS
@@ -84,34 +85,10 @@ class ModbusTcpSimulator:
         self.is_gateway = False
         self.spoil: Callable[[bytes], bytes] | None = None
         self.requests = 0
-        self.connections: Final[set[asyncio.Transport]] = set()
-        self._server: asyncio.Server | None = None
 
-    async def start(self) -> None:
-        """Listen; a port of 0 is replaced by a free one, which is kept for later."""
+    async def _listen(self) -> asyncio.Server:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Session(self), self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        """Close the port and all connections; safe to call twice."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-        for transport in tuple(self.connections):
-            transport.abort()
-        if server is not None:
-            await server.wait_closed()
-            await asyncio.sleep(0)  # aborted connections close their sockets in the next round
-
-    async def cut(self) -> None:
-        """Break contact: connections are reset and new ones refused."""
-        await self.stop()
-
-    async def restore(self) -> None:
-        """Make contact possible again on the same port."""
-        if self._server is None:
-            await self.start()
+        return await loop.create_server(lambda: _Session(self), self.host, self.port)
 
     def set(
         self,

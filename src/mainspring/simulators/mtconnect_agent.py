@@ -17,6 +17,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
+from mainspring.simulators.listening import Listening
+
 VERSION: Final = "2.0"
 BOUNDARY: Final = "mainspring-part"
 COUNT_MAX: Final = 10_000
@@ -49,7 +51,7 @@ class Recorded(NamedTuple):
     fields: tuple[str, ...]
 
 
-class MtconnectAgentSimulator:
+class MtconnectAgentSimulator(Listening):
     """An agent for the devices of one description; behaves well until told otherwise.
 
     `spoil` changes a document's bytes before they are sent; `silent` answers nothing.
@@ -58,8 +60,7 @@ class MtconnectAgentSimulator:
     def __init__(
         self, devices_xml: bytes, *, host: str = "127.0.0.1", port: int = 0, buffer_size: int = 16_384
     ) -> None:
-        self.host: Final = host
-        self.port = port
+        super().__init__(host, port)
         self.requests: Final[deque[str]] = deque(maxlen=1000)
         self.spoil: Callable[[bytes], bytes] | None = None
         self.silent = False
@@ -68,8 +69,6 @@ class MtconnectAgentSimulator:
         self.items: Final = _items(self._devices)
         self._keys = {key: item for item in self.items.values() for key in (item.id, item.name) if key}
         self._buffer: deque[Recorded] = deque(maxlen=buffer_size)
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
         self._grown = asyncio.Event()
         self.instance = 0
         self.restart()
@@ -85,31 +84,13 @@ class MtconnectAgentSimulator:
         for item in self.items.values():
             self._record(item, stamp, ("UNAVAILABLE",))
 
-    async def start(self) -> None:
-        """Listen; a port of 0 is replaced by a free one, which is kept for later."""
-        self._server = await asyncio.start_server(self._serve, self.host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, self.host, self.port)
 
     async def stop(self) -> None:
-        """Close the port and all connections; safe to call twice."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-        for writer in tuple(self._writers):
-            writer.transport.abort()
+        """Close the port and all connections, streams included; what is observed is still kept."""
         self._grown.set()
-        if server is not None:
-            await server.wait_closed()
-            await asyncio.sleep(0)  # aborted connections close their sockets in the next round
-
-    async def cut(self) -> None:
-        """Break contact: connections are reset and new ones refused; what is observed is still kept."""
-        await self.stop()
-
-    async def restore(self) -> None:
-        """Make contact possible again on the same port."""
-        if self._server is None:
-            await self.start()
+        await super().stop()
 
     @property
     def url(self) -> str:
@@ -151,7 +132,7 @@ class MtconnectAgentSimulator:
         self._grown.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        self.connections.add(writer.transport)
         try:
             request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split()[1]
             self.requests.append(request)
@@ -163,7 +144,7 @@ class MtconnectAgentSimulator:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, IndexError):
             pass  # a client that breaks off, or does not speak HTTP, is let go
         finally:
-            self._writers.discard(writer)
+            self.connections.discard(writer.transport)
             writer.close()
 
     async def _answer(self, request: str, writer: asyncio.StreamWriter) -> None:
