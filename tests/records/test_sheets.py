@@ -101,9 +101,17 @@ def test_a_bomb_that_lies_about_its_size_is_refused_too(monkeypatch: pytest.Monk
         read_sheet(bytes(bomb), "bomb.xlsx")
 
 
-@pytest.mark.parametrize(("place", "says"), [("A1048576", "rows"), ("XFD1", "columns")])
-def test_one_cell_far_out_does_not_lay_out_the_whole_rectangle(place: str, says: str) -> None:
-    far = cells(f'<row r="1"><c r="A1"><v>1</v></c></row><row><c r="{place}"><v>1</v></c></row>')
+@pytest.mark.parametrize(
+    ("far_out", "says"),
+    [
+        ('<row><c r="A1048576"><v>1</v></c></row>', "rows"),
+        ('<row><c r="XFD1"><v>1</v></c></row>', "columns"),
+        ("<row><c r = 'XFD1'><v>1</v></c></row>", "columns"),
+        ('<row r="1048576"><c><v>1</v></c></row>', "rows"),
+    ],
+)
+def test_one_cell_far_out_does_not_lay_out_the_whole_rectangle(far_out: str, says: str) -> None:
+    far = cells(f'<row r="1"><c r="A1"><v>1</v></c></row>{far_out}')
     with pytest.raises(NotASheet, match=says):
         read_sheet(parts_of(far), "far.xlsx")
 

@@ -37,7 +37,8 @@ _OVERLAP: Final = 200
 """Bytes of a part that are looked at again with the next: longer than a cell's tag, and few beside a part."""
 _WORKBOOK: Final = "xl/workbook.xml"
 _STRINGS: Final = "xl/sharedStrings.xml"
-_CELL: Final = re.compile(rb'\br="([A-Z]{1,4})(\d{1,8})"')
+_PLACE: Final = re.compile(rb"""\br\s*=\s*["']([A-Z]{0,4})(\d{1,8})["']""")
+"""Where a cell or a row lies; rows have no letters."""
 _STRING_ENDS: Final = re.compile(rb"</(?:[^<>/\s]+:)?si>|<(?:[^<>/\s]+:)?si/>")
 _STRING_USED: Final = re.compile(rb"""\bt=["']s["'][^>]*>\s*<(?:[^<>/\s]+:)?v>\s*(\d{1,9})\s*<""")
 _LETTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -205,10 +206,10 @@ class _LaidOut:
 
     def sheet(self, part: bytes) -> bytes:
         """Measure cells, and refuse those far out; returns what belongs to the next part."""
-        cells = _CELL.findall(part)
-        if cells:
-            self._rows = max(self._rows, *(int(row) for _, row in cells))
-            self._columns = max(self._columns, *(_column_number(letters) for letters in {each for each, _ in cells}))
+        places = _PLACE.findall(part)
+        if places:
+            self._rows = max(self._rows, *(int(row) for _, row in places))
+            self._columns = max(self._columns, *(_column_number(letters) for letters in {each for each, _ in places}))
         for index in _STRING_USED.findall(part):
             self._text_bytes += self._lengths[int(index)] if int(index) < len(self._lengths) else 0
         if self._rows > ROWS_MAX + 1:
