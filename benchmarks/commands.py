@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import random
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from benchmarks.beside import beside
 from benchmarks.platform_under_test import Platform, platform
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -160,30 +160,24 @@ def say(scenario: str, figure: str, value: float, wanted: str = "", unit: str = 
 
 def main() -> None:
     """Write to both devices on an idle platform, then on one that reads 100,000 tags/s."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=devices, args=(theirs,))
-    process.start()
-    try:
-        ports, url = ours.recv()
-        with tempfile.TemporaryDirectory(dir=Path.home()) as folder, platform(Path(folder)) as running:
-            over = {"Modbus": connect(running, "M", "modbus-tcp", {"host": "127.0.0.1", "port": ports[0]},
-                                      [register(READ_EACH + n) for n in range(WRITTEN)]),
-                    "OPC UA": connect(running, "O", "opcua", {"url": url, "security_policy": "none"},
-                                      [{"node": f"ns=2;s=W{n}"} for n in range(WRITTEN)])}  # fmt: skip
-            for name, connection in over.items():
-                writes(running, f"{name}, platform otherwise idle", connection)
-            gateway = running.ask(f"/connections/{over['Modbus']}")["gateway"]
-            asyncio.run(read_besides(running, ports, over["Modbus"], gateway))
-            until(lambda: reading(running) > 0.95 * DEVICES * READ_EACH, "reading 100,000 tags/s")
-            time.sleep(SETTLE_S)
-            for name, connection in over.items():
-                writes(running, f"{name}, while 100,000 tags/s are read", connection)
-            say("reading besides", "samples taken", reading(running), "", "values/s")
-    finally:
-        ours.close()
-        process.join(10)
-        if process.is_alive():
-            process.kill()
+    with (
+        beside(devices) as (ports, url),
+        tempfile.TemporaryDirectory(dir=Path.home()) as folder,
+        platform(Path(folder)) as running,
+    ):
+        over = {"Modbus": connect(running, "M", "modbus-tcp", {"host": "127.0.0.1", "port": ports[0]},
+                                  [register(READ_EACH + n) for n in range(WRITTEN)]),
+                "OPC UA": connect(running, "O", "opcua", {"url": url, "security_policy": "none"},
+                                  [{"node": f"ns=2;s=W{n}"} for n in range(WRITTEN)])}  # fmt: skip
+        for name, connection in over.items():
+            writes(running, f"{name}, platform otherwise idle", connection)
+        gateway = running.ask(f"/connections/{over['Modbus']}")["gateway"]
+        asyncio.run(read_besides(running, ports, over["Modbus"], gateway))
+        until(lambda: reading(running) > 0.95 * DEVICES * READ_EACH, "reading 100,000 tags/s")
+        time.sleep(SETTLE_S)
+        for name, connection in over.items():
+            writes(running, f"{name}, while 100,000 tags/s are read", connection)
+        say("reading besides", "samples taken", reading(running), "", "values/s")
 
 
 if __name__ == "__main__":

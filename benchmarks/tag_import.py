@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import sys
 import tempfile
 import threading
@@ -13,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.beside import beside
 from benchmarks.platform_under_test import Platform, platform
 
 MANY: Final = 100_000
@@ -170,24 +170,14 @@ def told(figure: str, value: float, unit: str, wanted: str = "") -> None:
 
 def main() -> None:
     """Run both on one platform."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=device, args=(theirs,))
-    process.start()
-    try:
-        port = ours.recv()
-        with tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as running:
-            made = [
-                running.ask("/connections", {"name": name, "driver": "modbus-tcp", "enabled": enabled,
-                                             "settings": {"host": "127.0.0.1", "port": port}})["id"]
-                for name, enabled in (("PLC 1", True), ("PLC 2", False))
-            ]  # fmt: skip
-            live(running, made[0])
-            many(running, made[1])
-    finally:
-        ours.close()
-        process.join(10)
-        if process.is_alive():
-            process.kill()
+    with beside(device) as port, tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as running:
+        made = [
+            running.ask("/connections", {"name": name, "driver": "modbus-tcp", "enabled": enabled,
+                                         "settings": {"host": "127.0.0.1", "port": port}})["id"]
+            for name, enabled in (("PLC 1", True), ("PLC 2", False))
+        ]  # fmt: skip
+        live(running, made[0])
+        many(running, made[1])
 
 
 if __name__ == "__main__":
