@@ -20,7 +20,8 @@ from uuid import UUID
 
 import nkeys
 import numpy as np
-from tests.e2e.platform import Answer, Person, Platform, command, eventually, free_ports, running
+from tests.answer import Answer
+from tests.e2e.platform import Person, Platform, command, eventually, free_ports, running
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects

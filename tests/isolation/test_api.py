@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
-from tests.e2e.platform import Answer
+from tests.answer import Answer
 from tests.isolation.estate import Company, Estate, now_ms
 
 ABSENT: Final = "0190a000-0000-7000-8000-00000000dead"

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.records import ground
 from tests.records.plant import person, tenant
+from tests.web.running import Records, Running, records, running
 
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
@@ -18,6 +20,17 @@ def database() -> Iterator[None]:
     from django.db import connections
 
     connections.close_all()
+
+
+@pytest.fixture
+def kept(database: None) -> Records:
+    return records()
+
+
+@pytest.fixture
+async def web(kept: Records, tmp_path: Path) -> AsyncIterator[Running]:
+    async with running(tmp_path, kept) as made:
+        yield made
 
 
 @pytest.fixture

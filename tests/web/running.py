@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from tests.answer import Answer
 from tests.bus.conftest import BusUnderTest, running_bus
 from tests.history import historian_process
 from tests.ports import free_port
@@ -94,17 +95,6 @@ def records() -> Records:
     made.tokens["colleague"] = made.token(Role.VIEWER, name="colleague")
     made.tokens["stranger"] = made.token(Role.ADMINISTRATOR, other)
     return made
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 @dataclass

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet
-import pytest
-from tests.web.running import Records, Running, now_ms, records, running
+from tests.web.running import Records, Running, now_ms, running
 
 from mainspring.core import subjects
 from mainspring.core.kinds import Column, Origin
@@ -18,17 +16,6 @@ from mainspring.core.samples import build
 from mainspring.records.sheets import read_sheet
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
-
-
-@pytest.fixture
-async def web(kept: Records, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(tmp_path, kept) as made:
-        yield made
 
 
 async def standing(web: Running, name: str, value: float) -> str:

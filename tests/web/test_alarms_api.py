@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
-from tests.web.running import Records, Running, records, running
+from tests.web.running import Records, Running, running
 
 from mainspring.core import subjects
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
-
-
-@pytest.fixture
-async def web(kept: Records, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(tmp_path, kept) as made:
-        yield made
 
 
 async def raised(web: Running) -> None:

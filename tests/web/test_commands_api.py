@@ -17,7 +17,7 @@ import pytest
 from tests.records import ground
 from tests.records.plant import author, tenant
 from tests.web.equipment import PASSWORD, connected, live, said_to_be_live, settings_of, with_gateway
-from tests.web.running import Records, Running, now_ms, records, running
+from tests.web.running import Records, Running, now_ms, running
 
 from mainspring.core import quality
 from mainspring.records import connection, tag
@@ -30,11 +30,6 @@ from mainspring.web.api import commands
 from mainspring.web.lasting import in_thread
 
 OWN = "one's own password"
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 @pytest.fixture
@@ -315,24 +310,29 @@ async def test_a_silent_gateway_leaves_a_command_not_confirmed(
         assert (await web.get("/commands"))["items"][0]["outcome"][0]["outcome"] == "not-confirmed"
 
 
+async def slow_gateway(web: Running, outcome: str | None = None) -> tuple[asyncio.Event, asyncio.Event]:
+    """Take commands in the gateway's place, and tell of their outcome when let go; returns the two events."""
+    taken, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(message: Any) -> None:
+        taken.set()
+        await go_on.wait()
+        command = json.loads(message.data)
+        items = [{"tag": item["tag"], "outcome": outcome} for item in command["items"] if outcome]
+        await message.respond(json.dumps({"id": command["id"], "items": items, "finished_ms": now_ms()}).encode())
+
+    await web.gateway.nc.subscribe("ms.acme.gateway.g1.command", cb=slow)
+    await web.gateway.settled()
+    return taken, go_on
+
+
 async def test_a_command_is_recorded_to_its_end_although_its_asker_has_gone(
     kept: Records, server: OpcUaSimulator, tmp_path: Path
 ) -> None:
     async with running(tmp_path, kept) as web:
         id = await connected(web, server)
         await web.value("T1", 1.0)
-        taken, go_on = asyncio.Event(), asyncio.Event()
-
-        async def slow(message: Any) -> None:
-            taken.set()
-            await go_on.wait()
-            command = json.loads(message.data)
-            items = [{"tag": item["tag"], "outcome": "done"} for item in command["items"]]
-            answer = {"id": command["id"], "items": items, "finished_ms": now_ms()}
-            await message.respond(json.dumps(answer).encode())
-
-        await web.gateway.nc.subscribe("ms.acme.gateway.g1.command", cb=slow)
-        await web.gateway.nc.flush()
+        taken, go_on = await slow_gateway(web, "done")
         await web.known("T1")
         async with said_to_be_live(web, id):
             draft = {"items": [{"tag": kept.ordinal("T1"), "value": 1.0}]}
@@ -392,17 +392,8 @@ async def test_a_selection_made_while_a_command_is_under_way_outlives_it(
     async with running(tmp_path, kept) as web:
         id = await connected(web, server)
         await web.value("T1", 1.0)
-        taken, go_on = asyncio.Event(), asyncio.Event()
-
-        async def slow(message: Any) -> None:
-            taken.set()
-            await go_on.wait()
-            command = json.loads(message.data)
-            # A gateway that tells of fewer tags than it was given has confirmed nothing.
-            await message.respond(json.dumps({"id": command["id"], "items": [], "finished_ms": now_ms()}).encode())
-
-        await web.gateway.nc.subscribe("ms.acme.gateway.g1.command", cb=slow)
-        await web.gateway.nc.flush()
+        # A gateway that tells of fewer tags than it was given has confirmed nothing.
+        taken, go_on = await slow_gateway(web)
         await web.known("T1")
         ask = {"items": [kept.ordinal("T1")]}
         async with said_to_be_live(web, id):

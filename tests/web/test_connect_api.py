@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from tests.answer import Answer
 from tests.web.equipment import with_gateway
-from tests.web.running import Answer, Records, Running, records, running
+from tests.web.running import Records, Running, running
 
 from mainspring.core.kinds import SampleKind
 from mainspring.records.import_files import WORKING
@@ -21,11 +22,6 @@ from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 
 GOOD = 192
 WAIT_S = 30
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from tests.web.running import Records, Running, floats, records, running
+from tests.web.running import Records, Running, floats, running
 
 from mainspring.core import quality
 from mainspring.core.kinds import Column, Origin
@@ -26,11 +26,6 @@ from mainspring.web.exports import neutral, plant_times
 
 START = 1_750_000_000_000
 ROWS = 2_000_000
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 @pytest.fixture

@@ -7,15 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.web.equipment import PASSWORD, connected, settings_of, with_gateway
-from tests.web.running import Records, records, running
+from tests.web.running import Records, running
 
 from mainspring.core.kinds import SampleKind
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 @pytest.fixture

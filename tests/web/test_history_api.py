@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.web.running import Records, Running, floats, records, running
+from tests.web.running import Records, Running, floats, running
 
 from mainspring.core import quality
 from mainspring.core.kinds import Column, Origin
@@ -18,11 +18,6 @@ from mainspring.web.api import history
 
 START = 1_750_000_000_000
 ARROW = "application/vnd.apache.arrow.stream"
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from tests.answer import Answer
 from tests.records import ground
 from tests.records.plant import person
 
@@ -26,17 +27,6 @@ from mainspring.web import pages
 from mainspring.web.asgi import application
 
 PASSWORD = "a long enough one"
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 @dataclass

@@ -9,18 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.web.running import GOOD, Records, Running, now_ms, records, running
+from tests.web.running import GOOD, Records, Running, now_ms, running
 
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 from mainspring.web import live
 from mainspring.web.live import Hub, LiveSet, Snapshot, Viewer, hub
 from mainspring.web.runtime import runtime
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -18,7 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from tests.records import ground
 from tests.records.plant import author
-from tests.web.running import Records, Running, records, running
+from tests.web.running import Records, running
 
 from mainspring.core.errors import NotConnected
 from mainspring.records import subscription
@@ -101,17 +101,6 @@ def hook() -> Iterator[Hook]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
-
-
-@pytest.fixture
-async def web(kept: Records, tmp_path: Path) -> AsyncIterator[Running]:
-    async with running(tmp_path, kept) as made:
-        yield made
 
 
 def subscribe(of: Records, channel: str, target: str, **fields: Any) -> subscription.Subscription:

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.answer import Answer
 from tests.records.plant import modbus, tag
-from tests.web.running import Answer, Records, Running, now_ms, records, running
+from tests.web.running import Records, Running, now_ms, records, running
 
 from mainspring.core import subjects
 from mainspring.core.arrays import WAVEFORM, Waveform

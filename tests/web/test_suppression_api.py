@@ -7,19 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
-from tests.web.running import Records, now_ms, records, running
+from tests.web.running import Records, now_ms, running
 
 from mainspring.core import subjects
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 
 REASON = {"en": "Pump stopped", "zh": "泵已停"}
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 async def test_a_condition_of_an_asset_silences_all_below_and_says_why(kept: Records, tmp_path: Path) -> None:
