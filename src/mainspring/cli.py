@@ -11,13 +11,24 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mainspring import __version__, configuration
 from mainspring.arguments import DEMO_FOLDER, parser
 from mainspring.configuration import Configuration
 from mainspring.core import toml
-from mainspring.core.errors import MainspringError
+from mainspring.core.errors import MainspringError, NotConnected
+from mainspring.core.text import Text
+
+NOT_RUNNING: Final = Text(
+    "The platform of {folder} does not run, or its bus does not answer. Start it with `mainspring up`; the folder of "
+    "one that is stopped can be copied as it is.",
+    "{folder} 的平台未运行或总线无应答。请用 `mainspring up` 启动；已停止的平台可直接复制该目录。",
+)
+TAKEN: Final = Text(
+    "Backup {id}: {files} files, {size:,.1f} MB, {new:,.1f} MB of it new.",
+    "备份 {id}：{files} 个文件，{size:,.1f} MB，其中新增 {new:,.1f} MB。",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -34,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Run the command that was chosen."""
+    """Run the command that was chosen; what it writes is for its own user alone."""
+    os.umask(0o077)
     if options.command == "sample-config":
         print(toml.sample(Configuration), end="")
         return
@@ -45,6 +57,20 @@ def run(options: argparse.Namespace) -> None:
         return
     if options.command == "gateway":
         run_edge(options)
+        return
+    if options.command == "restore":
+        from mainspring.backup.restoring import restore
+
+        chosen = {"id": options.backup, "records_at": options.records_at or "", "records_url": options.records_url}
+        restore(options.backups.resolve(), options.folder.resolve(), _said, **chosen)
+        return
+    if options.command == "backup" and (options.list or options.verify):
+        from mainspring.backup import looking
+
+        for line in looking.listed(options.to.resolve()) if options.list else ():
+            _said(line)
+        if options.verify:
+            looking.verify(options.to.resolve(), _said)
         return
     settings = configuration.load(_settings_file(options))
     config_arguments = ["--config", str(options.config)] if options.config else []
@@ -73,6 +99,8 @@ def run(options: argparse.Namespace) -> None:
             # What goes wrong is told once, in a sentence.
             configure_logs("critical")
             print(asyncio.run(status(settings, as_json=options.json)))
+        case "backup":
+            asyncio.run(back_up(settings, options.to.resolve(), options.keep))
         case "prepare":
             from mainspring.first_start import prepare
 
@@ -93,6 +121,32 @@ def run(options: argparse.Namespace) -> None:
             from mainspring.first_start import verify_audit
 
             print(verify_audit(settings))
+
+
+def _said(text: Text) -> None:
+    """Say something in the reader's language."""
+    from mainspring.status import language_of
+
+    print(text.document()[language_of(os.environ)], flush=True)
+
+
+async def back_up(settings: Configuration, folder: Path, keep: int | None) -> None:
+    """Take a backup of the running platform."""
+    from mainspring.backup.taking import take
+    from mainspring.core.logs import configure_logs
+    from mainspring.roles import connect
+
+    # What goes wrong is told once, in a sentence.
+    configure_logs("critical")
+    try:
+        bus = await connect(settings, "backup", 2)
+    except (NotConnected, OSError) as error:
+        raise NotConnected(NOT_RUNNING, folder=settings.data_folder.resolve()) from error
+    try:
+        made = await take(bus, settings, folder, keep, _said)
+    finally:
+        await bus.close()
+    _said(TAKEN.format(id=made.id, files=len(made.files), size=made.size / 1e6, new=made.written_bytes / 1e6))
 
 
 def run_edge(options: argparse.Namespace) -> None:
@@ -128,7 +182,7 @@ def _settings_file(options: argparse.Namespace) -> Path | None:
     named: Path | None = options.config
     if named is not None or not demo.exists():
         return named
-    if options.command == "status":
+    if options.command in {"status", "backup"}:
         from mainspring.status import holder_of
 
         yours = holder_of(configuration.load(None).data_folder.resolve())

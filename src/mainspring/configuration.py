@@ -139,7 +139,7 @@ class BackupSection(Section):
     every_hours: float = Field(default=24.0, ge=0.25, le=24 * 31, description="a backup is begun this often")
     keep: int = Field(default=14, ge=1, le=1000, description="backups kept; the oldest go")
     records_every_s: int = Field(
-        default=60, ge=10, le=3600, description="records that changed are kept this often between backups (SQLite)"
+        default=60, ge=1, le=3600, description="records that changed are kept this often between backups (SQLite)"
     )
 
 

@@ -20,6 +20,7 @@ import psutil
 import structlog
 from nats.errors import Error as NatsError
 
+from mainspring.backup import pending
 from mainspring.bus import server
 from mainspring.bus.clock import serve_clock
 from mainspring.bus.connect import Bus
@@ -78,7 +79,7 @@ class Role:
 def hold_folder(folder: Path) -> IO[str]:
     """Lock a data folder for this process; raises ConfigurationError naming who holds it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         held = (folder / "lock").open("a+")
     except OSError as error:
         raise StoreError(_UNWRITABLE, folder=folder, reason=error.strerror) from error
@@ -100,6 +101,7 @@ def roles_of(configuration: Configuration) -> list[Role]:
     names = [("demo", "main")] if configuration.demo.enabled else []
     names += [("web", "main"), ("historian", "main"), ("engine", "main")]
     names += [("gateway", name) for name in configuration.gateways]
+    names += [("backup", "main")] if configuration.backup.to is not None else []
     return [_role(name, instance, configuration.plant.tenant if name == "gateway" else "") for name, instance in names]
 
 
@@ -176,6 +178,7 @@ class Supervisor:
         self.bus = await Bus.connect(self.configuration.bus_url, seed, "admin", tls_ca=tls_ca, wait_s=20)
         section = self.configuration.bus
         await server.ensure_streams(self.bus, section.disk_bytes_max, section.replicas)
+        await pending.send(self.bus, self.configuration.data_folder.resolve())
         await serve_definitions(self.bus)
         await serve_clock(self.bus)
 

@@ -23,6 +23,8 @@ ROLES = (
     ("engine", "", ""),
     ("web", "", ""),
     ("status", "", ""),
+    ("importer", "", ""),
+    ("backup", "", ""),
     ("gateway", "g1", "acme"),
     ("gateway", "g1", "other"),
 )

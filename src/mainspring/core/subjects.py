@@ -4,7 +4,8 @@ ms.<tenant>.live.<gateway>           readings, stream LIVE; header Ms-Seq: the g
 ms.<tenant>.late.<gateway>           readings, stream LATE
 ms.<tenant>.alarm                    AlarmEvent as JSON, stream ALARM; Nats-Msg-Id is its id
 ms.<tenant>.history.<query>          request raw, aggregate, trend, states, events, extent, corrections: Arrow IPC
-                                     stream; correct: JSON; blob: what it is as JSON, then the content
+                                     stream; correct: JSON; blob: what it is as JSON, then the content;
+                                     import: a batch of readings, answered in JSON when they are on the disk
 ms.<tenant>.blob.<gateway>           request core.blobs.Part: a part of a blob; answers how much is there
 ms.<tenant>.current                  request uint32 ordinals, little-endian: core.current.SCHEMA as Arrow IPC stream
 ms.<tenant>.alarms.<verb>            request list, acknowledge, comment, shelve, unshelve, out-of-service: JSON
@@ -15,6 +16,7 @@ ms.<tenant>.definitions              request core.definitions.Since: bus.tenant_
 ms.defined.<key>                     a definition was stored or withdrawn; a notice without content
 ms.health.<role>.<instance>          Health as JSON, once a second
 ms.health.gateway.<tenant>.<gateway> Health of a gateway
+ms.backup.freeze, ms.backup.thaw     request: the historian links and copies what it owns, or lets go of it: JSON
 ms.position.<stream>                 decimal sequence up to which the historian has stored, durably
 """
 
@@ -33,7 +35,9 @@ STREAMS: Final[dict[str, tuple[str, ...]]] = {
 SEQUENCE_HEADER: Final = "Ms-Seq"
 BY_HAND: Final = "_web"
 """In the place of a gateway: what people enter and upload. No gateway can have this name."""
-RESERVED: Final = frozenset({"health", "position", "defined"})
+FREEZE: Final = "ms.backup.freeze"
+THAW: Final = "ms.backup.thaw"
+RESERVED: Final = frozenset({"health", "position", "defined", "backup"})
 """Words that stand where a tenant does, so that no tenant can have them as its key."""
 HEALTH_ALL: Final = "ms.health.>"
 CONNECTIONS_ALL: Final = "ms.*.connections.*"
