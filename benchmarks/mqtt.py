@@ -7,79 +7,32 @@ sockets of this process. Prints JSON lines. Run: `python -m benchmarks.mqtt`; `-
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import resource
-import select
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from uuid import UUID
 
 import psutil
 
-from mainspring.core.definitions import (
-    ConnectionDefinition,
-    DeviceDefinition,
-    TagDefinition,
-    TagPage,
-    connection_key,
-    device_key,
-    tag_page_key,
-)
+from benchmarks.figures import say
+from benchmarks.mqtt_devices import DEVICES, VALUES, Devices, definitions, more_files
 from mainspring.core.drivers import registered
-from mainspring.core.ids import uuid7
-from mainspring.drivers import mqtt_packets as packets
-from mainspring.drivers.mqtt_packets import Message
 from mainspring.gateway.role import Gateway
 from mainspring.gateway.settings import GatewaySettings
 
-DEVICES, VALUES = 5_000, 3
 SECONDS = 12
-SECRET = "benchmark"
-NAMES = ("temperature", "pressure", "flow")
 
 
-def say(scenario: str, figure: str, value: float, unit: str, wanted: str = "") -> None:
-    line = {"scenario": scenario, "figure": figure, "value": round(value, 3), "unit": unit}
-    print(json.dumps(line | ({"wanted": wanted} if wanted else {})), flush=True)
-
-
-def define(folder: Path, devices: int) -> None:
-    """Write what the bus would give: devices, one connection, three tags for each device."""
-    digest = hashlib.sha256(SECRET.encode()).hexdigest()
-    of = uuid7()
-    found: dict[str, str] = {}
-    settings = {"topics": ["plant/+"], "time_path": "time"}
-    connection = ConnectionDefinition(
-        id=of, tenant="acme", revision=1, name="devices", driver="mqtt", gateway="g1", settings=settings
-    )
-    found[connection_key("acme", of)] = connection.model_dump_json()
-    for index in range(devices):
-        device = DeviceDefinition(
-            id=uuid7(), tenant="acme", revision=1, name=f"d{index}", gateway="g1", digest=digest,
-            publish=(f"plant/d{index}",), subscribe=(f"plant/d{index}/set",),
-        )  # fmt: skip
-        found[device_key("acme", device.id)] = device.model_dump_json()
-    tags = [tag(of, index, place) for index in range(devices) for place in range(VALUES)]
-    for number in range(-(-len(tags) // 1000)):
-        page = TagPage(revision=1, tenant="acme", page=number, tags=tuple(tags[number * 1000 : (number + 1) * 1000]))
-        found[tag_page_key("acme", number)] = page.model_dump_json()
+def define(folder: Path) -> None:
+    """Write what the bus would give."""
+    found = {key: document.model_dump_json() for key, document in definitions("acme", "g1")}
     body = ",".join(f"{json.dumps(key)}:{document}" for key, document in found.items())
     (folder / "definitions.json").write_text(f"{{{body}}}")
-
-
-def tag(of: UUID, index: int, place: int) -> TagDefinition:
-    ordinal = index * VALUES + place
-    return TagDefinition(
-        ordinal=ordinal, id=of, path=f"plant/d{index}/{NAMES[place]}", name=f"T{ordinal}", connection=of,
-        address={"topic": f"plant/d{index}", "path": NAMES[place]},
-    )  # fmt: skip
 
 
 async def gateway(folder: Path, port: int) -> None:
@@ -102,87 +55,10 @@ async def gateway(folder: Path, port: int) -> None:
     print(json.dumps(answer), flush=True)
 
 
-class Devices:
-    """Many devices on one epoll."""
-
-    def __init__(self, port: int, count: int) -> None:
-        self.port = port
-        self.poll = select.epoll()
-        self.sockets: dict[int, socket.socket] = {}
-        self.order: list[socket.socket] = []
-        self.count = count
-        self.answered = 0
-        self.sent_s: dict[int, deque[float]] = {}
-        self.latency_s: list[float] = []
-
-    def connect(self) -> float:
-        """Open all connections and sign in; returns how long it took in seconds."""
-        started = time.perf_counter()
-        welcome = opened = 0
-        while welcome < self.count:
-            while opened < self.count and opened - welcome < 500:
-                made = socket.create_connection(("127.0.0.1", self.port))
-                made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                name = f"d{opened}"
-                made.sendall(packets.connect(name, clean=True, keep_alive_s=600, user=name, password=SECRET))
-                made.setblocking(False)
-                self.poll.register(made.fileno(), select.EPOLLIN)
-                self.sockets[made.fileno()] = made
-                self.order.append(made)
-                self.sent_s[made.fileno()] = deque()
-                opened += 1
-            for number, _ in self.poll.poll(1):
-                answer = self.sockets[number].recv(64)
-                assert answer == b"\x20\x02\x00\x00", answer
-                welcome += 1
-        return time.perf_counter() - started
-
-    def publish(self, rate: float, seconds: float, together: int) -> int:
-        """Send `together` messages at a time from one device after the other; returns the number sent."""
-        started = time.perf_counter()
-        sent, turn = 0, 0
-        while (now := time.perf_counter()) < started + seconds:
-            due = int((now - started) * rate)
-            while sent < due:
-                made = self.order[turn % self.count]
-                made.send(b"".join(self._message(turn % self.count, sent + step) for step in range(together)))
-                self.sent_s[made.fileno()].append(time.perf_counter())
-                sent += together
-                turn += 1
-            self.take(0.001, together)
-        deadline = time.perf_counter() + 20
-        while self.answered < sent and time.perf_counter() < deadline:
-            self.take(0.05, together)
-        return sent
-
-    def take(self, wait_s: float, together: int) -> None:
-        """Read acknowledgements."""
-        for number, _ in self.poll.poll(wait_s, 2000):
-            answer = self.sockets[number].recv(65536)
-            assert answer, "the listener closed a connection"
-            acknowledged = len(answer) // 4
-            self.answered += acknowledged
-            if together == 1:
-                now, times = time.perf_counter(), self.sent_s[number]
-                self.latency_s += [now - times.popleft() for _ in range(acknowledged)]
-
-    def _message(self, device: int, number: int) -> bytes:
-        content = b'{"time":%d,"temperature":%d.25,"pressure":%d.5,"flow":%d.125}' % (
-            time.time_ns() // 1_000_000, number % 997, number % 991, number % 983,
-        )  # fmt: skip
-        return packets.publish(Message(f"plant/d{device}", content, 1, False, False, number % 65535 + 1))
-
-    def close(self) -> None:
-        """Close all sockets."""
-        for made in self.order:
-            made.close()
-        self.poll.close()
-
-
 def scenario(words: str, rate: float, together: int, *, wanted: str = "", profile: bool = False) -> None:
     """Run one load against a gateway of its own."""
     with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
-        define(Path(folder), DEVICES)
+        define(Path(folder))
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
@@ -219,8 +95,7 @@ def scenario(words: str, rate: float, together: int, *, wanted: str = "", profil
 
 
 def main(arguments: Sequence[str]) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 2 * DEVICES)), hard))
+    more_files()
     if "--gateway" in arguments:
         asyncio.run(gateway(Path(arguments[-2]), int(arguments[-1])))
         return

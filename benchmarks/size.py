@@ -33,18 +33,21 @@ CHUNK_S = 600
 JITTER_MS = 2.0
 SLOW = 1 / 30
 TENANT = 1
-CODECS: dict[str, dict[str, str]] = {
+FLOATS, INTEGERS = SAMPLE[Column.FLOAT64], SAMPLE[Column.INT64]
+HUNDREDTHS = "decimals as whole hundredths: Delta, T64('bit'), ZSTD(1)"
+# By table: columns with another codec.
+CODECS: dict[str, dict[str, dict[str, str]]] = {
     "as it is: Delta, ZSTD(1)": {},
-    "values: ZSTD(1) alone": {"value": "ZSTD(1)"},
-    "values: Gorilla, ZSTD(1)": {"value": "Gorilla, ZSTD(1)"},
-    "values: DoubleDelta, ZSTD(1)": {"value": "DoubleDelta, ZSTD(1)"},
-    "values: T64, ZSTD(1) (integers)": {"value": "T64, ZSTD(1)"},
-    "values: Delta, ZSTD(3)": {"value": "Delta, ZSTD(3)"},
-    "values: Delta, ZSTD(9)": {"value": "Delta, ZSTD(9)"},
-    "values: Delta, LZ4": {"value": "Delta, LZ4"},
-    "times: ZSTD(1) alone": {"time": "ZSTD(1)"},
-    "times: DoubleDelta, ZSTD(1)": {"time": "DoubleDelta, ZSTD(1)"},
-    "sequence: ZSTD(1) alone": {"sequence": "ZSTD(1)"},
+    **{
+        f"values: {codec}": {table: {"value": codec} for table in (FLOATS, INTEGERS)}
+        for codec in ("ZSTD(1)", "DoubleDelta, ZSTD(1)", "Delta, ZSTD(3)", "Delta, ZSTD(9)", "Delta, LZ4")
+    },
+    "decimals: Gorilla, ZSTD(1)": {FLOATS: {"value": "Gorilla, ZSTD(1)"}},
+    "decimals: FPC, ZSTD(1)": {FLOATS: {"value": "FPC(12), ZSTD(1)"}},
+    "integers: Delta, T64('bit'), ZSTD(1)": {INTEGERS: {"value": "Delta, T64('bit'), ZSTD(1)"}},
+    "times: ZSTD(1)": {table: {"time": "ZSTD(1)"} for table in (FLOATS, INTEGERS)},
+    "times: DoubleDelta, ZSTD(1)": {table: {"time": "DoubleDelta, ZSTD(1)"} for table in (FLOATS, INTEGERS)},
+    "sequence: ZSTD(1)": {table: {"sequence": "ZSTD(1)"} for table in (FLOATS, INTEGERS)},
 }
 
 
@@ -126,22 +129,26 @@ def kept(kind: Kind, folder: Path) -> ChdbEngine:
     engine = ChdbEngine(folder, TABLES, 4 * 1024**3, {"max_threads": 2})
     for column, columns in rows(kind):
         engine.insert(SAMPLE[column], columns)
-    for column in (Column.FLOAT64, Column.INT64):
-        run(engine, f"optimize table {SAMPLE[column]} final")
+    for table in (FLOATS, INTEGERS):
+        run(engine, f"optimize table {table} final")
     return engine
 
 
-def variant(engine: ChdbEngine, table: str, codecs: dict[str, str]) -> str:
-    """Keep the rows of a table in another one whose columns have other codecs; returns its name."""
+def variant(engine: ChdbEngine, table: str, changed: dict[str, str], kind: str = "", value: str = "value") -> str:
+    """Keep the rows of a table in another one whose columns have other codecs; returns its name.
+
+    `kind` is another type of the values and `value` how they are made into it.
+    """
     made = f"other_{table}"
     run(engine, f"drop table if exists {made} sync")
     [row] = engine.table(f"select create_table_query as q from system.tables where name = '{table}'").to_pylist()
-    text = row["q"].replace(f".{table} ", f".{made} ").replace(f"`{table}`", f"`{made}`")
-    run(engine, text)
-    for name, codec in codecs.items():
-        kind = {"value": "Int64" if table == SAMPLE[Column.INT64] else "Float64", "time": "Int64"}.get(name, "UInt64")
-        run(engine, f"alter table {made} modify column {name} {kind} codec({codec})")
-    run(engine, f"insert into {made} select * from {table}")
+    run(engine, row["q"].replace(f".{table} ", f".{made} "))
+    kinds = {"value": kind or ("Int64" if table == INTEGERS else "Float64"), "time": "Int64", "sequence": "UInt64"}
+    for name, codec in changed.items():
+        run(engine, f"alter table {made} modify column {name} {kinds[name]} codec({codec})")
+    columns = engine.table(f"select name::String as name from system.columns where table = '{table}'").to_pylist()
+    selected = ", ".join(value if each["name"] == "value" else each["name"] for each in columns)
+    run(engine, f"insert into {made} select {selected} from {table}")
     run(engine, f"optimize table {made} final")
     return made
 
@@ -150,16 +157,12 @@ def codecs(engine: ChdbEngine, words: str) -> None:
     """Tell what the mix takes with other codecs."""
     told: dict[str, float] = {}
     for name, changed in CODECS.items():
-        tables = []
-        for column in (Column.FLOAT64, Column.INT64):
-            mine = changed
-            if column is Column.FLOAT64 and changed.get("value", "").startswith("T64"):
-                mine = {}
-            if column is Column.INT64 and changed.get("value", "").startswith("Gorilla"):
-                mine = {}
-            tables.append(variant(engine, SAMPLE[column], mine))
-        told[name] = size(engine, *tables)
-        say(f"codecs, {words}", name, told[name], "B/value")
+        told[name] = size(engine, *(variant(engine, table, changed.get(table, {})) for table in (FLOATS, INTEGERS)))
+    bits = {"value": "Delta, T64('bit'), ZSTD(1)"}
+    tables = variant(engine, FLOATS, bits, "Int64", "toInt64(round(100 * value))"), variant(engine, INTEGERS, bits)
+    told[HUNDREDTHS] = size(engine, *tables)
+    for name, found in told.items():
+        say(f"codecs, {words}", name, found, "B/value")
     bars("codecs", f"Bytes per value with other codecs, {words}", "B", told)
 
 
@@ -190,12 +193,12 @@ def main() -> None:
     for kind in KINDS:
         with tempfile.TemporaryDirectory(dir=Path.home()) as folder:
             engine = kept(kind, Path(folder))
-            told[kind.words] = size(engine, SAMPLE[Column.FLOAT64], SAMPLE[Column.INT64])
+            told[kind.words] = size(engine, FLOATS, INTEGERS)
             say(SCENARIO, f"{kind.words}, merged", told[kind.words], "B/value", kind.wanted)
             for column in (Column.FLOAT64, Column.INT64):
-                parts = by_column(engine, SAMPLE[column])
-                most = ", ".join(f"{name} {part:.2f}" for name, part in list(parts.items())[:4])
-                say(SCENARIO, f"{kind.words}, {column}: of it", most, "B/value")
+                for name, part in by_column(engine, SAMPLE[column]).items():
+                    if part > 0.005:
+                        say(SCENARIO, f"{kind.words}: of a {column}, its {name}", part, "B/value")
             if not kind.jitter_ms and kind.slow == 1:
                 codecs(engine, "times aligned")
             engine.close()
