@@ -16,7 +16,18 @@ import pyarrow as pa
 from mainspring.core.errors import ConfigurationError, LimitExceeded, StoreError
 from mainspring.core.text import Text
 from mainspring.history import native
-from mainspring.history.engine import CLOSED, ONE_BLOCK, OPEN, READ, STATEMENT_BYTES, WRITE, failure, locked
+from mainspring.history.engine import (
+    CHECKING,
+    CLOSED,
+    LEFT_OUT,
+    ONE_BLOCK,
+    OPEN,
+    READ,
+    STATEMENT_BYTES,
+    WRITE,
+    failure,
+    locked,
+)
 from mainspring.history.schema import engine_configuration
 
 CLOSE_WAIT_S: Final = 5.0
@@ -116,6 +127,15 @@ class ChdbEngine:
     def thaw(self) -> None:
         """Remove the links."""
         shutil.rmtree(self._links, ignore_errors=True)
+
+    def damaged(self, table: str, partition: str) -> list[str]:
+        """Read the parts of a partition and return the names of those that are not what was written."""
+        rows = self.table(f"check table {table} partition {partition} {CHECKING}").to_pylist()
+        return [row["part_path"] for row in rows if not row["is_passed"]]
+
+    def left_out(self) -> list[tuple[str, str]]:
+        """Return the table and name of parts that were left out at the start because they could not be read."""
+        return [(row["table"], row["name"]) for row in self.table(f"{LEFT_OUT} database = 'default'").to_pylist()]
 
     def _run(self, text: str) -> None:
         with self.connection(WRITE) as connection:

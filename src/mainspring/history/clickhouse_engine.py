@@ -20,7 +20,18 @@ from mainspring.core.errors import ConfigurationError, LimitExceeded, StoreError
 from mainspring.core.text import Text
 from mainspring.history import native, sql
 from mainspring.history.cluster_schema import LOCAL
-from mainspring.history.engine import CLOSED, ONE_BLOCK, OPEN, READ, STATEMENT_BYTES, WRITE, failure, locked
+from mainspring.history.engine import (
+    CHECKING,
+    CLOSED,
+    LEFT_OUT,
+    ONE_BLOCK,
+    OPEN,
+    READ,
+    STATEMENT_BYTES,
+    WRITE,
+    failure,
+    locked,
+)
 
 CLOSE_WAIT_S: Final = 5.0
 CONNECT_S: Final = 10
@@ -202,6 +213,20 @@ class ClickhouseEngine:
         own = self._own(table)
         self._run(f"delete from {own} in partition {partition} where {condition}")
         self._run(f"alter table {own} apply deleted mask in partition {partition}")
+
+    def damaged(self, table: str, partition: str) -> list[str]:
+        """Read the parts of a partition and return the names of the damaged ones; replicas mend themselves."""
+        if self._address.cluster:
+            return []
+        rows = self.table(f"check table {self._own(table)} partition {partition} {CHECKING}").to_pylist()
+        return [row["part_path"] for row in rows if not row["is_passed"]]
+
+    def left_out(self) -> list[tuple[str, str]]:
+        """Return the table and name of parts that were left out at the server's start; replicas mend themselves."""
+        if self._address.cluster:
+            return []
+        found = self.table(f"{LEFT_OUT} database = {sql.text(self._address.database)}")
+        return [(row["table"], row["name"]) for row in found.to_pylist()]
 
     def _own(self, table: str) -> str:
         """Return the table that holds the rows, on every shard."""

@@ -32,6 +32,9 @@ ONE_BLOCK: Final = {
     "min_insert_block_size_bytes": 0,
 }
 
+CHECKING: Final = "settings check_query_single_value_result = 0, max_execution_time = 0, max_threads = 1"
+LEFT_OUT: Final = "select table, name from system.detached_parts where reason like 'broken%' and"
+
 _LOCKED: Final = Text(
     "The history in {path} is open in another process. Stop that process first, or set another folder.",
     "{path} 中的历史库已被另一个进程打开。请先停止该进程，或设置其他文件夹。",
@@ -67,6 +70,12 @@ class Engine(Protocol):
 
     def delete(self, table: str, partition: str, condition: str) -> None:
         """Drop the rows of a partition under a condition; others come and go meanwhile."""
+
+    def damaged(self, table: str, partition: str) -> list[str]:
+        """Read the parts of a partition and return the names of those that are not what was written."""
+
+    def left_out(self) -> list[tuple[str, str]]:
+        """Return the table and name of parts that were left out at the start because they could not be read."""
 
     def close(self) -> None:
         """Wait for calls under way and close every connection."""

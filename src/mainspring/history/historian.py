@@ -41,6 +41,13 @@ _LOST: Final = Text(
     "are stored.",
     "总线丢失了 {stream} 中尚未存储的第 {first} 至 {last} 条消息，请检查其磁盘；其他消息均已存储。",
 )
+DAMAGED_NAMED: Final = 5
+_DAMAGED: Final = Text(
+    "{count} parts of the history are damaged: {parts}. What they hold may be missing from answers or make them fail; "
+    "everything else answers. Look at the disk, and restore these days from a backup.",
+    "历史库有 {count} 个数据块损坏：{parts}。其中的数据可能在结果中缺失或导致查询失败，其余数据不受影响。"
+    "请检查磁盘，并从备份恢复这些日期。",
+)
 ALARM_GATHER_S: Final = 0.1
 ALARM_PAUSE_S: Final = 1.0
 """Transitions closer together than this are gathered for half of it: an insert costs the same for one and for many."""
@@ -89,7 +96,7 @@ class Historian:
         await self._bus.serve("ms.backup.*", freezing.answer, queue="history", concurrent_max=1)
         work = [asyncio.create_task(self._follow(stream), name=stream) for stream in subjects.STREAMS]
         work += [asyncio.create_task(self._report()), asyncio.create_task(self._house.keep_house())]
-        work.append(asyncio.create_task(self._house.roll_up()))
+        work += [asyncio.create_task(self._house.roll_up()), asyncio.create_task(self._house.inspect())]
         stopped = asyncio.create_task(stop.wait())
         try:
             done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -155,6 +162,11 @@ class Historian:
         calm = time.monotonic() - self._alarm_stored_s > ALARM_PAUSE_S
         return ALARM_GATHER_S if calm else ALARM_PAUSE_S / 2
 
+    def _damage(self) -> Text | None:
+        damaged = self._house.damaged
+        named = ", ".join(damaged[:DAMAGED_NAMED])
+        return _DAMAGED.format(count=len(damaged), parts=named) if damaged else None
+
     def _missing(self, stream: str, first: int, last: int) -> None:
         """Tell of messages that the bus has lost before they were read."""
         log.error("history.messages_missing", stream=stream, first=first, last=last)
@@ -177,7 +189,7 @@ class Historian:
             rate = (storing.samples - before) / (now_s - before_s)
             before, before_s = storing.samples, now_s
             lost = self._lost_text if now_s < self._lost_s + LOST_TOLD_S else None
-            trouble = next(iter(storing.trouble.values()), lost)
+            trouble = next(iter(storing.trouble.values()), lost or self._damage())
             behind_ms, marked = self._store.rollups_behind(_now_ms())
             figures = {
                 "samples_per_s": round(rate, 1),
@@ -188,6 +200,7 @@ class Historian:
                 "malformed": gathering.malformed,
                 "repeated": gathering.repeated,
                 "messages_missing": self._lost,
+                "damaged_parts": len(self._house.damaged),
                 "disk_free_bytes": shutil.disk_usage(self._settings.folder).free,
                 "bytes_on_disk": self._house.size,
                 "insert_ms": round(storing.insert_ms, 1),

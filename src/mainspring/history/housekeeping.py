@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 ROLL_UP_EVERY_S: Final = 5.0
 ROLL_UP_RETRY_S: Final = 30.0
+INSPECT_REST: Final = 9
+"""A piece is inspected, then it is rested for so many times as long as that took."""
 
 _DONE: Final = object()
 
@@ -46,6 +48,8 @@ class Housekeeping:
         self._stored_at: dict[str, deque[tuple[float, int]]] = {stream: deque() for stream in subjects.STREAMS}
         self.size = 0
         """Bytes on disk, as last looked at."""
+        self.damaged: list[str] = []
+        """Parts that are not what was written."""
 
     @property
     def threads(self) -> tuple[ThreadPoolExecutor, ...]:
@@ -83,6 +87,29 @@ class Housekeeping:
                 log.error("history.not_rolled_up", reason=str(error))
                 rest_s = ROLL_UP_RETRY_S
             await asyncio.sleep(rest_s)
+
+    async def inspect(self) -> None:
+        """Look for what a disk has spoilt, at the start and once a week, for a tenth of the time."""
+        loop = asyncio.get_running_loop()
+        while True:
+            found: list[str] = []
+            pieces = self._store.inspect()
+            try:
+                while True:
+                    began_s = loop.time()
+                    piece: list[str] | object = await loop.run_in_executor(self._dropper, next, pieces, _DONE)
+                    if not isinstance(piece, list):
+                        break
+                    for name in piece:
+                        log.error("history.damaged", part=name)
+                    found += piece
+                    if found:
+                        self.damaged = found
+                    await asyncio.sleep(INSPECT_REST * (loop.time() - began_s))
+                self.damaged = found
+            except MainspringError as error:
+                log.error("history.not_inspected", reason=error.text.en)
+            await asyncio.sleep(self._settings.inspect_every_s)
 
     async def close(self) -> None:
         """Finish the piece under way."""

@@ -159,7 +159,7 @@ class Rollups:
             end = min(end, start + max(EVERY_MS, ROWS_MAX * known // max(1, days[day]) * MINUTE_MS))
         self._begin(end)
         # Also of a day that had nothing: what was being written then is there now.
-        yield from self._insert(MINUTE, self._folded(None, (), (start, end)))
+        yield from self._insert(MINUTE, self._folded(None, (), (start, end), self._kept()))
         self.reach.minute = end
         self._save()
 

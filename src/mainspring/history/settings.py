@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,7 @@ class HistorianSettings:
     retention_days: dict[str, int] = field(default_factory=lambda: {"standard": 3650, "set-aside": 90})
     retention_bytes: dict[str, int] = field(default_factory=dict)
     retain_every_s: int = 300
+    inspect_every_s: int = 7 * 86_400
     replay_keep_s: int = 300
     query_threads: int = 2
     queries_max: int = 32
@@ -40,6 +41,9 @@ class Store(HistoryStore, Protocol):
 
     def doubt(self, stream: str, last: int) -> None:
         """Take every message of a stream up to `last` for one that may be stored, under whatever sequence."""
+
+    def inspect(self) -> Iterator[list[str]]:
+        """Look for what a disk has spoilt, piece by piece; give the names of the damaged parts of each."""
 
     def bytes_on_disk(self) -> int:
         """Return the size of all that is kept."""

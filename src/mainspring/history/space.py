@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from mainspring.history.cold import Cold
 from mainspring.history.engine import Engine
@@ -58,7 +58,8 @@ class Space:
                 continue
             counted = self._engine.table(
                 f"select intDiv(time, {HOUR_MS}) * {HOUR_MS} as hour, count() as rows from {part.table} "
-                f"where retention = {code} and time >= {today} and time < {today + DAY_MS} group by hour"
+                f"where retention = {_numbers(part.value)[0]} and time >= {today} and time < {today + DAY_MS} "
+                "group by hour"
             )
             hours = {int(row["hour"]): int(row["rows"]) for row in counted.to_pylist()}
             cut = cut_ms(hours, part.size, part.rows, most * part.size // size, until_ms)
@@ -67,6 +68,13 @@ class Space:
                 self._engine.delete(part.table, part.value, f"time < {cut}")
                 told.append(f"{part} before {cut}")
         return told
+
+    def inspect(self) -> Iterator[list[str]]:
+        """Look for what a disk has spoilt, partition by partition; give the names of the damaged parts of each."""
+        names = {(part.table, part.value): str(part) for part in self.partitions()}
+        yield [f"{table} ({part})" for table, part in self._engine.left_out()]
+        for (table, value), name in names.items():
+            yield [f"{name} ({part})" for part in self._engine.damaged(table, value)]
 
     def partitions(self) -> list[Partition]:
         """Return every partition of every table."""
@@ -83,8 +91,12 @@ class Space:
 
 
 def _partition(table: str, value: str, size_and_rows: tuple[int, int], names: Mapping[int, str]) -> Partition:
-    numbers = [int(number) for number in re.findall(r"-?\d+", value)]
+    numbers = _numbers(value)
     unit_ms = MONTH_MS if table in (EVENT, HOUR) else DAY_MS
     retention = {EVENT: EVENTS, ASIDE: SET_ASIDE}.get(table) or names.get(numbers[0] & CLASSES_MASK, STANDARD)
     retention += {MINUTE: "/minute", HOUR: "/hour"}.get(table, "")
     return Partition(table, value, retention, numbers[-1] * unit_ms, (numbers[-1] + 1) * unit_ms, *size_and_rows)
+
+
+def _numbers(partition: str) -> list[int]:
+    return [int(number) for number in re.findall(r"-?\d+", partition)]

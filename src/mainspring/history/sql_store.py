@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mainspring.core.errors import LimitExceeded
+from mainspring.core.errors import LimitExceeded, MainspringError
 from mainspring.core.history import (
     LATE_AFTER_MS,
     RAW_SCHEMAS,
@@ -109,7 +109,11 @@ class SqlStore:
         codes = self._engine.table(f"select code, name from {CLASS}").to_pylist()
         self._codes: dict[str, int] = {row["name"]: row["code"] for row in codes}
         self._class_of = np.full(1, self._code(STANDARD), dtype=np.uint8)
-        self._cold = Cold(folder, cold, self._codes)
+        try:
+            self._cold = Cold(folder, cold, self._codes)
+        except MainspringError:
+            engine.close()
+            raise
         self._moving = ColdMoving(self._engine, self._cold, folder, self._codes, cold.after_days if cold else 0)
         self._rollups = Rollups(self._engine, folder, self._cold, rollup_quiet_s)
         self._rolled_up = RollupAnswers(self._engine, self._rollups, self._cold)
@@ -227,6 +231,10 @@ class SqlStore:
     ) -> list[str]:
         """Drop what is older than its class keeps, then the oldest beyond sizes; return what was dropped."""
         return self._space.retain(now_ms, days, bytes_max, bytes_of or {})
+
+    def inspect(self) -> Iterator[list[str]]:
+        """Look for what a disk has spoilt, piece by piece; give the names of the damaged parts of each."""
+        return self._space.inspect()
 
     def roll_up(self, now_ms: int) -> Iterator[None]:
         """Do what rollups are due, then move what is to go cold, piece by piece."""
