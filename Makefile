@@ -61,14 +61,17 @@ check: install $(PAGE)
 	$(NPM) run --silent check
 	$(BIN)/pytest tests/tidy
 
-# Tests wait more than they work: those of whole platforms run beside those of parts, whose output follows at the end.
-WHOLE := tests/e2e tests/browser tests/isolation
+# Tests wait more than they work: three groups run beside each other, the output of two follows at the end.
+WHOLE := tests/e2e tests/browser
+MIDDLE := tests/faults tests/isolation tests/web
+TEST_LOGS := .mainspring-test-middle.log .mainspring-test-parts.log
 test: check
-	@$(BIN)/pytest --ignore=tests/tidy $(WHOLE:%=--ignore=%) --durations=10 >.mainspring-test-parts.log 2>&1 & parts=$$!; \
-	$(BIN)/pytest $(WHOLE) --durations=10; whole=$$?; \
-	wait $$parts; part=$$?; cat .mainspring-test-parts.log; \
-	$(BIN)/pytest tests/records --records=postgresql; records=$$?; \
-	exit $$((whole > part ? whole : part > records ? part : records))
+	@$(BIN)/pytest $(MIDDLE) --durations=10 >.mainspring-test-middle.log 2>&1 & middle=$$!; \
+	{ $(BIN)/pytest --ignore=tests/tidy $(addprefix --ignore=,$(WHOLE) $(MIDDLE)) --durations=10; parts=$$?; \
+		$(BIN)/pytest tests/records --records=postgresql && exit $$parts; } >.mainspring-test-parts.log 2>&1 & parts=$$!; \
+	$(BIN)/pytest $(WHOLE) --durations=10; failed=$$?; \
+	for group in $$middle $$parts; do wait $$group || failed=1; done; \
+	cat $(TEST_LOGS); exit $$failed
 
 # All that touches the records once more, on a PostgreSQL server of its own.
 test-postgresql: install $(PAGE)
@@ -86,4 +89,4 @@ wheel: install $(PAGE)
 	$(BIN)/python -m tests.tidy.wheel dist/*.whl
 
 clean:
-	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache .mainspring-test-parts.log $(LOG)
+	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache $(TEST_LOGS) $(LOG)
