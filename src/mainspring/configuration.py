@@ -5,6 +5,7 @@ Connections, tags, alarm definitions and people are records, not configuration. 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,6 +18,7 @@ from mainspring.gateway.settings import GatewaySection
 
 DEFAULT_FILE: Final = Path("mainspring.toml")
 GIB: Final = 1024**3
+S3_URL: Final = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*/?"
 
 
 class Section(BaseModel):
@@ -99,6 +101,24 @@ class HistorySection(Section):
     blob_bytes_max: int = Field(default=20 * GIB, ge=64 * 1024**2, description="beyond it the oldest blobs are dropped")
     gather_ms: int = Field(default=2000, ge=50, le=10_000, description="readings are gathered this long for an insert")
     query_threads: int = Field(default=2, ge=1, le=32, description="history queries answered at a time")
+    cold: str = Field(
+        default="",
+        description="folder, or s3://bucket/prefix, that old days move to as Parquet files; its key and secret in "
+        "MAINSPRING_COLD_KEY and MAINSPRING_COLD_SECRET; empty: everything stays in the tables",
+    )
+    cold_after_days: int = Field(default=90, ge=1, le=36_500, description="days older than this move there")
+    cold_endpoint: str = Field(
+        default="", pattern=r"^(https?://.+)?$", description="URL of the S3 service; empty: Amazon's"
+    )
+    cold_region: str = Field(default="us-east-1", pattern=r"^[a-z0-9-]{1,40}$", description="region of the S3 bucket")
+
+    @field_validator("cold")
+    @classmethod
+    def _cold_place(cls, cold: str) -> str:
+        if cold.startswith("s3:") and not re.fullmatch(S3_URL, cold):
+            message = "write s3://bucket/prefix, or the name of a folder"
+            raise ValueError(message)
+        return cold
 
 
 class EngineSection(Section):
@@ -233,8 +253,6 @@ class Configuration(Section):
     @field_validator("gateways")
     @classmethod
     def _plain_names(cls, gateways: dict[str, GatewaySection]) -> dict[str, GatewaySection]:
-        import re
-
         for name in gateways:
             if not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", name):
                 message = f"{name!r} is not a gateway name: small letters, digits and hyphens"

@@ -13,7 +13,7 @@ import structlog
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file, user_name
-from mainspring.configuration import Configuration
+from mainspring.configuration import Configuration, HistorySection
 from mainspring.core.errors import ConfigurationError, MainspringError
 from mainspring.core.logs import configure_logs
 from mainspring.core.text import Text
@@ -63,7 +63,7 @@ async def historian(configuration: Configuration, instance: str, stop: asyncio.E
         query_threads=section.query_threads,
     )
     bus = await connect(configuration, "historian")
-    store = history_store(section.url, folder)
+    store = history_store(section, folder)
     blobs = FolderBlobs(folder.parent / "blobs", disk_free_min_bytes=section.disk_free_min_bytes)
     try:
         await role.run(bus, store, settings, stop, blobs)
@@ -72,17 +72,25 @@ async def historian(configuration: Configuration, instance: str, stop: asyncio.E
         store.close()
 
 
-def history_store(url: str, folder: Path) -> Store:
-    """Open the history that a URL names: the embedded one in the folder, or one on ClickHouse servers."""
-    if url == "chdb:":
+def history_store(section: HistorySection, folder: Path) -> Store:
+    """Open the history that the settings name: the embedded one in the folder, or one on ClickHouse servers."""
+    from mainspring.history.cold_place import ColdSettings
+
+    cold = None
+    if section.cold:
+        key, secret = os.environ.get("MAINSPRING_COLD_KEY", ""), os.environ.get("MAINSPRING_COLD_SECRET", "")
+        cold = ColdSettings(
+            section.cold, section.cold_after_days, section.cold_endpoint, section.cold_region, key, secret
+        )
+    if section.url == "chdb:":
         from mainspring.history.chdb_store import ChdbStore
 
-        return ChdbStore(folder)
+        return ChdbStore(folder, cold=cold)
     try:
         from mainspring.history.clickhouse_store import ClickhouseStore
     except ModuleNotFoundError as error:
         raise ConfigurationError(_NO_CLIENT, package=error.name) from error
-    return ClickhouseStore(url, os.environ.get("MAINSPRING_HISTORY_PASSWORD", ""), folder)
+    return ClickhouseStore(section.url, os.environ.get("MAINSPRING_HISTORY_PASSWORD", ""), folder, cold=cold)
 
 
 async def engine(configuration: Configuration, instance: str, stop: asyncio.Event) -> None:

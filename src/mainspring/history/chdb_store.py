@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mainspring.history.chdb_engine import ChdbEngine
+from mainspring.history.cold_place import ColdSettings
 from mainspring.history.rollups import QUIET_S
 from mainspring.history.schema import TABLES
 from mainspring.history.sql_store import AHEAD_MAX_MS, EARLIEST_MS, SqlStore
@@ -24,6 +25,7 @@ class ChdbStore(SqlStore):
         earliest_ms: int = EARLIEST_MS,
         ahead_max_ms: int = AHEAD_MAX_MS,
         rollup_quiet_s: float = QUIET_S,
+        cold: ColdSettings | None = None,
     ) -> None:
         limits = {
             "max_memory_usage": query_memory_bytes_max,
@@ -32,5 +34,19 @@ class ChdbStore(SqlStore):
         }
         engine = ChdbEngine(path, TABLES, memory_bytes_max, limits)
         super().__init__(
-            engine, path, earliest_ms=earliest_ms, ahead_max_ms=ahead_max_ms, rollup_quiet_s=rollup_quiet_s
+            engine,
+            path,
+            earliest_ms=earliest_ms,
+            ahead_max_ms=ahead_max_ms,
+            rollup_quiet_s=rollup_quiet_s,
+            cold=cold,
         )
+        self._embedded = engine
+
+    def freeze(self) -> Path:
+        """Link every part that is in use now, for a backup; return where the links are."""
+        return self._embedded.freeze()
+
+    def thaw(self) -> None:
+        """Remove the links."""
+        self._embedded.thaw()

@@ -16,6 +16,7 @@ import pyarrow as pa
 from mainspring.core.history import AggregateQuery, Query, TrendQuery
 from mainspring.core.kinds import Column
 from mainspring.history import sql
+from mainspring.history.cold import Cold
 from mainspring.history.engine import Engine
 from mainspring.history.rollup_rows import (
     HOUR_MS,
@@ -75,8 +76,9 @@ class Plan:
 class RollupAnswers:
     """Answers what rollups can answer, None else."""
 
-    def __init__(self, engine: Engine, rollups: Rollups) -> None:
+    def __init__(self, engine: Engine, rollups: Rollups, cold: Cold) -> None:
         self._engine = engine
+        self._cold = cold
         self._rollups = rollups
 
     def trend(self, tenant: int, query: TrendQuery, classes: Sequence[int]) -> pa.Table | None:
@@ -151,13 +153,14 @@ class RollupAnswers:
                 parts.append({**rows, "until": rows["time"] + length_ms})
         if plan.raw:
             condition = f"{own} and {sql.during(plan.raw)}"
-            found = self._engine.table(sql.corrected_columns(condition)).to_pylist()
-            corrected = [Column(row["name"]) for row in found]
-            rows = fold(
-                columns_of(self._engine.table(sql.in_order(sql.NUMERIC, condition, corrected))), *_given(limit_ms)
-            )
-            until = rows["time"] + MINUTE_MS
-            parts.append({**rows, "until": until if limit_ms is None else np.minimum(until, limit_ms)})
+            named = self._engine.table(sql.corrected_columns(condition)).to_pylist()
+            corrected = [Column(row["name"]) for row in named]
+            since, until = min(since for since, _ in plan.raw), max(until for _, until in plan.raw)
+            with self._cold.reading(tenant, tags, since, until, sql.NUMERIC) as readings:
+                found = self._engine.table(sql.in_order(readings, sql.NUMERIC, condition, corrected))
+            rows = fold(columns_of(found), *_given(limit_ms))
+            ends = rows["time"] + MINUTE_MS
+            parts.append({**rows, "until": ends if limit_ms is None else np.minimum(ends, limit_ms)})
         return joined(parts)
 
 

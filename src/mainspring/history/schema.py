@@ -25,6 +25,8 @@ HOUR: Final = "rollup_hour"
 MONTH_MS: Final = 30 * DAY_MS
 LATE_STREAM: Final = 1
 LATE_TIME: Final = 2
+CLASSES_MASK: Final = 63
+"""The bits of `retention` that are the class; those above tell what came after its day went to cold files."""
 
 # Merging more parts at a time rewrites each row half as often; merging is most of what storing costs.
 _SETTINGS: Final = "settings fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 16"

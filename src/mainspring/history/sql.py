@@ -6,12 +6,12 @@ Only integers are put into the text; the one string, an alarm's id, is quoted.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, Protocol
 
 from mainspring.core.history import CORRECTED, LATE, AggregateQuery, EventQuery, Query, RawQuery, StateQuery, TrendQuery
 from mainspring.core.kinds import Column
 from mainspring.core.quality import GOOD
-from mainspring.history.schema import CORRECTION, DAY_MS, EVENT, SAMPLE
+from mainspring.history.schema import CLASSES_MASK, CORRECTION, DAY_MS, EVENT, SAMPLE
 
 LOOK_BACK_MS: Final = DAY_MS
 """How far before a range its first held value is looked for."""
@@ -27,6 +27,18 @@ _STATISTICS: Final = {
 }
 
 
+class Readings(Protocol):
+    """What readings are selected from: their table, or that and cold files."""
+
+    def __call__(self, column: Column, condition: str) -> str:
+        """Return what to put behind `from` for the readings of a column type under a condition."""
+
+
+def hot(column: Column, condition: str) -> str:
+    """Return the table, with the condition; a further one may follow."""
+    return f"{SAMPLE[column]} where {condition}"
+
+
 def text(value: str) -> str:
     """Quote a string."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -38,7 +50,13 @@ def where(tenant: int, tags: Collection[int], start_ms: int, end_ms: int) -> str
 
 
 def samples(
-    column: Column, condition: str, corrected: Collection[Column], *, as_float: bool = False, keyed: bool = False
+    readings: Readings,
+    column: Column,
+    condition: str,
+    corrected: Collection[Column],
+    *,
+    as_float: bool = False,
+    keyed: bool = False,
 ) -> str:
     """Return the samples of one column type, corrections in the place of what they correct.
 
@@ -47,28 +65,29 @@ def samples(
     value = "toFloat64(value) as value" if as_float and column is Column.INT64 else "value"
     kept, latest_kept = ("tenant, retention, ", "tenant, any(retention) as retention, ") if keyed else ("", "")
     key = "tenant, tag, time" if keyed else "tag, time"
-    plain = (
-        f"select {kept}tag, time, {value}, quality, origin, toUInt8(if(late > 0, {LATE}, 0)) as flags "
-        f"from {SAMPLE[column]} where {condition}"
-    )
+    plain = f"select {kept}tag, time, {value}, quality, origin, toUInt8(if(late > 0, {LATE}, 0)) as flags from "
     if column not in corrected:
-        return plain
+        return plain + readings(column, condition)
     table = CORRECTION[column]
+    others = f"{condition} and ({key}) not in (select {key} from {table} where {condition})"
     latest = "argMax(value, made_us)" if value == "value" else "toFloat64(argMax(value, made_us))"
     return (
-        f"{plain} and ({key}) not in (select {key} from {table} where {condition}) union all "
+        f"{plain}{readings(column, others)} union all "
         f"select {latest_kept}tag, time, {latest} as value, argMax(quality, made_us) as quality, "
         f"argMax(origin, made_us) as origin, toUInt8({CORRECTED}) as flags "
         f"from (select * from {table} where {condition}) group by {key}"
     )
 
 
-def in_order(columns: Collection[Column], condition: str, corrected: Collection[Column]) -> str:
+def in_order(readings: Readings, columns: Collection[Column], condition: str, corrected: Collection[Column]) -> str:
     """Return numeric samples as float64 in order of tenant, tag and time, as rollups are made of them."""
-    source = " union all ".join(samples(column, condition, corrected, as_float=True, keyed=True) for column in columns)
+    source = " union all ".join(
+        samples(readings, column, condition, corrected, as_float=True, keyed=True) for column in columns
+    )
     return (
-        "select tenant, retention, tag, time, value, quality, toUInt16(bitOr(bitShiftLeft(toUInt16(1), least(origin, 7)"
-        f"), bitShiftLeft(toUInt16(flags), 8))) as marks from ({source}) order by tenant, tag, time"
+        f"select tenant, toUInt8(bitAnd(retention, {CLASSES_MASK})) as retention, tag, time, value, quality, "
+        "toUInt16(bitOr(bitShiftLeft(toUInt16(1), least(origin, 7)), bitShiftLeft(toUInt16(flags), 8))) as marks "
+        f"from ({source}) order by tenant, tag, time"
     )
 
 
@@ -96,9 +115,9 @@ def corrected_tags(condition: str) -> str:
     return f"select distinct tenant, tag from ({listed})"
 
 
-def numbers(condition: str, corrected: Collection[Column]) -> str:
+def numbers(readings: Readings, condition: str, corrected: Collection[Column]) -> str:
     """Return the samples of both numeric column types as float64."""
-    return " union all ".join(samples(column, condition, corrected, as_float=True) for column in NUMERIC)
+    return " union all ".join(samples(readings, column, condition, corrected, as_float=True) for column in NUMERIC)
 
 
 def corrected_columns(condition: str) -> str:
@@ -108,17 +127,18 @@ def corrected_columns(condition: str) -> str:
     )
 
 
-def raw(tenant: int, query: RawQuery, corrected: Collection[Column]) -> str:
+def raw(readings: Readings, tenant: int, query: RawQuery, corrected: Collection[Column]) -> str:
     """Samples, oldest first."""
     condition = where(tenant, query.tags, query.start_ms, query.end_ms)
-    source = samples(query.column, condition, corrected)
+    source = samples(readings, query.column, condition, corrected)
     return f"select tag, time, value, quality, origin, flags from ({source}) order by time, tag limit {query.limit}"
 
 
-def corrections(tenant: int, query: RawQuery) -> str:
+def corrections(readings: Readings, tenant: int, query: RawQuery) -> str:
     """Corrections beside what each replaced: the one before it, or what was sent."""
     condition = where(tenant, query.tags, query.start_ms, query.end_ms)
     table = CORRECTION[query.column]
+    replaced = f"{condition} and (tag, time) in (select tag, time from {table} where {condition})"
     former = ", ".join(
         f"lagInFrame({name}) over versions as former{suffix}"
         for name, suffix in (("value", ""), ("quality", "_quality"), ("origin", "_origin"))
@@ -130,8 +150,7 @@ def corrections(tenant: int, query: RawQuery) -> str:
         "select tag, time, value, quality, origin, made_us, made_by::String as made_by, reason "
         f"from {table} where {condition} union all "
         f"select tag, time, {sent}, toInt64(0) as made_us, '' as made_by, '' as reason "
-        f"from {SAMPLE[query.column]} where {condition} "
-        f"and (tag, time) in (select tag, time from {table} where {condition}) group by tag, time) "
+        f"from {readings(query.column, replaced)} group by tag, time) "
         "window versions as (partition by tag, time order by made_us rows between 1 preceding and current row)) "
         f"where made_us > 0 order by made_us desc, tag, time limit {query.limit}"
     )
@@ -156,17 +175,19 @@ def _buckets(source: str, start_ms: int, step_ms: int, columns: Collection[str],
     )
 
 
-def trend(tenant: int, query: TrendQuery, corrected: Collection[Column]) -> tuple[str, int]:
+def trend(readings: Readings, tenant: int, query: TrendQuery, corrected: Collection[Column]) -> tuple[str, int]:
     """Buckets for drawing, and the length of one in milliseconds."""
     bucket_ms = -(-(query.end_ms - query.start_ms) // query.buckets)
-    source = numbers(where(tenant, query.tags, query.start_ms, query.end_ms), corrected)
+    source = numbers(readings, where(tenant, query.tags, query.start_ms, query.end_ms), corrected)
     columns = ("first", "min", "max", "last", "mean")
     return f"{_buckets(source, query.start_ms, bucket_ms, columns, marks=True)} order by tag, time", bucket_ms
 
 
-def aggregate(tenant: int, query: AggregateQuery, corrected: Collection[Column], now_ms: int) -> str:
+def aggregate(
+    readings: Readings, tenant: int, query: AggregateQuery, corrected: Collection[Column], now_ms: int
+) -> str:
     """Statistics of good samples a step; a step without samples appears only if a value is held through it."""
-    source = numbers(where(tenant, query.tags, query.start_ms, query.end_ms), corrected)
+    source = numbers(readings, where(tenant, query.tags, query.start_ms, query.end_ms), corrected)
     plain = [name for name in query.functions if name in _STATISTICS]
     statistics = _buckets(source, query.start_ms, query.step_ms, plain)
     answer = "".join(f"{'good as count' if name == 'count' else name}, " for name in query.functions)
@@ -176,7 +197,7 @@ def aggregate(tenant: int, query: AggregateQuery, corrected: Collection[Column],
     joined = (
         f"select tag, time, {filled}ifNull(w.weighted, nan) as time_weighted, "
         f"ifNull(s.good, 0) as good, ifNull(s.bad, 0) as bad "
-        f"from ({statistics}) as s full outer join ({_weighted(tenant, query, corrected, now_ms)}) as w "
+        f"from ({statistics}) as s full outer join ({_weighted(readings, tenant, query, corrected, now_ms)}) as w "
         "using (tag, time)"
     )
     return f"select tag, time, {answer}good, bad from ({joined}) order by tag, time settings join_use_nulls = 1"
@@ -202,9 +223,11 @@ def _with_look_back(tenant: int, query: Query) -> str:
     return where(tenant, query.tags, max(0, query.start_ms - LOOK_BACK_MS), query.end_ms)
 
 
-def _weighted(tenant: int, query: AggregateQuery, corrected: Collection[Column], now_ms: int) -> str:
+def _weighted(
+    readings: Readings, tenant: int, query: AggregateQuery, corrected: Collection[Column], now_ms: int
+) -> str:
     start, step = query.start_ms, query.step_ms
-    held = _held(numbers(_with_look_back(tenant, query), corrected), query, now_ms)
+    held = _held(numbers(readings, _with_look_back(tenant, query), corrected), query, now_ms)
     steps = f"range(toUInt64(intDiv(since - {start}, {step})), toUInt64(intDiv(until - 1 - {start}, {step})) + 1)"
     return (
         f"select tag, toInt64({start} + step * {step}) as time, sum(value * weight) / sum(weight) as weighted from ("
@@ -214,9 +237,9 @@ def _weighted(tenant: int, query: AggregateQuery, corrected: Collection[Column],
     )
 
 
-def states(tenant: int, query: StateQuery, corrected: Collection[Column], now_ms: int) -> str:
+def states(readings: Readings, tenant: int, query: StateQuery, corrected: Collection[Column], now_ms: int) -> str:
     """Milliseconds each good int64 value was held."""
-    source = samples(Column.INT64, _with_look_back(tenant, query), corrected)
+    source = samples(readings, Column.INT64, _with_look_back(tenant, query), corrected)
     return (
         f"select tag, value, sum(until - since) as held_ms from ({_held(source, query, now_ms)}) "
         f"where quality >= {GOOD} group by tag, value order by tag, value"

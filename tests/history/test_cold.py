@@ -1,0 +1,212 @@
+"""Days that went cold answer as if they had not, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tests.history.cold_cases import (
+    DAY,
+    DAYS,
+    FLOATS,
+    NOW,
+    START,
+    TENANTS,
+    TODAY,
+    answers,
+    correct,
+    differences,
+    files,
+    fill,
+    hot_days,
+    late,
+    move,
+    opened,
+    put,
+)
+
+from mainspring.core.errors import ConfigurationError, StoreError
+from mainspring.core.history import RawQuery, TrendQuery
+from mainspring.core.kinds import Column, Origin
+from mainspring.core.quality import GOOD
+from mainspring.core.samples import build
+
+YESTERDAY = TODAY - DAY
+
+
+def test_all_answers_stay_the_same_when_days_go_cold(tmp_path: Path) -> None:
+    place = tmp_path / "cold"
+    with opened(tmp_path, place, after_days=1000) as store:
+        fill(store)
+        correct(store)
+        move(store)
+        before = answers(store)
+        assert before["extent 7"][0] > 1000
+        assert not files(place)
+    with opened(tmp_path, place) as store:
+        move(store)
+        assert hot_days(store) == {YESTERDAY, TODAY}
+        assert not differences(before, answers(store))
+    with opened(tmp_path, place) as store:
+        assert not differences(before, answers(store)), "after opening again"
+        move(store, NOW + DAY)
+        assert hot_days(store) == {TODAY}
+        assert not differences(before, answers(store)), "a day later"
+
+
+def test_readings_that_come_after_their_day_went_cold_are_there_at_once_and_folded_in_later(tmp_path: Path) -> None:
+    said = []
+    for name, after_days in (("hot", 1000), ("moved", 1)):
+        place = tmp_path / name / "cold"
+        with opened(tmp_path / name, place, after_days) as store:
+            sequence = fill(store)
+            move(store)
+            before = files(place)
+            correct(store)
+            late(store, sequence)
+            said.append(answers(store))
+            move(store)
+            said.append(answers(store))
+            assert files(place) == before, "they stay in the tables for the day"
+            assert START + DAY in hot_days(store)
+            late(store, sequence + 100)
+            move(store, NOW + DAY)
+            said.append(answers(store))
+    assert hot_days_after(tmp_path / "moved") == {TODAY}
+    assert not differences(said[0], said[3]), "before rollups are made again"
+    assert not differences(said[1], said[4]), "after"
+    assert not differences(said[2], said[5]), "folded in"
+    gone = set(before) - set(files(place))
+    assert gone
+    assert not [path for path in gone if "kind=float64" not in path], "what nothing came for is left alone"
+
+
+def hot_days_after(folder: Path) -> set[int]:
+    with opened(folder, folder / "cold") as store:
+        return hot_days(store)
+
+
+def test_a_repetition_of_what_went_cold_is_not_stored_again(tmp_path: Path) -> None:
+    with opened(tmp_path, tmp_path / "cold") as store:
+        sequence = fill(store)
+        move(store)
+        before = answers(store)
+    with opened(tmp_path, tmp_path / "cold") as store:
+        assert fill(store) == sequence
+        move(store)
+        assert not differences(before, answers(store))
+        store.doubt("LIVE@2", 10**6)
+        fill(store, 10**5, "LIVE@2")
+        assert store.extent(TENANTS[0]).samples == before[f"extent {TENANTS[0]}"][0]
+
+
+def test_a_query_under_way_reads_on_while_its_day_is_moved(tmp_path: Path) -> None:
+    with opened(tmp_path, tmp_path / "cold") as store:
+        size = 300_000
+        times = START + np.arange(size)
+        put(store, 7, build(Column.FLOAT64, np.full(size, 1), times, np.arange(size), GOOD, Origin.MACHINE), 1)
+        chunks = store.raw(7, RawQuery(tags=(1,), start_ms=START, end_ms=START + DAY))
+        first = next(chunks)
+        for _ in store.roll_up(NOW):
+            pass
+        assert hot_days(store) == {START}, "it is dropped when nobody reads it any more"
+        again = store.raw(7, RawQuery(tags=(1,), start_ms=START, end_ms=START + DAY))
+        assert sum(len(chunk) for chunk in again) == size, "the file and not the table, too"
+        assert store.extent(7).samples == size
+        values = np.concatenate([first["value"].to_numpy(), *(chunk["value"].to_numpy() for chunk in chunks)])
+        assert np.array_equal(values, np.arange(size))
+        move(store)
+        assert hot_days(store) == set()
+        assert store.extent(7).samples == size
+
+
+def test_a_file_is_of_one_company_in_order_with_a_manifest_that_says_so(tmp_path: Path) -> None:
+    place = tmp_path / "cold"
+    with opened(tmp_path, place) as store:
+        fill(store)
+        move(store)
+        held = {tenant: store.extent(tenant).samples for tenant in TENANTS}
+        hot = {
+            tenant: sum(
+                len(chunk)
+                for column, tags in ((Column.FLOAT64, FLOATS), (Column.INT64, (10, 11)), (Column.TEXT, (20,)))
+                for chunk in store.raw(
+                    tenant, RawQuery(tags=tags, start_ms=YESTERDAY, end_ms=NOW, column=column, limit=10**6)
+                )
+            )
+            for tenant in TENANTS
+        }
+    for tenant in TENANTS:
+        rows = 0
+        manifests = sorted((place / f"tenant={tenant}").glob("day=*/_manifest.json"))
+        assert len(manifests) == DAYS - 1
+        for manifest in manifests:
+            told = json.loads(manifest.read_text())
+            assert told["tenant"] == tenant
+            lie = {path for path in files(manifest.parent) if path.endswith(".parquet")}
+            assert {file["path"] for file in told["files"]} == lie
+            for file in told["files"]:
+                table = pq.read_table(manifest.parent / file["path"], partitioning=None)
+                assert table.num_rows == file["rows"]
+                order = list(zip(table["tag"].to_pylist(), table["time"].to_pylist(), strict=True))
+                assert order == sorted(order)
+                rows += table.num_rows
+        assert rows + hot[tenant] == held[tenant]
+
+
+def test_an_index_that_is_lost_is_made_anew_from_the_manifests(tmp_path: Path) -> None:
+    with opened(tmp_path, tmp_path / "cold") as store:
+        fill(store)
+        move(store)
+        before = answers(store)
+    (tmp_path / "history" / "cold.sqlite").unlink()
+    with opened(tmp_path, tmp_path / "cold") as store:
+        assert not differences(before, answers(store))
+        move(store)
+        assert not differences(before, answers(store))
+    (tmp_path / "history" / "cold.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 200)
+    with pytest.raises(StoreError, match=r"cold\.sqlite"), opened(tmp_path, tmp_path / "cold"):
+        pass
+
+
+def test_a_history_with_cold_days_does_not_open_without_them(tmp_path: Path) -> None:
+    with opened(tmp_path, tmp_path / "cold") as store:
+        assert store.extent(7).samples == 0
+    with opened(tmp_path, None) as store:
+        fill(store)
+    with opened(tmp_path, tmp_path / "cold") as store:
+        move(store)
+    with pytest.raises(ConfigurationError, match="cold storage"), opened(tmp_path, None):
+        pass
+
+
+def test_cold_days_are_given_up_by_age_and_their_rollups_stay(tmp_path: Path) -> None:
+    place = tmp_path / "cold"
+    with opened(tmp_path, place) as store:
+        fill(store)
+        move(store)
+        days = len({path.split("/")[1] for path in files(place)})
+        whole = TrendQuery(tags=(1,), start_ms=START, end_ms=TODAY, buckets=30)
+        before = store.trend(7, whole)["good"].to_pylist()
+        dropped = store.retain(NOW, {"standard": 2, "long": 3650}, 10**15)
+        assert any("cold" in each for each in dropped)
+        move(store)
+        gone = [path for path in files(place) if "class=standard" in path and f"day={_date(START)}" in path]
+        assert not gone
+        assert [path for path in files(place) if "class=long" in path and f"day={_date(START)}" in path]
+        assert len({path.split("/")[1] for path in files(place)}) == days
+        query = RawQuery(tags=(1,), start_ms=START, end_ms=START + DAY)
+        assert sum(len(chunk) for chunk in store.raw(7, query)) == 0
+        found = store.trend(7, whole)
+        assert found["good"].to_pylist() == before
+        assert found.schema.metadata[b"source"] == b"hour"
+        store.retain(NOW, {"standard": 2, "long": 2}, 10**15)
+        move(store)
+        assert len({path.split("/")[1] for path in files(place)}) == 1, "yesterday but one"
+
+
+def _date(time_ms: int) -> str:
+    return str(np.datetime64(time_ms, "ms").astype("datetime64[D]"))
