@@ -80,6 +80,7 @@ class Company:
         sent = self.send("POST", "/blobs", content, "application/octet-stream")
         assert sent.status < 300, sent.body
         ids["imports"] = self.send("POST", "/imports", b"name,unit\nx,Cel\n", "text/csv", name="a.csv").json["id"]
+        ids["history/imports"] = self.person.post("/history/imports", {"name": "a.csv", "bytes": 9})["id"]
         wheel = self.send("POST", "/gateways/software", self.wheel(), "application/zip")
         assert wheel.status == 201, wheel.body
         ids["gateways/software"], ids["software"] = wheel.json["sha256"], wheel.json["id"]

@@ -66,6 +66,8 @@ OF_PATH: Final[dict[str, Make]] = {
     "POST /imports/{id}/check": lambda _: {"mapping": {"0": "name"}},
     "POST /imports/{id}/fix": lambda _: {"fixes": []},
     "POST /templates/{name}/apply": lambda _: {"parameters": {}},
+    "POST /history/imports/{id}/check": lambda _: {},
+    "POST /history/imports/{id}/load": lambda _: {},
 }
 QUERIES: Final[dict[str, Make]] = {
     # Endpoints that name things in their query.
@@ -131,14 +133,15 @@ PLAIN: Final = frozenset({
     "GET /site", "GET /session", "GET /imports", "GET /imports/fields", "GET /imports/template", "GET /templates",
     "GET /drivers", "GET /connections", "GET /users", "GET /tokens", "GET /openapi.json", "GET /docs",
     "GET /alarms/performance", "GET /gateways", "GET /tenants", "GET /health", "GET /metrics", "GET /subscriptions",
-    "GET /overview", "GET /tasks", "GET /gateways/settings-schema", "GET /gateways/software",
+    "GET /overview", "GET /units", "GET /tasks", "GET /history/imports",
+    "GET /gateways/settings-schema", "GET /gateways/software",
 })  # fmt: skip
 NAMELESS: Final = frozenset({
     # They write what is new and name nothing that exists.
     "POST /session", "DELETE /session", "PATCH /session", "POST /session/password", "POST /imports",
     "POST /imports/read", "POST /templates", "POST /connections", "POST /devices", "POST /devices/bulk", "POST /users",
     "POST /tokens", "POST /samples/csv", "POST /blobs", "POST /gateways", "POST /gateways/enrolment", "POST /tenants",
-    "POST /gateways/software", "POST /connections/try-mapping",
+    "POST /gateways/software", "POST /connections/try-mapping", "POST /history/imports",
 })  # fmt: skip
 _ID: Final = re.compile(r"/([a-z/-]+)/\{[a-z0-9_]+\}")
 

@@ -39,7 +39,7 @@ ENGINEER: Final = {
     ("post", "/alarm-definitions/try"),
     ("post", "/history/correct"),
 }  # fmt: skip
-DEVICES: Final = ("/devices", "/imports", "/tasks")
+DEVICES: Final = ("/devices", "/imports", "/tasks", "/history/imports")
 OPERATOR: Final = {
     *(("post", f"/alarms/{verb}") for verb in ("acknowledge", "shelve", "unshelve", "comment")),
     ("post", "/commands"), ("post", "/commands/select"),

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pv
 
 from mainspring.core.errors import Rejected
 from mainspring.core.text import Text
 from mainspring.history.importing_layout import Layout, cells
 from mainspring.history.importing_rows import CONTENT_MAX, Fault, Rows
-from mainspring.history.importing_values import times
+from mainspring.history.importing_values import Cells, pc, times
 
 BLOCK_BYTES: Final = 8 * 1024 * 1024
 LINE_BYTES_MAX: Final = 1024 * 1024
@@ -120,15 +119,16 @@ class CsvReader:
         own = ends_of(whole) if faults else ends
         skipped: list[int] = []
 
-        def invalid(row: pv.InvalidRow) -> str:
+        def invalid(row: pv.InvalidRow) -> Literal["skip"]:
             place = int(row.number or 1) - 1
             skipped.append(place)
             if line_at(whole, own, place).strip():
                 faults[place] = "columns"
             return "skip"
 
+        source: Any = pa.BufferReader(whole)
         table = pv.read_csv(
-            pa.py_buffer(whole),
+            source,
             read_options=pv.ReadOptions(use_threads=False, block_size=len(whole) + 1, column_names=self._columns),
             parse_options=pv.ParseOptions(
                 delimiter=self._layout.delimiter, invalid_row_handler=invalid, ignore_empty_lines=False
@@ -167,7 +167,7 @@ class CsvReader:
         out = {self._layout.time, *self._layout.left_out}
         return [name for name in self._columns if name not in out and name.partition("\0")[0].strip()]
 
-    def _values(self, column: pa.Array[Any]) -> pa.Array[Any]:
+    def _values(self, column: Cells) -> Cells:
         return pc.replace_substring(column, ",", ".") if self._layout.decimal_comma else column
 
     def _long(self, table: pa.Table, line: npt.NDArray[np.int64]) -> Rows:
@@ -190,7 +190,7 @@ class CsvReader:
         )  # fmt: skip
 
 
-def named(column: pa.Array[Any], prefix: str) -> tuple[list[str], npt.NDArray[np.int32]]:
+def named(column: Cells, prefix: str) -> tuple[list[str], npt.NDArray[np.int32]]:
     """Return the names of a column, each once, and the place of each row's among them, -1 for none."""
     encoded = column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
     listed = [str(name or "").strip() for name in encoded.dictionary.to_pylist()]
@@ -202,11 +202,12 @@ def named(column: pa.Array[Any], prefix: str) -> tuple[list[str], npt.NDArray[np
     return [prefix + name for name in listed], place
 
 
-def _joined(column: pa.ChunkedArray[Any]) -> pa.Array[Any]:
+def _joined(column: Cells) -> Cells:
     joined = column.combine_chunks()
-    if isinstance(joined, pa.ChunkedArray):
-        return joined.chunk(0) if joined.num_chunks else pa.nulls(0, column.type)
-    return joined
+    # Some releases give one array here, and some a column of at most one.
+    return (
+        joined if isinstance(joined, pa.Array) else joined.chunk(0) if joined.num_chunks else pa.nulls(0, column.type)
+    )
 
 
 def _blank(block: bytes, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -10,12 +10,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mainspring.history.importing_csv import BLOCK_BYTES, Blocks, ends_of, line_at, not_text, without
 from mainspring.history.importing_layout import Layout
 from mainspring.history.importing_rows import CONTENT_MAX, Fault, Rows
-from mainspring.history.importing_values import flags, numbers, times
+from mainspring.history.importing_values import Cells, flags, numbers, pc, times
 
 _ESCAPED: Final = re.compile(r"\\([,= \\\"])")
 _PARTS: Final = re.compile(r'((?:\\.|[^ \\])+) +((?:"(?:\\.|[^"\\])*"|\\.|[^ "\\])+)(?: +(-?\d+))? *$')
@@ -93,9 +92,7 @@ class InfluxReader:
         ]
         return parts
 
-    def _quick(
-        self, key: pa.Array[Any], fields: pa.Array[Any], time: pa.Array[Any], where: Any, faults: list[tuple[int, str]]
-    ) -> Rows:
+    def _quick(self, key: Cells, fields: Cells, time: Cells, where: Any, faults: list[tuple[int, str]]) -> Rows:
         """Take lines without quotes and backslashes, all at once."""
         listed = pc.split_pattern(fields, ",")
         parent = numbers(pc.list_parent_indices(listed)).astype(np.int64)
@@ -127,7 +124,7 @@ class InfluxReader:
         for text, row in zip(lines, where.tolist(), strict=True):
             found = _PARTS.match(text.strip())
             fields = _FIELD.findall(found[2]) if found else []
-            if found is None or found[3] is None or sum(map(len, _FIELD.sub("", found[2]).split())) or not fields:
+            if found is None or found[3] is None or _FIELD.sub("", found[2]) or not fields:
                 faults.append((row, "line"))
                 continue
             for field, written in fields:
@@ -141,7 +138,7 @@ class InfluxReader:
             pa.array(value, pa.string()), pa.array(time, pa.string()),
         )  # fmt: skip
 
-    def _rows(self, names: list[str], place: Any, line: Any, value: pa.Array[Any], time: pa.Array[Any]) -> Rows:
+    def _rows(self, names: list[str], place: Any, line: Any, value: Cells, time: Cells) -> Rows:
         moment, good = times(time, self._layout.time_unit, "UTC")
         return Rows(names, place.astype(np.int32), moment, good, value, None, line, str)
 
@@ -157,7 +154,7 @@ def _content(block: bytes, ends: npt.NDArray[np.int64], place: npt.NDArray[np.in
     return lambda row: line_at(block, ends, int(place[row]))
 
 
-def _lines(block: bytes, ends: npt.NDArray[np.int64]) -> pa.Array[Any]:
+def _lines(block: bytes, ends: npt.NDArray[np.int64]) -> Cells:
     """View a block as its lines, their ends included."""
     starts = np.minimum(np.append(0, ends + 1), len(block)).astype(np.int32)
     return pa.StringArray.from_buffers(len(ends), pa.py_buffer(starts), pa.py_buffer(block))

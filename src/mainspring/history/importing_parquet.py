@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from mainspring.core.text import Text
 from mainspring.history.importing_csv import named
 from mainspring.history.importing_layout import Layout
 from mainspring.history.importing_rows import Rows
-from mainspring.history.importing_values import is_text, times
+from mainspring.history.importing_values import Cells, is_text, times
 
 ROWS_AT_ONCE: Final = 500_000
 _KIND: Final = Text(
@@ -34,7 +35,7 @@ class ParquetReader:
             schema = opened.schema_arrow
         # Places in a list of names, as far as they are names: ordinals and codes come as they are.
         self._file = pq.ParquetFile(
-            file, memory_map=True, read_dictionary=[name for name in dictionaries if is_text(schema.field(name).type)]
+            file, pre_buffer=False, read_dictionary=[name for name in dictionaries if is_text(schema.field(name).type)]
         )
         self.size = self._file.metadata.num_rows
         self._tags = [name for name in schema.names if name not in {layout.time, *layout.left_out}]
@@ -76,9 +77,7 @@ class ParquetReader:
         line = np.arange(before + 1, before + batch.num_rows + 1, dtype=np.int64)
         parts = [self._long(batch, time, good, line)] if layout.form == "long" else self._wide(batch, time, good, line)
         for rows in parts:
-            values, moments = rows.value, rows.time
-            names, name = rows.names, rows.name
-            rows.content = lambda row, of=(names, name, moments, values): _shown(row, *of)
+            rows.content = partial(_shown, rows.names, rows.name, rows.time, rows.value)
         # All of a batch's rows are read, or none.
         parts[-1].position = {"row": before + batch.num_rows}
         parts[-1].lines = batch.num_rows
@@ -115,6 +114,6 @@ def layout_name(prefix: str, column: str) -> str:
     return prefix + column.strip()
 
 
-def _shown(row: int, names: list[str], name: Any, time: Any, value: pa.Array[Any]) -> str:
+def _shown(names: list[str], name: Any, time: Any, value: Cells, row: int) -> str:
     at = int(name[row])
     return f"{names[at] if at >= 0 else ''}, {int(time[row])}, {value[row].as_py()}"

@@ -9,12 +9,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mainspring.core import quality as levels
 from mainspring.core.kinds import Column, SampleKind
 from mainspring.core.text import Text
-from mainspring.history.importing_values import Found, floats, integers, texts
+from mainspring.history.importing_values import Cells, Found, flags, floats, integers, numbers, pc, texts
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01, as the history itself has it."""
@@ -32,7 +31,9 @@ CAUSES: Final[dict[str, Text]] = {
     "number": Text("The value is no number", "值不是数字"),
     "whole": Text("The value is no whole number, and no word of this tag", "值不是整数，也不是该测点的状态文字"),
     "text": Text("The text is longer than 4,000 characters", "文字超过 4000 个字符"),
-    "quality": Text("The quality is not good, uncertain, bad or a number up to 255", "质量不是良好、不确定、坏值或 0 至 255"),
+    "quality": Text(
+        "The quality is not good, uncertain, bad or a number up to 255", "质量不是良好、不确定、坏值或 0 至 255 的数"
+    ),
     "kind": Text("Files and arrays are not imported", "不支持导入文件和数组类测点"),
     "line": Text("The line is no line protocol", "该行不符合行协议格式"),
 }  # fmt: skip
@@ -78,8 +79,8 @@ class Rows:
     name: npt.NDArray[np.int32]
     time: npt.NDArray[np.int64]
     time_good: npt.NDArray[np.bool_]
-    value: pa.Array[Any]
-    quality: pa.Array[Any] | None
+    value: Cells
+    quality: Cells | None
     line: npt.NDArray[np.int64]
     content: Callable[[int], str]
     sparse: bool = False
@@ -168,6 +169,7 @@ def settle(rows: Rows, target_of: Callable[[str], Target], now_ms: int) -> Settl
     settled.faults += [
         Fault(int(rows.line[row]), _NAMES[code[row] - 1], rows.content(int(row))[:CONTENT_MAX]) for row in wrong
     ]
+    settled.faults.sort(key=lambda fault: fault.line)
     return settled
 
 
@@ -192,7 +194,7 @@ def _values(kind: int, rows: Rows, where: npt.NDArray[np.int64], targets: list[T
 
 def _read_words(
     found: Found,
-    column: pa.Array[Any],
+    column: Cells,
     name: npt.NDArray[np.int32],
     wrong: npt.NDArray[np.int64],
     targets: list[Target],
@@ -200,12 +202,10 @@ def _read_words(
     """Put in the numbers of words: each word is looked up once for each tag."""
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     words = [str(word).strip().lower() for word in encoded.dictionary.to_pylist()]
-    pairs, each = np.unique(
-        name.astype(np.int64) * len(words) + encoded.indices.to_numpy(zero_copy_only=False), return_inverse=True
-    )
-    numbers = [targets[int(pair) // len(words)].words.get(words[int(pair) % len(words)]) for pair in pairs]
-    known = np.array([number is not None for number in numbers], dtype=np.bool_)[each]
-    found.value[wrong[known]] = np.array([number or 0 for number in numbers], dtype=np.int64)[each][known]
+    pairs, each = np.unique(name.astype(np.int64) * len(words) + numbers(encoded.indices), return_inverse=True)
+    meant = [targets[int(pair) // len(words)].words.get(words[int(pair) % len(words)]) for pair in pairs]
+    known = np.array([number is not None for number in meant], dtype=np.bool_)[each]
+    found.value[wrong[known]] = np.array([number or 0 for number in meant], dtype=np.int64)[each][known]
     found.good[wrong[known]] = True
 
 
@@ -228,30 +228,31 @@ def _count_unknown(settled: Settled, rows: Rows, unknown: npt.NDArray[np.bool_])
     places = np.flatnonzero(unknown)
     if rows.sparse:
         # A column that nobody knows counts by its cells that hold something.
-        places = places[~np.asarray(pc.is_null(rows.value.take(pa.array(places))).to_numpy(zero_copy_only=False))]
+        places = places[~flags(pc.is_null(rows.value.take(pa.array(places))))]
     names, first, counts = np.unique(rows.name[places], return_index=True, return_counts=True)
     for name, at, count in zip(names.tolist(), first.tolist(), counts.tolist(), strict=True):
         before, line = settled.unknown.get(rows.names[name], (0, int(rows.line[places[at]])))
         settled.unknown[rows.names[name]] = (before + count, line)
 
 
-def _qualities(column: pa.Array[Any] | None, code: _Code) -> _Code:
+def _qualities(column: Cells | None, code: _Code) -> _Code:
     """Return the OPC bytes; a cell that is empty says good."""
     if column is None:
         return np.full(len(code), levels.GOOD, dtype=np.uint8)
     if pa.types.is_integer(column.type):
-        numbers = np.asarray(pc.fill_null(column.cast(pa.int64()), levels.GOOD).to_numpy(zero_copy_only=False))
-        outside = (numbers < 0) | (numbers > 255)
+        stated = numbers(column.cast(pa.int64()), levels.GOOD)
+        outside = (stated < 0) | (stated > 255)
         code[outside] = _CODES["quality"]
-        return np.where(outside, levels.BAD, numbers).astype(np.uint8)
+        return np.where(outside, levels.BAD, stated).astype(np.uint8)
     encoded = column if pa.types.is_dictionary(column.type) else column.cast(pa.string()).dictionary_encode()
     read = [_quality(str(word or "")) for word in encoded.dictionary.to_pylist()]
     # The last place stands for cells that are empty.
     known = np.array([level is not None for level in read] + [True], dtype=np.bool_)
     level = np.array([level or 0 for level in read] + [levels.GOOD], dtype=np.uint8)
-    at = pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
+    at = numbers(encoded.indices.cast(pa.int64()), -1)
     code[~known[at]] = _CODES["quality"]
-    return level[at]
+    found: _Code = level[at]
+    return found
 
 
 def _quality(word: str) -> int | None:

@@ -37,7 +37,8 @@ class Order:
         at = np.minimum(np.searchsorted(self.tags, tag), len(self.tags) - 1)
         keys = ((at.astype(np.int64) << _TIME_BITS) | time)[self.tags[at] == tag]
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return places[self.keys[places] == keys]
+        found: npt.NDArray[np.int64] = places[self.keys[places] == keys]
+        return found
 
 
 def there(engine: Engine, source: str, tenant: int, order: Order, batch: SampleBatch) -> npt.NDArray[np.bool_]:

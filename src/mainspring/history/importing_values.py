@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 
+Cells = Any
+"""A column as Arrow has it; its stubs know each kind apart, and few of the functions."""
+pc: Any = pyarrow.compute
 TEXT_MAX: Final = 4000
 PER_MS: Final = {"s": 0.001, "ms": 1, "us": 1000, "ns": 1_000_000}
 _NUMBER: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
@@ -35,17 +38,17 @@ class Found:
     absent: npt.NDArray[np.bool_]
 
 
-def flags(column: pa.Array[Any]) -> npt.NDArray[np.bool_]:
+def flags(column: Cells) -> npt.NDArray[np.bool_]:
     """Return an Arrow column of booleans as an array."""
     return np.asarray(pc.fill_null(column, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def numbers(column: pa.Array[Any], nothing: float = 0) -> npt.NDArray[Any]:
+def numbers(column: Cells, nothing: float = 0) -> npt.NDArray[Any]:
     """Return an Arrow column of numbers as an array."""
     return np.asarray(pc.fill_null(column, nothing).to_numpy(zero_copy_only=False))
 
 
-def plain(column: pa.Array[Any]) -> pa.Array[Any]:
+def plain(column: Cells) -> Cells:
     """Return a column of texts as such, whatever way it is stored, without blanks around them."""
     return pc.ascii_trim_whitespace(column if pa.types.is_string(column.type) else column.cast(pa.string()))
 
@@ -56,7 +59,7 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(inner) or pa.types.is_large_string(inner) or pa.types.is_string_view(inner))
 
 
-def floats(column: pa.Array[Any]) -> Found:
+def floats(column: Cells) -> Found:
     """Read numbers; NaN counts as nothing."""
     if is_text(column.type):
         written = plain(column)
@@ -72,7 +75,7 @@ def floats(column: pa.Array[Any]) -> Found:
     return Found(value, good & np.isfinite(value), absent)
 
 
-def integers(column: pa.Array[Any]) -> Found:
+def integers(column: Cells) -> Found:
     """Read whole numbers, booleans as 0 and 1; 3.0 is whole."""
     if is_text(column.type):
         written = plain(column)
@@ -100,7 +103,7 @@ def _whole(found: Found) -> Found:
     return Found(np.where(good, value, 0.0).astype(np.int64), good, found.absent)
 
 
-def texts(column: pa.Array[Any]) -> Found:
+def texts(column: Cells) -> Found:
     """Return texts as Arrow strings; an empty one is a value if it is there."""
     written = pc.cast(column, pa.string())
     absent = flags(pc.is_null(written))
@@ -108,7 +111,7 @@ def texts(column: pa.Array[Any]) -> Found:
     return Found(pc.fill_null(written, ""), good, absent)
 
 
-def times(column: pa.Array[Any], unit: str, zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def times(column: Cells, unit: str, zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return milliseconds UTC and which could be read.
 
     `unit` is iso, s, ms, us, ns, or auto: numbers are told by their size. Times without an offset are those of `zone`.
@@ -127,7 +130,7 @@ def times(column: pa.Array[Any], unit: str, zone: str) -> tuple[npt.NDArray[np.i
     return _scaled(numbers(pc.cast(column, pa.int64(), safe=False)), unit), good
 
 
-def _numeric_text(written: pa.Array[Any], unit: str, zone: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+def _numeric_text(written: Cells, unit: str, zone: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
     if unit == "auto" and not re.match(_NUMBER, _first(written)):
         found, good = _moments(written, zone)
         rest = np.flatnonzero(~good)
@@ -151,7 +154,7 @@ def _numeric_text(written: pa.Array[Any], unit: str, zone: str) -> tuple[npt.NDA
     return found, good
 
 
-def _first(written: pa.Array[Any]) -> str:
+def _first(written: Cells) -> str:
     """Return the first text that is there."""
     for place in range(min(len(written), 1000)):
         if text := written[place].as_py():
@@ -170,18 +173,20 @@ def _scaled(read: npt.NDArray[Any], unit: str) -> npt.NDArray[np.int64]:
 
 
 def _floor(read: npt.NDArray[Any], unit: str) -> npt.NDArray[np.int64]:
-    if unit == "s":
-        if read.dtype.kind == "f":
-            # Parts of a second that were written with few digits are not quite what they mean.
-            return np.floor(np.clip(read, -1e15, 1e15) * 1000 + 1e-4).astype(np.int64)
-        return np.clip(read, -(2**52), 2**52).astype(np.int64) * 1000
-    by = PER_MS[unit]
-    if read.dtype.kind == "f":
-        return np.floor(np.clip(read, -9e18, 9e18) / by).astype(np.int64)
-    return np.asarray(read).astype(np.int64) // np.int64(by)
+    found: npt.NDArray[np.int64]
+    if unit == "s" and read.dtype.kind == "f":
+        # Parts of a second that were written with few digits are not quite what they mean.
+        found = np.floor(np.clip(read, -1e15, 1e15) * 1000 + 1e-4).astype(np.int64)
+    elif unit == "s":
+        found = np.clip(read, -(2**52), 2**52).astype(np.int64) * 1000
+    elif read.dtype.kind == "f":
+        found = np.floor(np.clip(read, -9e18, 9e18) / PER_MS[unit]).astype(np.int64)
+    else:
+        found = np.asarray(read).astype(np.int64) // np.int64(PER_MS[unit])
+    return found
 
 
-def _moments(written: pa.Array[Any], zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+def _moments(written: Cells, zone: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Read ISO 8601, and what spreadsheets make of it: `2026/1/5 8:00:00`."""
     kind = pa.timestamp("ns", "UTC") if re.search(_OFFSET, _first(written)) else pa.timestamp("ns")
     try:
@@ -204,7 +209,7 @@ def _moments(written: pa.Array[Any], zone: str) -> tuple[npt.NDArray[np.int64], 
     return found, good
 
 
-def _tidied(written: pa.Array[Any]) -> pa.Array[Any]:
+def _tidied(written: Cells) -> Cells:
     """Give dates their hyphens and numbers their two digits."""
     tidy = pc.replace_substring(written, "/", "-")
     for found, put in ((r"-(\d)(-| |T|$)", r"-0\1\2"), (r"-(\d)(-| |T|$)", r"-0\1\2"), (r"([ T])(\d):", r"\10\2:")):
@@ -229,9 +234,7 @@ def _to_utc(local: npt.NDArray[np.int64], zone: str) -> npt.NDArray[np.int64]:
     return local - np.array(ahead, dtype=np.int64)[each]
 
 
-def _cast(
-    column: pa.Array[Any], kind: pa.DataType, form: str, tidied: Any = None
-) -> tuple[pa.Array[Any], npt.NDArray[np.bool_]]:
+def _cast(column: Cells, kind: pa.DataType, form: str, tidied: Any = None) -> tuple[Cells, npt.NDArray[np.bool_]]:
     """Read texts at once, or, where some are wrong, those that have the form; tells which were read."""
     try:
         return pc.cast(column, kind), ~flags(pc.is_null(column))
@@ -244,13 +247,13 @@ def _cast(
     return read, ~flags(pc.is_null(read))
 
 
-def _halved(cells: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
+def _halved(cells: Cells, kind: pa.DataType) -> Cells:
     """Read what can be read: what has the form and is wrong, as 30 February, is rare and found by halving."""
     try:
         return pc.cast(cells, kind)
     except pa.ArrowInvalid:
         if len(cells) == 1:
-            return pa.nulls(1, kind)
+            return pa.array([None], kind)
     middle = len(cells) // 2
     return pa.concat_arrays([_halved(cells[:middle], kind), _halved(cells[middle:], kind)])
 

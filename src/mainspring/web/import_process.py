@@ -13,18 +13,22 @@ import resource
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final, Protocol
 from uuid import UUID
 
 from mainspring.web.configure import WebSettings, configure
 
-if TYPE_CHECKING:
-    from mainspring.records.import_work import Work
-
 MEMORY_MAX_BYTES: Final = 3 * 2**30
 """Address space; a file at every limit takes half of it."""
+
+
+class Stoppable(Protocol):
+    """Work that ends after the piece under way when `stop` is set."""
+
+    stop: threading.Event
 
 
 class Process:
@@ -34,7 +38,7 @@ class Process:
         self._settings, self._asked, self._answers = settings, asked, answers
         self._tasks: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._lock = threading.Lock()
-        self._work: Work | None = None
+        self._work: Stoppable | None = None
         self._lost = threading.Event()
 
     def run(self) -> None:
@@ -88,21 +92,26 @@ class Process:
         pseudonym = UUID(wanted["pseudonym"]) if wanted["pseudonym"] else None
         author = Author(Tenant.objects.get(key=wanted["tenant"]), pseudonym, wanted["address"])
         folder = ImportFolder(Path(wanted["folder"]))
-        self._work = Work(folder, folder.state(waiting=True), author, publish=self._publish, lost=self._lost)
+        work = Work(folder, folder.state(waiting=True), author, publish=self._publish, lost=self._lost)
+        self._under_way(work, lambda: do(work))
+        return {}
+
+    def _under_way(self, work: Stoppable, done: Callable[[], None]) -> None:
+        """Do work that can be stopped from the other end."""
+        self._work = work
         if self._lost.is_set():
-            self._work.stop.set()
+            work.stop.set()
         try:
-            do(self._work)
+            done()
         finally:
             self._work = None
-        return {}
 
     def _publish(self, keys: set[str], everything: bool) -> None:
         self._say({"keys": sorted(keys), "everything": everything})
 
 
-def main() -> None:
-    """Be the process, until standard input closes."""
+def begin() -> tuple[IO[str], IO[str]]:
+    """Set the limits of such a process; returns where it is asked and where it answers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX_BYTES, MEMORY_MAX_BYTES))
@@ -111,8 +120,9 @@ def main() -> None:
     os.dup2(2, 1)
     # Rows of a large file are looked through by the collector again and again, and never are garbage.
     gc.set_threshold(50_000, 50, 100)
-    Process(WebSettings.model_validate_json(sys.stdin.readline()), sys.stdin, answers).run()
+    return sys.stdin, answers
 
 
 if __name__ == "__main__":
-    main()
+    asked, answers = begin()
+    Process(WebSettings.model_validate_json(sys.stdin.readline()), asked, answers).run()

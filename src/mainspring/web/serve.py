@@ -43,6 +43,7 @@ async def run(
     # Imported after `configure`: models and the API exist only once Django is set up.
     from mainspring.records.publication import Publication
     from mainspring.web import rollouts
+    from mainspring.web.api.history_imports import history_imports
     from mainspring.web.api.imports import imports
     from mainspring.web.asgi import application
     from mainspring.web.listen import Listener
@@ -78,7 +79,8 @@ async def run(
     finally:
         hub.end()
         server.should_exit = True
-        closing = asyncio.create_task(asyncio.to_thread(imports().close), name="imports")
+        ends = (asyncio.to_thread(each.close) for each in (imports(), history_imports()))
+        closing = asyncio.gather(*ends, return_exceptions=True)
         with suppress(TimeoutError, Exception):
             await asyncio.wait_for(work[-1], 2)
         for task in (*work, stopped):

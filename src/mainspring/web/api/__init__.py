@@ -33,6 +33,7 @@ ROUTERS: Final = (
     "alarm_trial",
     "live",
     "history",
+    "history_imports",
     "samples",
     "blobs",
     "gateway",

@@ -14,13 +14,15 @@ from pydantic import Field
 
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
+from mainspring.records import tag_sheet
 from mainspring.records.import_files import ImportStore
 from mainspring.records.import_processes import Processes
 from mainspring.records.imports import FIXES_MAX, Imports
 from mainspring.records.rights import Right
 from mainspring.records.sheets import COLUMNS_MAX, csv_lines, xlsx_file
-from mainspring.records.tag_columns import ADDRESS, FIELDS, address_fields, fields
+from mainspring.records.tag_columns import fields
 from mainspring.records.tag_import import ROWS_MAX
+from mainspring.web.api.history_imports import history_imports
 from mainspring.web.configure import WebSettings, current
 from mainspring.web.security import Needs, actor_of
 
@@ -109,8 +111,10 @@ def _content(request: HttpRequest) -> bytes:
     return request.body
 
 
-def _file(rows: Iterable[list[str]], form: Form, name: str) -> HttpResponse:
-    body = xlsx_file(rows) if form == "xlsx" else b"".join(csv_lines(rows))
+def _file(
+    rows: Iterable[list[str]], form: Form, name: str, notes: tuple[str, list[list[str]]] | None = None
+) -> HttpResponse:
+    body = xlsx_file(rows, notes) if form == "xlsx" else b"".join(csv_lines(rows))
     answer = HttpResponse(body, content_type=XLSX if form == "xlsx" else "text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
     return answer
@@ -139,7 +143,9 @@ def read_import(request: HttpRequest, named: Query[Named]) -> dict[str, Any]:
 @router.get("/tasks", auth=Needs(Right.CONFIGURE))
 def list_tasks(request: HttpRequest) -> dict[str, Any]:
     """List how far the long work is that the person began, newest first: imports and what became of them."""
-    items = imports().tasks(actor_of(request).author)
+    author = actor_of(request).author
+    items = [*imports().tasks(author), *history_imports().tasks(author)]
+    items.sort(key=lambda task: -int(task["created_ms"]))
     return {"items": items, "total": len(items)}
 
 
@@ -152,15 +158,10 @@ def import_fields(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/imports/template", auth=Needs(Right.CONFIGURE))
 def import_template(request: HttpRequest, form: Query[TemplateForm]) -> Any:
-    """Download an empty sheet with every column named."""
-    from mainspring.records.driver_forms import driver
-
-    known = address_fields()
-    if form.driver:
-        wanted = driver(form.driver).Address.model_fields
-        known = {key: each for key, each in known.items() if key.removeprefix(ADDRESS) in wanted}
-    head = [getattr(each.title, form.language) for each in (*FIELDS[:1], *known.values(), *FIELDS[1:])]
-    return _file([head], form.format, "tags")
+    """Download an empty sheet with every column named; in a workbook a second sheet holds an example."""
+    rows = [tag_sheet.head(form.driver, form.language)]
+    notes = (getattr(tag_sheet.NOTES, form.language), tag_sheet.notes(form.driver, form.language))
+    return _file(rows, form.format, "tags", notes)
 
 
 @router.get("/imports/{uuid:id}", auth=Needs(Right.CONFIGURE))
