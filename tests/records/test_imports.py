@@ -109,7 +109,7 @@ def test_check_writes_nothing_and_groups_faults_by_cause(imports: Imports, plant
     assert (Tag.objects.count(), AuditEntry.objects.count()) == (0, entries)
     causes = {each["field"]: each for each in state["causes"]}
     assert (causes["unit"]["count"], causes["unit"]["rows"]) == (3, [5, 6, 1102])
-    assert (causes["unit"]["found"], causes["unit"]["suggestion"]) == ("Cels", "Cel")
+    assert (causes["unit"]["found"], causes["unit"]["suggestion"]) == ("Cels", "°C")
     assert causes["gain"]["suggestion"] == "1.5"
     assert {field: each["count"] for field, each in causes.items()} == {
         "unit": 3, "address.register": 1, "asset": 1, "name": 1, "gain": 1, "limits.HH": 1,
@@ -346,7 +346,7 @@ def test_every_column_of_our_own_sheet_is_known(language: str) -> None:
 @pytest.mark.parametrize(
     ("key", "cell", "meant"),
     [("address.table", "holdng", "holding"), ("address.order", "abcd1", "ABCD"), ("gain", "1 000,5", "1000.5"),
-     ("address.table", "quark", ""), ("name", "1,5", ""), ("kind", "flot", "float64")],
+     ("address.table", "quark", ""), ("name", "1,5", ""), ("kind", "flot", "number"), ("kind", "整", "整数")],
 )  # fmt: skip
 def test_what_was_probably_meant(key: str, cell: str, meant: str) -> None:
     assert suggestion(key, cell) == meant

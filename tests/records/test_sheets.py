@@ -6,12 +6,15 @@ import io
 import zipfile
 
 import pytest
+import python_calamine
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mainspring.core.errors import MainspringError
-from mainspring.records import sheets
+from mainspring.core.units import code_of
+from mainspring.records import sheets, tag_sheet
 from mainspring.records.sheets import NotASheet, csv_lines, read_sheet, xlsx_file
+from mainspring.records.tag_columns import Layout, guess
 
 ROWS = [["Name", "单位", "Gain"], ["TI-1", "°C", "0.1"], ["", "", ""], ["=1+1", "<&>", '"q"']]
 
@@ -163,3 +166,24 @@ def test_any_bytes_are_read_or_refused_in_words(content: bytes) -> None:
         read_sheet(content, "a")
     except MainspringError as error:
         assert error.text.zh
+
+
+def test_a_sheet_beside_is_written_and_not_read() -> None:
+    file = xlsx_file([["a"], ["1"]], ("Example & more", [["not", "read"]]))
+    sheet = read_sheet(file, "two.xlsx")
+    assert (sheet.head, sheet.rows) == (["a"], [["1"]])
+    workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(file))
+    assert workbook.sheet_names == ["tags", "Example & more"]
+    assert workbook.get_sheet_by_index(1).to_python() == [["not", "read"]]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_example_beside_the_empty_sheet_is_one_that_an_import_takes(language: str) -> None:
+    rows = tag_sheet.notes("modbus-tcp", language)
+    head, example = rows[1], rows[2]
+    assert head == tag_sheet.head("modbus-tcp", language)
+    assert len(example) == len(head)
+    layout = Layout({column: found.field for column, found in enumerate(guess(head)) if found.field})
+    row = layout.row(example)
+    assert (row["name"], row["kind"], row["limits"]["HH"]) == ("TI-101", "float64", "100")
+    assert code_of(row["unit"]) == "Cel"

@@ -41,7 +41,7 @@ def test_the_sample_file_is_accepted_with_every_line_switched_on(tmp_path: Path)
     ("content", "sentence"),
     [
         ("[bus]\nprot = 1", r"bus.prot is not a setting. Nearest: bus.port"),
-        ("[bus]\nport = 'x'", r"bus.port is \"x\". Allowed: int, at least 1, at most 65535"),
+        ("[bus]\nport = 'x'", r"bus.port is \"x\". Allowed: a whole number, at least 1, at most 65535"),
         ("[bus]\nsync = 'no'", r"Allowed: always | interval"),
         ("[gateways.a]\nflsh_ms = 5", r"gateways.a.flsh_ms is not a setting. Nearest: gateways.a.flush_ms"),
         ("[plant]\nzone = 'Mars/Base'", r"plant.zone is \"Mars/Base\""),
@@ -71,7 +71,7 @@ def test_a_file_of_a_gateway_begins_with_the_address_given(tmp_path: Path, capsy
     with pytest.raises(ConfigurationError, match=r"platform is missing"):
         toml.load(EdgeConfiguration, file)
     file.write_text("[platform]", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"platform\.url is missing\. Allowed: str, such as https://plant"):
+    with pytest.raises(ConfigurationError, match=r"platform\.url is missing\. Allowed: text, such as https://plant"):
         toml.load(EdgeConfiguration, file)
 
 

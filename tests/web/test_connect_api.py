@@ -136,7 +136,11 @@ async def test_a_wrong_file_is_refused_in_one_sentence(kept: Records, tmp_path: 
         read = await asyncio.to_thread(send, web, "/imports/read", "位号,单位\nT1,Cel\n".encode(), name="a.csv")
         assert read.json == {"rows": [["位号", "单位"], ["T1", "Cel"]], "left": 0}
         template = await web.ask("GET", "/imports/template?driver=modbus-tcp&language=zh")
-        assert {"位号", "单位"} <= set(read_sheet(template.body, "t").head)
+        sheet = read_sheet(template.body, "t")
+        assert {"位号", "单位"} <= set(sheet.head)
+        assert sheet.rows == [], "the example is on a sheet of its own"
+        units = (await web.get("/units", "viewer"))["items"]
+        assert {"code": "{rpm}", "sign": "r/min"}.items() <= next(u for u in units if "rpm" in u["also"]).items()
 
 
 async def test_templates_are_listed_applied_and_kept(kept: Records, tmp_path: Path) -> None:

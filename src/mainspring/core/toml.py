@@ -65,11 +65,11 @@ def _first_fault(declaration: type[BaseModel], error: ValidationError, file: str
         nearest = ".".join([*place[:-1], near[0]]) if near else "none"
         return ConfigurationError(_UNKNOWN, file=file, path=path, nearest=nearest)
     found_field = _field(declaration, place)
-    allowed = _allowed(found_field) if found_field is not None else fault["msg"]
+    allowed = _allowed(found_field) if found_field is not None else Text(fault["msg"], fault["msg"])
     if fault["type"] == "missing":
         return ConfigurationError(_MISSING, file=file, path=path, allowed=allowed)
     found = json.dumps(fault["input"], ensure_ascii=False, default=str)
-    return ConfigurationError(_WRONG, file=file, path=path, found=found, allowed=f"{allowed} ({fault['msg']})")
+    return ConfigurationError(_WRONG, file=file, path=path, found=found, allowed=_with(allowed, fault["msg"]))
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
@@ -101,21 +101,43 @@ def _field(declaration: type[BaseModel], place: list[str]) -> FieldInfo | None:
     return field
 
 
-def _allowed(field: FieldInfo) -> str:
+_KINDS: Final[dict[Any, Text]] = {
+    str: Text("text", "文本"),
+    int: Text("a whole number", "整数"),
+    float: Text("a number", "数字"),
+    bool: Text("true or false", "true 或 false"),
+    Path: Text("a path", "路径"),
+}
+_LIMITS: Final = {
+    "ge": Text("at least {limit}", "不小于 {limit}"), "gt": Text("more than {limit}", "大于 {limit}"),
+    "le": Text("at most {limit}", "不大于 {limit}"), "lt": Text("less than {limit}", "小于 {limit}"),
+    "pattern": Text("of the form {limit}", "格式为 {limit}"),
+}  # fmt: skip
+_SUCH_AS: Final = Text("such as {limit}", "例如 {limit}")
+
+
+def _allowed(field: FieldInfo) -> Text:
+    """Tell what a setting may be: its choices, or its kind with its limits."""
     kind = field.annotation
-    choices = get_args(kind)
+    choices = [choice for choice in get_args(kind) if choice is not type(None)]
     if choices and all(isinstance(choice, str) for choice in choices):
-        return " | ".join(choices)
+        return Text(" | ".join(choices), " | ".join(choices))
+    if len(choices) == 1 and type(None) in get_args(kind):
+        kind = choices[0]
     name = getattr(kind, "__name__", str(kind))
-    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than", "pattern": "of the form"}
-    limits = [
-        f"{word} {getattr(limit, attribute)}"
+    parts = [_KINDS.get(kind, Text(name, name))]
+    parts += [
+        text.format(limit=getattr(limit, attribute))
         for limit in field.metadata
-        for attribute, word in words.items()
+        for attribute, text in _LIMITS.items()
         if getattr(limit, attribute, None) is not None and not (attribute == "pattern" and field.examples)
     ]
-    limits += [f"such as {each}" for each in field.examples or ()]
-    return ", ".join([name, *limits])
+    parts += [_SUCH_AS.format(limit=each) for each in field.examples or ()]
+    return Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts))
+
+
+def _with(allowed: Text, remark: str) -> Text:
+    return Text(f"{allowed.en} ({remark})", allowed.zh)
 
 
 def _default(field: FieldInfo) -> Any:
@@ -174,7 +196,7 @@ def reference(declaration: type[BaseModel]) -> str:
             lines += ["|---|---|---|---|"]
         value = _default(field)
         shown = "required" if value is PydanticUndefined else "none" if value is None else f"`{_toml(value)}`"
-        allowed = _allowed(field).replace("|", "\\|")
+        allowed = _allowed(field).en.replace("|", "\\|")
         lines.append(f"| `{name}` | {shown} | {allowed} | {field.description} |")
     return "\n".join(lines) + "\n"
 

@@ -95,6 +95,11 @@ def near_units(written: str, count: int = 3) -> list[str]:
     return list(dict.fromkeys(_LETTERS[each] for each in (*likely, *spelt, *ends)))[:count]
 
 
+def spelling(code: str) -> str:
+    """Return a unit as people write it: its sign, where that means this unit alone, else its code."""
+    return SIGNS[code] if SIGNS[code] and code_of(SIGNS[code]) == code else code
+
+
 def shown(code: str) -> str:
     """Return a code with the sign that people read, where they differ."""
     return f"{code} ({SIGNS[code]})" if SIGNS[code] not in {"", code} else code

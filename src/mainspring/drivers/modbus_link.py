@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple, cast
 
 from mainspring.core.drivers import Traffic
-from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, NotConnected
+from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, NotConnected, reason_of
 from mainspring.core.text import Text
 from mainspring.drivers.modbus_frames import HEADER, take_frames
 
@@ -224,7 +223,7 @@ async def resolve(host: str, port: int, timeout_ms: int) -> str:
         async with asyncio.timeout(timeout_ms / 1000):
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NotConnected(_UNKNOWN_HOST, host=host, reason=_reason(error)) from error
+        raise NotConnected(_UNKNOWN_HOST, host=host, reason=reason_of(error)) from error
     return str(found[0][4][0])
 
 
@@ -239,14 +238,7 @@ async def open_link(host: str, port: int, timing: Timing, traffic: Traffic) -> L
     except TimeoutError as error:
         raise NotConnected(_UNREACHED, peer=peer, timeout_ms=timing.timeout_ms) from error
     except (socket.gaierror, UnicodeError) as error:
-        raise NotConnected(_UNKNOWN_HOST, host=host, reason=_reason(error)) from error
+        raise NotConnected(_UNKNOWN_HOST, host=host, reason=reason_of(error)) from error
     except OSError as error:
-        raise NotConnected(_REFUSED, peer=peer, reason=_reason(error)) from error
+        raise NotConnected(_REFUSED, peer=peer, reason=reason_of(error)) from error
     return link
-
-
-def _reason(error: Exception) -> str:
-    # The system's own word: asyncio's holds the address as Python writes it.
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

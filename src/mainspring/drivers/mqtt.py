@@ -292,6 +292,8 @@ class Mqtt(Driver):
                 seconds = self.config.timeout_ms / 1000
                 raise NotConnected(_NO_MESSAGE, filters=", ".join(self.config.topics), seconds=seconds)
             topic = next(iter(seen))
+            if len(seen) == 1:
+                return Text(topic, topic)
             return Text(f"{len(seen)} topics, for example {topic}", f"{len(seen)} 个主题，例如 {topic}")
 
         async def fits() -> Text:

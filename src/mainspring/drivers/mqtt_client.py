@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from mainspring.core.drivers import Host, Traffic
-from mainspring.core.errors import DecodeError, NotConnected, Rejected
+from mainspring.core.errors import DecodeError, NotConnected, Rejected, reason_of
 from mainspring.core.text import Text
 from mainspring.drivers import mqtt_packets as packets
 from mainspring.drivers.mqtt_packets import Ack, Bare, ConnectAck, Decoder, Message, Packet, SubscribeAck
@@ -199,7 +199,7 @@ class BrokerSession(Session):
                     settings.host, settings.port, type=socket.SOCK_STREAM
                 )
         except (OSError, TimeoutError, UnicodeError) as error:
-            raise NotConnected(_NO_NAME, host=settings.host, reason=_said(error)) from error
+            raise NotConnected(_NO_NAME, host=settings.host, reason=reason_of(error)) from error
         address = str(found[0][4][0])
         return Text(address, address)
 
@@ -213,7 +213,7 @@ class BrokerSession(Session):
         except ssl.SSLCertVerificationError as error:
             raise Rejected(_NO_TRUST, host=settings.host, reason=error.verify_message) from error
         except (OSError, TimeoutError) as error:
-            reason = {"host": settings.host, "port": settings.port, "reason": _said(error)}
+            reason = {"host": settings.host, "port": settings.port, "reason": reason_of(error)}
             raise NotConnected(_NO_PORT, **reason) from error
         self._wire = wire
         return Text(f"port {settings.port}", f"端口 {settings.port}")
@@ -391,7 +391,3 @@ class BrokerSession(Session):
     def _next_number(self) -> int:
         self._number = self._number % 65535 + 1
         return self._number
-
-
-def _said(error: BaseException) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from mainspring.core.drivers import Traffic
-from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, NotConnected, Rejected
+from mainspring.core.errors import DecodeError, LimitExceeded, MainspringError, NotConnected, Rejected, reason_of
 from mainspring.core.text import Text
 
 HEAD_BYTES_MAX: Final = 64 * 1024
@@ -90,7 +90,7 @@ async def resolve(place: Place, timeout_ms: int) -> str:
         async with asyncio.timeout(timeout_ms / 1000):
             found = await asyncio.get_running_loop().getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise NotConnected(_UNKNOWN_HOST, host=place.host, reason=_reason(error)) from error
+        raise NotConnected(_UNKNOWN_HOST, host=place.host, reason=reason_of(error)) from error
     return str(found[0][4][0])
 
 
@@ -193,13 +193,13 @@ class Http:
                 context = await asyncio.to_thread(ssl.create_default_context, cafile=self._authority)
             return await asyncio.open_connection(place.host, place.port, ssl=context, limit=HEAD_BYTES_MAX)
         except (socket.gaierror, UnicodeError) as error:
-            raise NotConnected(_UNKNOWN_HOST, host=place.host, reason=_reason(error)) from error
+            raise NotConnected(_UNKNOWN_HOST, host=place.host, reason=reason_of(error)) from error
         except ssl.SSLError as error:
-            raise Rejected(_CERTIFICATE, peer=place.peer, reason=error.reason or _reason(error)) from error
+            raise Rejected(_CERTIFICATE, peer=place.peer, reason=error.reason or reason_of(error)) from error
         except TimeoutError:
             raise
         except OSError as error:
-            raise NotConnected(_REFUSED, peer=place.peer, reason=_reason(error)) from error
+            raise NotConnected(_REFUSED, peer=place.peer, reason=reason_of(error)) from error
 
 
 class _Body:
@@ -321,7 +321,3 @@ class _Body:
 
     def _too_large(self) -> MainspringError:
         return LimitExceeded(_TOO_LARGE, peer=self._peer, limit=self._limit)
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

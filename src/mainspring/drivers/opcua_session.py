@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from mainspring.core.drivers import Traffic
-from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
+from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected, reason_of
 from mainspring.core.text import Text
 from mainspring.drivers import opcua_certificates as certificates
 from mainspring.drivers.opcua_wire import Reader, Reading
@@ -302,9 +302,9 @@ class Session:
         if isinstance(error, TimeoutError):
             return told(NotConnected, _NO_ANSWER, seconds=self.config.timeout_ms / 1000)
         if isinstance(error, ConnectionRefusedError) or (isinstance(error, OSError) and what is _OPEN):
-            return told(NotConnected, _NOT_REACHED, reason=error.strerror or error)
+            return told(NotConnected, _NOT_REACHED, reason=reason_of(error))
         if isinstance(error, OSError):
-            return told(NotConnected, _CLOSED, reason=error)
+            return told(NotConnected, _CLOSED, reason=reason_of(error))
         if not isinstance(error, UaStatusCodeError):
             kind = NotConnected if what in (_OPEN, _SIGN_IN) else DecodeError
             return told(kind, _MALFORMED, reason=f"{type(error).__name__}: {error}"[:200])

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Literal
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, checked, setting
-from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
+from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected, reason_of
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
@@ -340,7 +340,7 @@ class Shdr(Driver):
                 self.config.host, self.config.port, type=socket.SOCK_STREAM
             )
         except (OSError, UnicodeError) as error:
-            raise NotConnected(_UNKNOWN_HOST, host=self.config.host, reason=_reason(error)) from error
+            raise NotConnected(_UNKNOWN_HOST, host=self.config.host, reason=reason_of(error)) from error
         return Text("{address}", "{address}").format(address=found[0][4][0])
 
     async def _reach(self) -> Text:
@@ -374,9 +374,9 @@ async def _open(config: ShdrConfig, peer: str) -> tuple[asyncio.StreamReader, as
     except TimeoutError as error:
         raise NotConnected(_SILENT, peer=peer, timeout_ms=config.timeout_ms) from error
     except (socket.gaierror, UnicodeError) as error:
-        raise NotConnected(_UNKNOWN_HOST, host=config.host, reason=_reason(error)) from error
+        raise NotConnected(_UNKNOWN_HOST, host=config.host, reason=reason_of(error)) from error
     except OSError as error:
-        raise NotConnected(_REFUSED, peer=peer, reason=_reason(error)) from error
+        raise NotConnected(_REFUSED, peer=peer, reason=reason_of(error)) from error
 
 
 def _described(file: Path) -> dict[str, Item]:
@@ -385,7 +385,7 @@ def _described(file: Path) -> dict[str, Item]:
         with file.open("rb") as opened:
             _, devices = read_devices(opened.read(FILE_BYTES_MAX))
     except OSError as error:
-        raise Rejected(_FILE, file=file.name, reason=_reason(error)) from error
+        raise Rejected(_FILE, file=file.name, reason=reason_of(error)) from error
     except DecodeError as error:
         raise Rejected(_FILE, file=file.name, reason=error.text.en) from error
     return {item.source or item.name or item.id: item for device in devices for item in device.all_items()}
@@ -413,7 +413,3 @@ def _vector(text: str) -> tuple[str, ...]:
     if len(numbers) != len(AXES):
         return ()
     return numbers if all(number.lstrip("+-").replace(".", "", 1).isdecimal() for number in numbers) else ()
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__

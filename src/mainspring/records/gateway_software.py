@@ -25,7 +25,8 @@ from mainspring.records.gateway import Gateway
 from mainspring.records.record import Record, absent
 from mainspring.records.tenant import Tenant, now_ms
 
-WHEEL_BYTES_MAX: Final = 64 * 1024 * 1024
+WHEEL_BYTES_MAX: Final = 16 * 1024 * 1024
+"""As much as one request may carry; a wheel of the program has one or two."""
 UNDO_MS: Final = 10 * 60_000
 """How long the file of a removed version stays, so that the removal can be undone."""
 PROGRAM: Final = "mainspring"

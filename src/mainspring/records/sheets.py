@@ -309,23 +309,52 @@ _PARTS: Final = {
     '<Relationship Id="r1" Target="worksheets/sheet1.xml" '
     'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet"/></Relationships>',
 }
+_SECOND: Final = {
+    "[Content_Types].xml": (
+        "</Types>",
+        '<Override PartName="/xl/worksheets/sheet2.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>',
+    ),
+    _WORKBOOK: ("</sheets>", '<sheet name="{title}" sheetId="2" r:id="r2"/>'),
+    "xl/_rels/workbook.xml.rels": (
+        "</Relationships>",
+        '<Relationship Id="r2" '
+        'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" '
+        'Target="worksheets/sheet2.xml"/>',
+    ),
+}
+"""What a second sheet adds to a part of a workbook, and before what."""
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 
-def xlsx_file(rows: Iterable[Sequence[str]]) -> bytes:
-    """Write rows as a workbook of one sheet; every cell is text, which no spreadsheet evaluates."""
+def xlsx_file(rows: Iterable[Sequence[str]], notes: tuple[str, Iterable[Sequence[str]]] | None = None) -> bytes:
+    """Write rows as a workbook; every cell is text, which no spreadsheet evaluates.
+
+    `notes` are title and rows of a second sheet, which is not read back.
+    """
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in _PARTS.items():
-            archive.writestr(name, _XML + body)
-        with archive.open("xl/worksheets/sheet1.xml", "w") as sheet:
-            sheet.write(_XML.encode())
-            sheet.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>')
-            for number, row in enumerate(rows, 1):
-                cells = "".join(_text_cell(number, place, cell) for place, cell in enumerate(row) if cell)
-                sheet.write(f'<row r="{number}">{cells}</row>'.encode())
-            sheet.write(b"</sheetData></worksheet>")
+            archive.writestr(name, _XML + (body if notes is None else _with_second(name, body, notes[0])))
+        _write_sheet(archive, 1, rows)
+        if notes is not None:
+            _write_sheet(archive, 2, notes[1])
     return out.getvalue()
+
+
+def _with_second(part: str, body: str, title: str) -> str:
+    before, added = _SECOND.get(part, ("", ""))
+    return body.replace(before, added.format(title=escape(title)) + before) if before else body
+
+
+def _write_sheet(archive: zipfile.ZipFile, place: int, rows: Iterable[Sequence[str]]) -> None:
+    with archive.open(f"xl/worksheets/sheet{place}.xml", "w") as sheet:
+        sheet.write(_XML.encode())
+        sheet.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>')
+        for number, row in enumerate(rows, 1):
+            cells = "".join(_text_cell(number, column, cell) for column, cell in enumerate(row) if cell)
+            sheet.write(f'<row r="{number}">{cells}</row>'.encode())
+        sheet.write(b"</sheetData></worksheet>")
 
 
 def _text_cell(row: int, place: int, cell: str) -> str:

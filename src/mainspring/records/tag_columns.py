@@ -23,18 +23,31 @@ _YES: Final = frozenset({"true", "yes", "y", "1", "on", "x", "是", "真", "启�
 _NO: Final = frozenset({"false", "no", "n", "0", "off", "否", "假", "停用"})
 _TEXTS: Final = frozenset({"name", "asset", "connection", "unit", "description", "description_zh", *PLACES})
 _YES_NO: Final = frozenset({"writable", "enabled"})
+KIND_WORDS: Final = {
+    SampleKind.FLOAT: Text("number", "数字"),
+    SampleKind.INTEGER: Text("whole number", "整数"),
+    SampleKind.BOOLEAN: Text("yes or no", "布尔"),
+    SampleKind.ENUMERATION: Text("enumeration", "枚举"),
+    SampleKind.TEXT: Text("text", "文本"),
+    SampleKind.BLOB: Text("file", "文件"),
+    SampleKind.ARRAY: Text("array", "数组"),
+}
+"""What kinds are called in sheets; their own names are taken, too."""
 _KINDS: Final = {
     "float": "float64", "double": "float64", "real": "float64", "number": "float64", "浮点": "float64",
     "int": "int64", "integer": "int64", "整数": "int64", "bool": "boolean", "bit": "boolean", "布尔": "boolean",
-    "enum": "enumeration", "枚举": "enumeration", "string": "text", "文本": "text",
-} | {str(kind): str(kind) for kind in SampleKind}  # fmt: skip
+    "enum": "enumeration", "枚举": "enumeration", "string": "text", "文本": "text", "浮点数": "float64",
+} | {name: str(kind) for kind, word in KIND_WORDS.items() for name in (str(kind), word.en, word.zh)}  # fmt: skip
 _RULE: Final = re.compile(r"\{([^{}]*)\}")
 
 _NO_SUCH: Final = Text("The name rule names {found}, which is no column here.", "命名规则中的 {found} 不是现有的列。")
 _RULE_ENDS: Final = Text("The last part of the name rule must hold {{name}}.", "命名规则的最后一段必须包含 {{name}}。")
 _EMPTY_PART: Final = Text("The name rule needs a value here.", "命名规则要求此处有值。")
 _YES_OR_NO: Final = Text("Enter yes or no.", "请填写是或否。")
-_NO_KIND: Final = Text("Must be one of {known}.", "必须是 {known} 之一。")
+_NO_KIND: Final = Text(
+    f"Must be one of {', '.join(word.en for word in KIND_WORDS.values())}.",
+    f"必须是{'、'.join(word.zh for word in KIND_WORDS.values())}之一。",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ class Field:
     required: bool = False
     choices: tuple[str, ...] = ()
     """The only words it takes, if they are few."""
+    example: str = ""
 
 
 FIELDS: Final = (
@@ -92,7 +106,11 @@ def address_fields() -> dict[str, Field]:
             english = schema.get("title", key)
             chinese = schema.get("title_zh", english)
             also = (key, english.split(",")[0], chinese.split("，")[0])
-            new = Field(f"{ADDRESS}{key}", Text(english, chinese), also, choices=tuple(schema.get("enum", ())))
+            choices, example = tuple(schema.get("enum", ())), schema.get("default")
+            new = Field(
+                f"{ADDRESS}{key}", Text(english, chinese), also, choices=choices,
+                example="" if example is None else str(example),
+            )  # fmt: skip
             known = found.setdefault(new.key, new)
             found[new.key] = replace(known, choices=tuple(dict.fromkeys((*known.choices, *new.choices))))
     return found
@@ -236,7 +254,7 @@ def _value(key: str, cell: str) -> Any:
     if key == "kind":
         kind = _KINDS.get(cell.casefold())
         if kind is None:
-            raise Invalid({key: _NO_KIND.format(known=", ".join(SampleKind))})
+            raise Invalid({key: _NO_KIND})
         return kind
     return cell
 
@@ -249,6 +267,9 @@ def _address_cell(cell: str) -> Any:
 
 def suggestion(key: str, cell: str) -> str:
     """Return what was probably meant by a cell: a word that is nearest, or a number, as 1000.5 by `1 000,5`."""
+    if key == "kind":
+        near = difflib.get_close_matches(cell.casefold(), _KINDS, 1)
+        return _word_of(_KINDS[near[0]], cell) if near else ""
     choices = fields()[key].choices if key in fields() else ()
     if choices:
         words = {word.casefold(): word for word in choices}
@@ -262,6 +283,11 @@ def suggestion(key: str, cell: str) -> str:
     try:
         float(number)
     except ValueError:
-        near = difflib.get_close_matches(cell.casefold(), _KINDS, 1) if key == "kind" else []
-        return _KINDS[near[0]] if near else ""
+        return ""
     return number
+
+
+def _word_of(kind: str, beside: str) -> str:
+    """Return what a kind is called, in the language of what stands there."""
+    word = KIND_WORDS[SampleKind(kind)]
+    return word.zh if re.search("[\u3400-\u9fff]", beside) else word.en

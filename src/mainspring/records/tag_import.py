@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
-from mainspring.core.units import code_of, near_units
+from mainspring.core.units import code_of, near_units, spelling
 from mainspring.records import changes, outbox, suppression
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.asset import PATH_LENGTH_MAX, Asset
@@ -39,9 +39,10 @@ BATCH: Final = 500
 _NO_ASSET: Final = Text("There is no asset {found}.", "没有资产 {found}。")
 _NO_CONNECTION: Final = Text("There is no connection {found}.", "没有连接 {found}。")
 _NO_TAG: Final = Text("There is no tag {found}.", "没有测点 {found}。")
-_NO_UNIT: Final = Text("{found} is not a known unit.", "单位 {found} 未知。")
+_NO_UNIT: Final = Text("{found} is not a known unit. Nearest: {nearest}.", "单位 {found} 未知，最接近的是 {nearest}。")
 _TWICE: Final = Text("Row {row} has the same tag {path}.", "第 {row} 行是相同的测点 {path}。")
 _TAKEN: Final = Text("There is already a tag {path}.", "已有测点 {path}。")
+_USUAL_UNITS: Final = ("°C", "bar", "%")
 CAUSES: Final[dict[Text, Text]] = {
     _NO_ASSET: Text("There is no such asset", "没有该资产"),
     _NO_CONNECTION: Text("There is no such connection", "没有该连接"),
@@ -332,7 +333,9 @@ class Importer:
 def _unit(written: str) -> str:
     code = code_of(written) if written else "1"
     if code is None:
-        raise _RowFault("unit", _NO_UNIT, next(iter(near_units(written, 1)), ""), found=written)
+        near = [spelling(each) for each in near_units(written)]
+        nearest = ", ".join(near or _USUAL_UNITS)
+        raise _RowFault("unit", _NO_UNIT, next(iter(near), ""), found=written, nearest=nearest)
     return code
 
 

@@ -71,7 +71,7 @@ def limited(inner: Application, bytes_max: int) -> Application:
 
 
 async def _refuse(send: Send, bytes_max: int) -> None:
-    body = json.dumps(TooLarge(TOO_LARGE, limit=bytes_max).document()).encode()
+    body = json.dumps(TooLarge(TOO_LARGE, limit=bytes_max // 2**20).document()).encode()
     headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
     await send({"type": "http.response.body", "body": body})

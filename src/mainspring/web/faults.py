@@ -69,7 +69,8 @@ FORGED: Final = Text(
     "缺少或已失效的 X-CSRFToken 请求头，请刷新页面后重试。",
 )
 TOO_LARGE: Final = Text(
-    "The request is larger than {limit} bytes. Send it in parts.", "请求超过 {limit} 字节，请分批发送。"
+    "The request is larger than {limit} MB, the most one may have. Send less at once.",
+    "请求超过单次上限 {limit} MB，请减少单次发送的内容。",
 )
 _NO_ENDPOINT: Final = Text(
     "There is nothing at {path}. See /api/v1/openapi.json.", "{path} 不存在，参见 /api/v1/openapi.json。"
@@ -123,7 +124,7 @@ def handle_errors(api: NinjaAPI) -> None:
     def too_large(request: HttpRequest, _error: Any) -> HttpResponse:
         from django.conf import settings
 
-        return answer(request, TooLarge(TOO_LARGE, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+        return answer(request, TooLarge(TOO_LARGE, limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20))
 
     def unreadable(request: HttpRequest, _error: Any) -> HttpResponse:
         return answer(request, MainspringError(_BAD_REQUEST), 400)

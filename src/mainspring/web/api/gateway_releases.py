@@ -27,7 +27,7 @@ from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["gateways"])
 
-_TOO_LARGE: Final = Text("A wheel has at most {limit} bytes.", "安装包最大 {limit} 字节。")
+_TOO_LARGE: Final = Text("A wheel has at most {limit} MB.", "安装包最大 {limit} MB。")
 _ABSENT: Final = Text("There is no such version here.", "没有该版本。")
 
 
@@ -79,7 +79,7 @@ def upload_software(request: HttpRequest) -> Status[dict[str, Any]]:
     """Upload a wheel of the program as the body of the request; gateways that run it execute what is in it."""
     wheel = request.body
     if len(wheel) > WHEEL_BYTES_MAX:
-        raise LimitExceeded(_TOO_LARGE, limit=WHEEL_BYTES_MAX)
+        raise LimitExceeded(_TOO_LARGE, limit=WHEEL_BYTES_MAX // 2**20)
     return Status(201, gateway_software.add(actor_of(request).author, wheel, _room()).document())
 
 

@@ -6,12 +6,38 @@ from html import escape
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from ninja import Router
+from ninja import Router, Schema
 
+from mainspring.core.units import SIGNS, SYNONYMS
 from mainspring.records.rights import Right
 from mainspring.web.security import Needs
 
 router = Router(tags=["reference"])
+
+
+class UnitOut(Schema):
+    """A unit: its UCUM code, the sign people read, and other ways to write it."""
+
+    code: str
+    sign: str
+    also: list[str]
+
+
+class UnitList(Schema):
+    """All units a tag may have."""
+
+    items: list[UnitOut]
+    total: int
+
+
+@router.get("/units", auth=Needs(Right.VIEW), response=UnitList)
+def units(request: HttpRequest) -> dict[str, Any]:
+    """List the units a tag may have; code, sign and the other ways are all taken."""
+    items = [
+        {"code": code, "sign": sign, "also": [way for way, meant in SYNONYMS.items() if meant == code]}
+        for code, sign in SIGNS.items()
+    ]
+    return {"items": items, "total": len(items)}
 
 
 def _schema() -> dict[str, Any]:

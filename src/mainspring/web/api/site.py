@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
 from ninja import Router, Schema
 from pydantic import Field
 
@@ -40,6 +41,7 @@ class SiteOut(Schema):
     now_ms: int
     languages: list[str]
     shelf_hours_max: int
+    signed_in: bool = Field(description="a person is; else this answer sets the CSRF cookie that signing in needs")
     shifts: list[Shifts] = Field(description="of the sites that have a calendar; told to those signed in")
 
 
@@ -50,6 +52,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
     tenant = Tenant.objects.filter(key=current().tenant).first() if actor is None else actor.tenant
     if tenant is None:
         raise absent("tenant", current().tenant)
+    if actor is None:
+        get_token(request)
     offset = datetime.now(UTC).astimezone(ZoneInfo(tenant.zone)).utcoffset()
     return {
         "product_version": current().product_version,
@@ -62,6 +66,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "now_ms": now_ms(),
         "languages": list(LANGUAGES),
         "shelf_hours_max": current().shelf_hours_max,
+        "signed_in": actor is not None and actor.user is not None,
         "shifts": [] if actor is None else _shifts(tenant),
     }
 

@@ -67,11 +67,13 @@ def send_mail(target: str, letter: Letter) -> None:
 def _said(error: Exception) -> str:
     """Return what the other side said, as far as it said anything."""
     if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
-        code, said = next(iter(error.recipients.values()))
-    elif isinstance(error, smtplib.SMTPResponseException):
-        code, said = error.smtp_code, error.smtp_error
-    else:
-        return reason_of(error)
+        return _answer(*next(iter(error.recipients.values())))
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _answer(error.smtp_code, error.smtp_error)
+    return reason_of(error)
+
+
+def _answer(code: int, said: bytes | str) -> str:
     return f"{code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
 
 
