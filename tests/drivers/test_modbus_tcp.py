@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import Check, DriverTag
@@ -194,10 +195,9 @@ async def test_a_spoilt_stream_is_an_error_in_time(
 ) -> None:
     prepared = driver.prepare(registers(300))
     simulator.spoil = SPOILS[spoil]
-    started = time.monotonic()
     with pytest.raises((DecodeError, NotConnected)):
-        await driver.read(prepared, 1)
-    assert time.monotonic() - started < 10
+        async with asyncio.timeout(PATIENCE_S):
+            await driver.read(prepared, 1)
     simulator.spoil = None
     await driver.close()
     await driver.connect()
@@ -242,7 +242,7 @@ async def test_a_late_answer_is_dropped_and_not_taken_for_another(
     started = time.monotonic()
     with pytest.raises(NotConnected, match="did not answer within"):
         await driver.read(first, 1)
-    assert LIMIT_MS / 1000 <= time.monotonic() - started < 10
+    assert time.monotonic() - started >= LIMIT_MS / 1000
     simulator.delay_ms = 0
     assert values(await driver.read(second, 2)) == {2: 22}
     await asyncio.sleep(LIMIT_MS / 1000)
@@ -252,16 +252,15 @@ async def test_a_late_answer_is_dropped_and_not_taken_for_another(
 
 
 async def test_contact_lost_while_waiting_is_told_at_once(simulator: ModbusTcpSimulator) -> None:
-    driver = driver_of(simulator.port, timeout_ms=30_000)
+    driver = driver_of(simulator.port, timeout_ms=60_000)
     await driver.connect()
     simulator.silent = True
+    asked = simulator.requests
     reading = asyncio.create_task(driver.read(driver.prepare(registers(3)), 1))
-    await asyncio.sleep(0.02)
-    started = time.monotonic()
+    await until(lambda: simulator.requests > asked)
     await simulator.cut()
-    with pytest.raises(NotConnected):
+    with pytest.raises(NotConnected, match="closed"):
         await reading
-    assert time.monotonic() - started < 10
     await driver.close()
 
 

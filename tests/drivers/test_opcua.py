@@ -6,14 +6,13 @@ import asyncio
 import contextlib
 import random
 import socket
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
@@ -120,7 +119,7 @@ async def test_read_every_kind(simulator: OpcUaSimulator) -> None:
     assert driver.traffic.samples == 18
     assert driver.traffic.bytes_in > 500
     assert driver.traffic.bytes_out > 500
-    assert 0 < driver.traffic.round_trip_ms < 2000
+    assert driver.traffic.round_trip_ms > 0
 
 
 async def test_subscribe(simulator: OpcUaSimulator) -> None:
@@ -225,11 +224,10 @@ async def test_cut_and_back(simulator: OpcUaSimulator) -> None:
     got: list[SampleBatch] = []
     task = asyncio.create_task(driver.subscribe([tag(1, "Pressure")], got.append))
     await until(lambda: got)
-    started = time.monotonic()
     await simulator.cut()
     with pytest.raises(NotConnected):
-        await task
-    assert time.monotonic() - started < 10
+        async with asyncio.timeout(PATIENCE_S):
+            await task
     with pytest.raises(NotConnected):
         await driver.read(prepared, 1)
     await driver.close()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.peers.opcua.peer import PASSWORD, Peer, running
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
@@ -77,12 +77,13 @@ async def test_read_and_subscribe_every_type(peer: Peer) -> None:
     assert found.pop(92)[1] == quality.BAD_CONFIGURATION
     assert found == held
     got.clear()
+    began_ms = time.time_ns() // 1_000_000
     peer.set("Double", 7.75)
     peer.set("Float", 0, "BadSensorFailure")
     await until(lambda: {7, 8} <= set(rows(got)))
     assert rows(got)[8] == (7.75, GOOD)
     assert rows(got)[7][1] == quality.BAD_SENSOR_FAILURE
-    assert abs(int(got[-1].time[-1]) - time.time() * 1000) < 5000
+    assert began_ms <= int(got[-1].time[-1]) <= time.time_ns() // 1_000_000
     peer.set("Double", 2.25)
     peer.set("Float", 1.5)
     task.cancel()
@@ -171,11 +172,10 @@ async def test_a_frozen_server_is_noticed_in_time(peer: Peer) -> None:
     task = asyncio.create_task(driver.subscribe(tags(peer), got.append))
     await until(lambda: got)
     peer.freeze()
-    started = time.monotonic()
     try:
         with pytest.raises(NotConnected, match="sign of life"):
-            await task
-        assert time.monotonic() - started < 10
+            async with asyncio.timeout(PATIENCE_S):
+                await task
         with pytest.raises(NotConnected, match="did not answer"):
             await driver.read(driver.prepare(tags(peer)), 1)
         await driver.close()
@@ -194,8 +194,7 @@ async def test_a_killed_server_is_noticed_at_once(tmp_path: Path) -> None:
         task = asyncio.create_task(driver.subscribe(tags(doomed), got.append))
         await until(lambda: got)
         doomed.kill()
-        started = time.monotonic()
         with pytest.raises(NotConnected):
-            await task
-        assert time.monotonic() - started < 10
+            async with asyncio.timeout(PATIENCE_S):
+                await task
         await driver.close()
