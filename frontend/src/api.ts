@@ -5,6 +5,8 @@ import type { Words } from "./types";
 const PREFIX = "/api/v1";
 const TIMEOUT_MS = 30_000;
 const DOWNLOAD_TIMEOUT_MS = 600_000;
+/** The server breaks off larger requests while they are sent: what is larger is not sent at all. */
+export const UPLOAD_BYTES_MAX = 16 * 2 ** 20;
 
 export class ApiError extends Error {
   readonly status: number;
@@ -51,6 +53,11 @@ const unreachable: Words = {
   zh: "服务器未应答，所示为最后收到的内容。检查网络后重试。",
 };
 
+const tooLarge: Words = {
+  en: "This file is larger than 16 MB, the most that can be sent at once. Choose a smaller one, or send it in parts.",
+  zh: "此文件超过单次上限 16 MB，请选择较小的文件或分批发送。",
+};
+
 export type Query = Record<string, string | number | boolean | null | undefined>;
 export interface Options {
   query?: Query;
@@ -86,6 +93,7 @@ export function urlOf(path: string, query: Query = {}): string {
 }
 
 async function send(method: string, path: string, options: Options): Promise<Response> {
+  if (options.file && options.file.size > UPLOAD_BYTES_MAX) throw new ApiError(413, { code: "limit", text: tooLarge });
   const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
   if (options.file) headers["Content-Type"] ??= "application/octet-stream";
   else if (options.body !== undefined) headers["Content-Type"] = "application/json";

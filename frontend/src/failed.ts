@@ -3,6 +3,8 @@ import { App } from "antd";
 import { ApiError } from "./api";
 import { useSay } from "./words";
 
+const STAYS_S = 20;
+
 /** Tell that something asked for did not happen, in the server's words. */
 export function useFailed(): (error: unknown) => void {
   const say = useSay();
@@ -11,7 +13,8 @@ export function useFailed(): (error: unknown) => void {
     (error) => {
       const text = error instanceof ApiError ? say(error.text) : String(error);
       // Drawers open at the right: what failed there is told beside them, not over their buttons.
-      notification.error({ title: text, duration: 0, placement: "bottomLeft" });
+      // It leaves by itself, not while the pointer rests on it; the same said twice stands once.
+      notification.error({ key: text, title: text, duration: STAYS_S, pauseOnHover: true, showProgress: true, placement: "bottomLeft" });
     },
     [say, notification],
   );

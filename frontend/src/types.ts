@@ -23,6 +23,8 @@ export interface Site {
   now_ms: number;
   languages: Language[];
   shelf_hours_max: number;
+  /** A person is: asking for the session of nobody would be an error. */
+  signed_in: boolean;
   /** Of the sites that have a calendar: when their shifts begin, on the plant's clock. */
   shifts: { path: string; starts: string[] }[];
 }

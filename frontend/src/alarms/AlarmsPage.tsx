@@ -8,7 +8,6 @@ import { Performance } from "./Performance";
 import { SilencedAlarms, useSilenced } from "./SilencedAlarms";
 import { SoundSwitch } from "./SoundSwitch";
 import { useAlarmList } from "./store";
-import { SuppressedAlarms } from "./SuppressedAlarms";
 import "./alarms.css";
 
 const TABS = ["active", "shelved", "suppressed", "out-of-service", "history", "performance"] as const;
@@ -43,8 +42,7 @@ export default function AlarmsPage() {
         ]}
       />
       {tab === "active" ? <ActiveAlarms /> : null}
-      {tab === "shelved" || tab === "out-of-service" ? <SilencedAlarms key={tab} view={tab} /> : null}
-      {tab === "suppressed" ? <SuppressedAlarms /> : null}
+      {tab === "shelved" || tab === "out-of-service" || tab === "suppressed" ? <SilencedAlarms key={tab} view={tab} /> : null}
       {tab === "history" ? <AlarmHistory /> : null}
       {tab === "performance" ? <Performance /> : null}
     </div>

@@ -89,7 +89,7 @@ export function plainValue(value: Cell["value"], format: ValueFormat, language: 
   if (value === null) return "-";
   const word = format.words?.[String(value)];
   if (word) return word[language] || word.en;
-  if (typeof value === "number") return formatNumber(value, format.decimals);
+  if (typeof value === "number") return formatNumber(value, format.decimals ?? (format.kind === "int64" ? 0 : null));
   const blob = format.kind === "blob" || format.kind === "array" ? blobOf(value) : null;
   if (blob) return blobText(blob, language);
   const numbers = format.kind === "array" ? numbersOf(value) : null;

@@ -26,7 +26,7 @@ interface Node {
 }
 
 /** Choose an asset: the tree opens branch by branch, typing searches the whole plant. */
-export function AssetSelect({ value, onChange, invalid }: { value: ChosenAsset | null; onChange: (asset: ChosenAsset) => void; invalid: boolean }) {
+export function AssetSelect({ id, value, onChange, invalid }: { id?: string; value: ChosenAsset | null; onChange: (asset: ChosenAsset) => void; invalid: boolean }) {
   const t = useWords(connectWords);
   const say = useSay();
   const failed = useFailed();
@@ -59,7 +59,7 @@ export function AssetSelect({ value, onChange, invalid }: { value: ChosenAsset |
   return (
     <TreeSelect
       className="ms-asset-select"
-      aria-label={t("chooseAsset")}
+      {...(id === undefined ? { "aria-label": t("chooseAsset") } : { id })}
       placeholder={t("chooseAsset")}
       status={invalid ? "error" : ""}
       treeDataSimpleMode={{ id: "id", pId: "pId", rootPId: ROOT }}

@@ -3,6 +3,7 @@ import { Button, Tree } from "antd";
 import { request } from "../api";
 import { Failure, Loading } from "../components/PageState";
 import { useFailed } from "../failed";
+import { signOf, useUnits } from "../units";
 import { useWords } from "../words";
 import { connectWords } from "../words/connect";
 import type { Question } from "./Checks";
@@ -44,13 +45,14 @@ function* walk(tree: readonly TreeNode[]): Generator<TreeNode> {
 
 function NodeTitle({ node, known }: { node: BrowseNode; known: boolean }) {
   const t = useWords(connectWords);
+  const units = useUnits().value?.items ?? [];
   return (
     <span className="ms-browse-node">
       <span className="ms-browse-name">{node.name}</span>
       {node.address ? (
         <>
           <span className="ms-num ms-browse-value">
-            {String(node.value ?? "")} <span className="ms-third">{node.unit}</span>
+            {String(node.value ?? "")} <span className="ms-third">{signOf(node.unit, units)}</span>
           </span>
           <span className="ms-third ms-caption ms-browse-kind">{known ? t("alreadyTag") : node.kind ? t(`kind_${node.kind}`) : ""}</span>
         </>
@@ -140,7 +142,7 @@ export function BrowseTree({ question, isKnown, onAdd }: BrowseTreeProps) {
       {cut ? <p className="ms-third ms-caption">{t("browseMore", { n: NODES })}</p> : null}
       <div className="ms-actions">
         <Button type="default" disabled={chosen.length === 0} onClick={add}>
-          <span className="ms-num">{t("addSelected", { n: chosen.length })}</span>
+          <span className="ms-num">{chosen.length === 0 ? t("addNoneSelected") : t("addSelected", { n: chosen.length })}</span>
         </Button>
       </div>
     </div>

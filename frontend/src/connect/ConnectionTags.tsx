@@ -37,17 +37,19 @@ interface Tools {
   t: Told;
   say: ReturnType<typeof useSay>;
   width: number;
+  /** Values are asked for at the tag's own pace; what reports by itself has none. */
+  polled: boolean;
   edit: ((tag: Tag) => void) | null;
 }
 
-function columnsOf({ t, say, width, edit }: Tools): Column<Tag>[] {
+function columnsOf({ t, say, width, polled, edit }: Tools): Column<Tag>[] {
   return [
     { key: "name", title: t("tag"), width: "minmax(150px, 1.2fr)", cell: (tag) => <span className="ms-bold" title={tag.path}>{tag.name}</span> },
     { key: "description", title: t("description"), width: "minmax(130px, 1.4fr)", cell: ({ description }) => <span className="ms-second">{say(description)}</span> },
     { key: "address", title: t("address"), width: "minmax(170px, 1.2fr)", cell: ({ address }) => <span className="ms-code">{tagAddressText(address)}</span> },
     { key: "value", title: t("value"), width: "minmax(200px, 1fr)", cell: (tag) => <QualityValue tag={tag.tag} format={formatOf(tag)} width={width} /> },
     { key: "age", title: t("age"), width: "110px", end: true, cell: ({ tag }) => <LiveAge tag={tag} /> },
-    { key: "scan", title: t("scan"), width: "90px", end: true, cell: ({ scan_ms }) => <span className="ms-num ms-third">{scan_ms} ms</span> },
+    ...(polled ? [{ key: "scan", title: t("scan"), width: "90px", end: true, cell: ({ scan_ms }: Tag) => <span className="ms-num ms-third">{scan_ms} ms</span> }] : []),
     {
       key: "edit",
       title: "",
@@ -83,7 +85,7 @@ function PhoneRow({ tag }: { tag: Tag }) {
 const matches = ({ name, path, address }: Tag, search: string) => `${name} ${path} ${tagAddressText(address)}`.toLowerCase().includes(search);
 
 /** The tags that read from a connection, with live values: only the rows in sight are in the feed. */
-export function ConnectionTags({ connection }: { connection: Connection }) {
+export function ConnectionTags({ connection, polled }: { connection: Connection; polled: boolean }) {
   const t = useWords(connectWords);
   const say = useSay();
   const failed = useFailed();
@@ -114,7 +116,7 @@ export function ConnectionTags({ connection }: { connection: Connection }) {
             <div className="ms-panel ms-grid-place">
               <Grid
                 label={t("tagsHere", { n: total })}
-                columns={columnsOf({ t, say, width, edit: may("engineer") ? (tag) => void open(tag) : null })}
+                columns={columnsOf({ t, say, width, polled, edit: may("engineer") ? (tag) => void open(tag) : null })}
                 rows={shown}
                 rowKey={({ id }) => id}
                 onOpen={({ tag }) => void navigate(`/trend?tags=${tag}`)}

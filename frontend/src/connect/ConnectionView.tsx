@@ -144,6 +144,7 @@ export function ConnectionView({ id }: { id: string }) {
   const connection = useConnection(id);
   const drivers = useDrivers();
   const title = useDriverTitle(drivers.value);
+  const driverOf = ({ driver }: Connection) => drivers.value?.find(({ name }) => name === driver);
   return (
     <div className="ms-page ms-page-full">
       <nav className="ms-crumbs">
@@ -165,10 +166,10 @@ export function ConnectionView({ id }: { id: string }) {
                   ) : null}
                 </p>
               </div>
-              {may("engineer") ? <Actions connection={value} driver={drivers.value?.find(({ name }) => name === value.driver)} reload={connection.reload} /> : null}
+              {may("engineer") ? <Actions connection={value} driver={driverOf(value)} reload={connection.reload} /> : null}
             </div>
             <HealthPanel connection={value} />
-            <ConnectionTags connection={value} />
+            <ConnectionTags connection={value} polled={driverOf(value)?.subscribes === false} />
           </>
         )}
       </PageState>

@@ -3,6 +3,7 @@ import { App, Button, Drawer, Form, Input } from "antd";
 import { api } from "../api";
 import { type Column, Grid } from "../components/Grid";
 import { PageState } from "../components/PageState";
+import { useAskFirst } from "../components/ask-first";
 import { useFailed } from "../failed";
 import { useResource } from "../resource";
 import { useSession } from "../session";
@@ -76,9 +77,10 @@ function TokenDrawer({ announced, onClose }: { announced: Announced; onClose: ()
 function AnnounceDrawer({ onClose, onAnnounced }: { onClose: () => void; onAnnounced: (made: Announced) => void }) {
   const t = useWords(gatewayWords);
   const failed = useFailed();
+  const { setChanged, leave } = useAskFirst(onClose);
   return (
-    <Drawer open title={t("announce")} size={400} onClose={onClose}>
-      <Form layout="vertical" requiredMark={false} onFinish={({ name }: { name: string }) => api.post<Announced>("/gateways", { name }).then(onAnnounced, failed)}>
+    <Drawer open title={t("announce")} size={400} onClose={leave}>
+      <Form onValuesChange={() => setChanged(true)} layout="vertical" requiredMark={false} onFinish={({ name }: { name: string }) => api.post<Announced>("/gateways", { name }).then(onAnnounced, failed)}>
         <Form.Item name="name" label={t("name")} extra={t("announceText")} rules={[{ required: true, pattern: /^[a-z][a-z0-9-]{0,31}$/, message: t("announceText") }]}>
           <Input autoFocus autoComplete="off" spellCheck={false} maxLength={32} />
         </Form.Item>

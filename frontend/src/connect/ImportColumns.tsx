@@ -96,8 +96,8 @@ export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck:
             <p className="ms-third ms-caption">{t("ruleHint")}</p>
           </div>
           <div>
-            <span>{t("base")}</span>
-            <AssetSelect value={asset} onChange={setAsset} invalid={false} />
+            <label htmlFor={`${id}-base`}>{t("base")}</label>
+            <AssetSelect id={`${id}-base`} value={asset} onChange={setAsset} invalid={false} />
           </div>
           <div>
             <label htmlFor={`${id}-connection`}>{t("connection")}</label>

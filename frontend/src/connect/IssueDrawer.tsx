@@ -1,6 +1,7 @@
 import { useState } from "react";
-import { App, Button, Drawer, Form, Input, Select } from "antd";
+import { App, Button, Checkbox, Drawer, Form, Input, Select } from "antd";
 import { api, ApiError, download } from "../api";
+import { useAskFirst } from "../components/ask-first";
 import { useSay, useWords } from "../words";
 import { deviceWords } from "../words/devices";
 import type { Issued } from "./SecretDrawer";
@@ -12,7 +13,14 @@ interface Entered {
   gateway: string;
   publish: string;
   subscribe: string;
+  certificate?: string;
+  /** Its certificate is all it signs in with. */
+  certificateAlone?: boolean;
 }
+
+const SHA256 = /^[0-9a-f]{64}$/;
+/** A fingerprint as tools print it, `SHA256 Fingerprint=AB:CD…`, as plain digits. */
+export const fingerprint = (text: string | undefined): string => (text ?? "").replace(/^.*=/s, "").replace(/[\s:]/g, "").toLowerCase();
 
 const lines = (text: string | undefined): string[] => (text ?? "").split("\n").map((line) => line.trim()).filter((line) => line !== "");
 
@@ -25,7 +33,9 @@ export function IssueDrawer({ many, onClose, onIssued }: { many: boolean; onClos
   const [form] = Form.useForm<Entered>();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
-  const issue = async ({ name, names, gateway, publish, subscribe }: Entered) => {
+  const { setChanged, leave } = useAskFirst(onClose);
+  const certificate = Form.useWatch("certificate", form) ?? "";
+  const issue = async ({ name, names, gateway, publish, subscribe, certificate: given, certificateAlone }: Entered) => {
     setBusy(true);
     setProblem("");
     const rights = { gateway, publish: lines(publish), subscribe: lines(subscribe) };
@@ -38,7 +48,13 @@ export function IssueDrawer({ many, onClose, onIssued }: { many: boolean; onClos
       } else {
         const filled = rights.publish.map((topic) => topic.replaceAll("{name}", name ?? ""));
         const read = rights.subscribe.map((topic) => topic.replaceAll("{name}", name ?? ""));
-        onIssued(await api.post<Issued>("/devices", { ...rights, name, publish: filled, subscribe: read }));
+        const proof = { certificate: fingerprint(given), password: !(certificateAlone && given) };
+        const made = await api.post<Issued>("/devices", { ...rights, ...proof, name, publish: filled, subscribe: read });
+        if (proof.password) onIssued(made);
+        else {
+          message.success(t("certificateDone", { name: made.name }), 8);
+          onIssued(null);
+        }
       }
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -48,8 +64,8 @@ export function IssueDrawer({ many, onClose, onIssued }: { many: boolean; onClos
     }
   };
   return (
-    <Drawer open title={t(many ? "issueMany" : "issue")} size={480} onClose={onClose}>
-      <Form form={form} layout="vertical" initialValues={{ gateway: "main", publish: "plant/{name}/#" }} onFinish={(entered) => void issue(entered)}>
+    <Drawer open title={t(many ? "issueMany" : "issue")} size={480} onClose={leave}>
+      <Form onValuesChange={() => setChanged(true)} form={form} layout="vertical" initialValues={{ gateway: "main", publish: "plant/{name}/#" }} onFinish={(entered) => void issue(entered)}>
         {many ? (
           <Form.Item name="names" label={t("names")} rules={[{ required: true, message: t("required") }]}>
             <Input.TextArea rows={8} className="ms-code" />
@@ -68,6 +84,21 @@ export function IssueDrawer({ many, onClose, onIssued }: { many: boolean; onClos
         <Form.Item name="subscribe" label={t("subscribe")}>
           <Input.TextArea rows={2} className="ms-code" />
         </Form.Item>
+        {many ? null : (
+          <>
+            <Form.Item
+              name="certificate"
+              label={t("certificate")}
+              extra={t("certificateHint")}
+              rules={[{ validator: (_, text: string) => (!text || SHA256.test(fingerprint(text)) ? Promise.resolve() : Promise.reject(new Error(t("certificateWrong")))) }]}
+            >
+              <Input className="ms-code" autoComplete="off" spellCheck={false} />
+            </Form.Item>
+            <Form.Item name="certificateAlone" valuePropName="checked">
+              <Checkbox disabled={certificate.trim() === ""}>{t("certificateAlone")}</Checkbox>
+            </Form.Item>
+          </>
+        )}
         {problem ? <p className="ms-fault ms-pre" role="alert">{problem}</p> : null}
         <Button type="primary" htmlType="submit" loading={busy}>
           {t(many ? "issueMany" : "issue")}

@@ -1,11 +1,14 @@
 import { useEffect, useState } from "react";
 import { ApiError, request } from "../api";
-import { formatNumber } from "../format/number";
+import { formatOf, plainValue } from "../components/value-text";
+import { usePreferences } from "../preferences";
 import { useZone } from "../session";
+import type { SampleKind } from "../types";
+import { signOf, useUnits } from "../units";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import type { Question } from "./Checks";
-import { previewOf, type SheetColumn, type SheetRow } from "./rows";
+import { decimalsOf, previewOf, type SheetColumn, type SheetRow } from "./rows";
 import type { Preview } from "./types";
 
 const SHOWN = 100;
@@ -47,12 +50,14 @@ function usePreview(body: string | null): { values: readonly Preview[] | null; e
   return state;
 }
 
-function scaled(row: SheetRow, value: Preview["value"]): string {
-  if (typeof value !== "number") return String(value ?? "");
-  const gain = Number(row.cells.gain || 1);
-  const offset = Number(row.cells.offset || 0);
-  const decimals = row.cells.decimals ? Number(row.cells.decimals) : undefined;
-  return formatNumber(value * gain + offset, decimals);
+const WORDED: ReadonlySet<string> = new Set(["boolean", "enumeration", "text"]);
+
+/** A value as the tag will show it: scaled, in words where it has some, without decimals where it is whole. */
+export function shownValue(row: SheetRow, columns: readonly SheetColumn[], value: Preview["value"], language: "en" | "zh"): string {
+  if (value === null) return "";
+  const kind = previewOf(row, columns).kind as SampleKind;
+  const number = typeof value === "number" && !WORDED.has(kind) ? value * Number(row.cells.gain || 1) + Number(row.cells.offset || 0) : value;
+  return plainValue(number, formatOf({ unit_sign: "", decimals: decimalsOf(row), words: row.words ?? null, kind }), language);
 }
 
 /** What the device says right now, before anything is stored: scaled and in its unit, beside the raw value. */
@@ -60,6 +65,8 @@ export function LiveValues({ question, rows, columns }: LiveValuesProps) {
   const t = useWords(connectWords);
   const say = useSay();
   const zone = useZone();
+  const { language } = usePreferences();
+  const units = useUnits().value?.items ?? [];
   const first = rows.slice(0, SHOWN);
   const body = JSON.stringify({ ...question, tags: first.map((row) => previewOf(row, columns)) });
   const { values, error, count } = usePreview(first.length > 0 ? body : null);
@@ -92,11 +99,12 @@ export function LiveValues({ question, rows, columns }: LiveValuesProps) {
                   const found = values[index];
                   if (!found) return null;
                   const bad = found.quality < GOOD;
+                  const text = shownValue(row, columns, found.value, language);
                   return (
                     <tr key={row.key}>
                       <td className="ms-bold">{row.cells.name}</td>
-                      <td className="ms-num ms-grid-end">{bad ? `✕ ${found.value === null ? "" : `(${scaled(row, found.value)})`}` : scaled(row, found.value)}</td>
-                      <td className="ms-third">{row.cells.unit === "1" ? "" : row.cells.unit}</td>
+                      <td className="ms-num ms-grid-end">{bad ? `✕ ${text === "" ? "" : `(${text})`}` : text}</td>
+                      <td className="ms-third">{signOf(row.cells.unit ?? "", units)}</td>
                       <td className="ms-num ms-grid-end ms-third">{String(found.value ?? "–")}</td>
                       <td className={bad ? "ms-fault" : "ms-second"}>{word(found)}</td>
                       <td className="ms-num ms-third">{found.time_ms === null ? "–" : zone.time(found.time_ms)}</td>

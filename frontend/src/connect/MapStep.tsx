@@ -1,15 +1,18 @@
 import { useId, useMemo, useState } from "react";
 import { Button, Checkbox, Input } from "antd";
-import { api } from "../api";
+import { request } from "../api";
 import { useFailed } from "../failed";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { AssetSelect } from "./AssetSelect";
 import { Faults } from "./Faults";
-import { columnsFor, faultOfRule, faultsOf, itemOf, placed, type SheetRow } from "./rows";
+import { columnsFor, faultOfRule, faultsOf, itemOf, type Naming, placed, type SheetColumn, type SheetRow } from "./rows";
 import { Sheet } from "./Sheet";
 import { faultsByRow, filled, namingOf, needsAsset, type TagsDraft } from "./tags-draft";
 import type { BulkOutcome, Driver } from "./types";
+
+/** Ten thousand rows take a few seconds; a busy server longer. */
+export const BULK_MS = 120_000;
 
 interface MapStepProps {
   driver: Driver;
@@ -18,6 +21,12 @@ interface MapStepProps {
   onChange: (draft: TagsDraft) => void;
   /** The asset is missing, and someone tried to go on. */
   assetMissing: boolean;
+}
+
+/** What the server says of rows, without storing them. */
+export async function checkedRows(rows: readonly SheetRow[], columns: readonly SheetColumn[], naming: Naming, connection: string | null): Promise<BulkOutcome> {
+  const items = rows.map((row) => itemOf(row, columns, naming, connection));
+  return (await (await request("POST", "/tags/bulk", { body: { dry_run: true, items }, timeoutMs: BULK_MS })).json()) as BulkOutcome;
 }
 
 /** Say what the rows mean: where they go in the plant, how they are called, unit, scaling, limits. */
@@ -46,7 +55,7 @@ export function MapStep({ driver, connection, draft, onChange, assetMissing }: M
     if (seen.length > 0) return;
     setChecking(true);
     try {
-      const answer = await api.post<BulkOutcome>("/tags/bulk", { dry_run: true, items: entered.map((row) => itemOf(row, columns, naming, connection)) });
+      const answer = await checkedRows(entered, columns, naming, connection);
       setOutcome(answer);
       onChange({ ...draft, faults: faultsByRow(entered, answer) });
     } catch (error) {
@@ -68,8 +77,8 @@ export function MapStep({ driver, connection, draft, onChange, assetMissing }: M
             <p className={ruleFault ? "ms-fault ms-caption" : "ms-third ms-caption"}>{ruleFault ? say(ruleFault) : t("nameRuleHint")}</p>
           </div>
           <div>
-            <span>{t("tagsOnto")}</span>
-            <AssetSelect value={asset} onChange={(chosen) => change({ asset: chosen })} invalid={missing} />
+            <label htmlFor={`${id}-asset`}>{t("tagsOnto")}</label>
+            <AssetSelect id={`${id}-asset`} value={asset} onChange={(chosen) => change({ asset: chosen })} invalid={missing} />
             <p className={missing ? "ms-fault ms-caption" : "ms-third ms-caption"}>{missing ? t("assetNeeded") : t("baseHint")}</p>
           </div>
           <Checkbox checked={create} onChange={(event) => change({ create: event.target.checked })}>

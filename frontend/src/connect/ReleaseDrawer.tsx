@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { App, Button, Drawer, Form, Input, InputNumber, Select } from "antd";
-import { api, ApiError, request } from "../api";
+import { api, ApiError, request, UPLOAD_BYTES_MAX } from "../api";
+import { useAskFirst } from "../components/ask-first";
 import { useFailed } from "../failed";
 import { useResource } from "../resource";
 import { useSay, useWords } from "../words";
@@ -23,9 +24,14 @@ export function ReleaseDrawer({ gateways, onClose, onReleased }: { gateways: rea
   const failed = useFailed();
   const { message } = App.useApp();
   const [form] = Form.useForm<Draft>();
+  const { setChanged, leave } = useAskFirst(onClose);
   const [busy, setBusy] = useState(false);
   const versions = useResource("software", (signal) => api.get<Software[]>("/gateways/software", {}, signal));
   const upload = async (file: File) => {
+    if (file.size > UPLOAD_BYTES_MAX) {
+      message.error(t("tooLarge", { mb: UPLOAD_BYTES_MAX / 2 ** 20 }), 8);
+      return;
+    }
     setBusy(true);
     try {
       const made = (await (await request("POST", "/gateways/software", { file })).json()) as Software;
@@ -59,9 +65,9 @@ export function ReleaseDrawer({ gateways, onClose, onReleased }: { gateways: rea
     }
   };
   return (
-    <Drawer open title={t("releaseTitle")} size={560} onClose={onClose}>
+    <Drawer open title={t("releaseTitle")} size={560} onClose={leave}>
       <p className="ms-second">{t("releaseText")}</p>
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={release} initialValues={{ gateways: [], first: 1, settings: "" }}>
+      <Form onValuesChange={() => setChanged(true)} form={form} layout="vertical" requiredMark={false} onFinish={release} initialValues={{ gateways: [], first: 1, settings: "" }}>
         <Form.Item name="gateways" label={t("toGateways")} rules={[{ required: true, message: t("required") }]}>
           <Select mode="multiple" options={gateways.map(({ id, name }) => ({ value: id, label: name }))} />
         </Form.Item>

@@ -1,7 +1,8 @@
-import { type ClipboardEvent, type FocusEvent, type KeyboardEvent, useRef, useState } from "react";
+import { type ClipboardEvent, type FocusEvent, type KeyboardEvent, useId, useRef, useState } from "react";
 import { Button } from "antd";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import type { Words } from "../types";
+import { spellingOf, useUnits } from "../units";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { Icon } from "../components/Icon";
@@ -26,6 +27,8 @@ export interface SheetProps {
 }
 
 interface CellProps {
+  /** Id of the list of units. */
+  units: string;
   row: SheetRow;
   index: number;
   column: SheetColumn;
@@ -39,7 +42,7 @@ function kindWord(column: SheetColumn, choice: string, t: ReturnType<typeof useW
   return column.key === "kind" && key in connectWords ? t(key as keyof typeof connectWords) : choiceText(choice, t);
 }
 
-function Cell({ row, index, column, place, fault, enter }: CellProps) {
+function Cell({ units, row, index, column, place, fault, enter }: CellProps) {
   const t = useWords(connectWords);
   const say = useSay();
   const value = row.cells[column.key] ?? "";
@@ -73,6 +76,7 @@ function Cell({ row, index, column, place, fault, enter }: CellProps) {
       className={digits ? "ms-sheet-input ms-num ms-grid-end" : "ms-sheet-input"}
       inputMode={digits ? "decimal" : "text"}
       placeholder={column.byDefault}
+      list={column.kind === "unit" ? units : undefined}
       autoComplete="off"
       spellCheck={false}
       onChange={(event) => enter(event.target.value)}
@@ -88,6 +92,8 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft, computed
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroll.current, estimateSize: () => ROW, overscan: OVERSCAN, getItemKey: (index) => rows[index]?.key ?? index });
   const found = new Map(faults.map(({ rowKey, field, text }) => [`${rowKey} ${field}`, text]));
   const wrongRows = new Set(faults.map(({ rowKey }) => rowKey));
+  const unitList = useId();
+  const units = useUnits().value?.items ?? [];
   const [last, setLast] = useState<{ row: number; column: number } | null>(null);
   const widths = [...shown.map(({ width }) => width), ...(computed ? [computed.width] : [])];
   const template = { gridTemplateColumns: [`${NUMBER_WIDTH}px`, ...widths.map((width) => `minmax(${width}px, ${width}fr)`), `${REMOVE_WIDTH}px`].join(" ") };
@@ -138,6 +144,11 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft, computed
   const lastColumn = last ? shown[last.column] : undefined;
   return (
     <>
+    <datalist id={unitList}>
+      {units.map((unit) => (
+        <option key={unit.code} value={spellingOf(unit, units)} label={unit.code} />
+      ))}
+    </datalist>
     <div className="ms-sheet-tools">
       <Button size="small" disabled={!lastColumn || !last || rows.length < 2} onClick={() => last && fill(last)}>
         {lastColumn && last ? t("fillDown", { column: shortTitle(say(lastColumn.title)), row: last.row + 1 }) : t("fillDownNone")}
@@ -169,7 +180,7 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft, computed
               </span>
               {shown.map((column, place) => (
                 <span key={column.key} role="cell" className="ms-sheet-cell">
-                  <Cell row={row} index={index} column={column} place={place} fault={found.get(`${row.key} ${column.key}`)} enter={(text) => put(index, column.key, text)} />
+                  <Cell units={unitList} row={row} index={index} column={column} place={place} fault={found.get(`${row.key} ${column.key}`)} enter={(text) => put(index, column.key, text)} />
                 </span>
               ))}
               {computed ? (

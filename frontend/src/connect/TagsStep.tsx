@@ -4,6 +4,7 @@ import { api, download, request } from "../api";
 import { useFailed } from "../failed";
 import { usePreferences } from "../preferences";
 import type { Page, Tag } from "../types";
+import { signOf, useUnits } from "../units";
 import { useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { BrowseTree } from "./BrowseTree";
@@ -49,6 +50,7 @@ export function TagsStep({ driver, question, connection, draft, onChange }: Tags
   const { language } = usePreferences();
   const columns = useMemo(() => columnsFor(driver), [driver]);
   const [all, setAll] = useState(false);
+  const units = useUnits().value?.items ?? [];
   const [left, setLeft] = useState(0);
   const [reading, setReading] = useState(false);
   const keyField = columns.find(({ key, required }) => required && key.startsWith(ADDRESS))?.key.slice(ADDRESS.length);
@@ -82,14 +84,15 @@ export function TagsStep({ driver, question, connection, draft, onChange }: Tags
       setReading(false);
     }
   };
+  const rowOf = (node: BrowseNode) => rowOfNode({ ...node, unit: signOf(node.unit, units) || node.unit });
   const template = () => download("GET", "/imports/template", { query: { driver: driver.name, format: "xlsx", language } }, "tags.xlsx").catch(failed);
   return (
     <div className="ms-stack">
       {driver.browses ? (
         <section className="ms-panel">
-          <h2>{t("browseTitle")}</h2>
+          <h2>{t(driver.name === "mqtt" ? "browseMessages" : "browseTitle")}</h2>
           <div className="ms-panel-body">
-            <BrowseTree question={question} isKnown={isKnown} onAdd={(nodes) => add(nodes.map(rowOfNode))} />
+            <BrowseTree question={question} isKnown={isKnown} onAdd={(nodes) => add(nodes.map(rowOf))} />
           </div>
         </section>
       ) : null}

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { App, Button, Drawer, Form, Input } from "antd";
 import { api, ApiError } from "../api";
+import { useAskFirst } from "../components/ask-first";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import type { Connection, Template } from "./types";
@@ -12,6 +13,7 @@ export function TemplateDrawer({ connection, onClose }: { connection: Connection
   const t = useWords(connectWords);
   const say = useSay();
   const { message } = App.useApp();
+  const { setChanged, leave } = useAskFirst(onClose);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const keep = async ({ name, title }: { name: string; title: string }) => {
@@ -27,8 +29,8 @@ export function TemplateDrawer({ connection, onClose }: { connection: Connection
     }
   };
   return (
-    <Drawer open title={t("saveTemplate")} size={480} onClose={onClose}>
-      <Form layout="vertical" initialValues={{ title: connection.name }} onFinish={(entered: { name: string; title: string }) => void keep(entered)}>
+    <Drawer open title={t("saveTemplate")} size={480} onClose={leave}>
+      <Form onValuesChange={() => setChanged(true)} layout="vertical" initialValues={{ title: connection.name }} onFinish={(entered: { name: string; title: string }) => void keep(entered)}>
         <Form.Item name="name" label={t("templateName")} extra={t("templateNameHint")} rules={[{ required: true, pattern: SHORT, message: t("templateNameHint") }]}>
           <Input className="ms-code" autoComplete="off" maxLength={64} />
         </Form.Item>

@@ -12,7 +12,7 @@ import { connectWords } from "../words/connect";
 import { Checks, type Question, useTest } from "./Checks";
 import type { Cure } from "./cures";
 import { LiveValues } from "./LiveValues";
-import { MapStep } from "./MapStep";
+import { BULK_MS, checkedRows, MapStep } from "./MapStep";
 import { columnsFor, emptyRow, faultOfRule, faultsOf, itemOf, rowOfTag } from "./rows";
 import { SaveStep } from "./SaveStep";
 import { addressText, differences, fieldsOf, settingsOf, withDefaults } from "./schema";
@@ -30,8 +30,6 @@ export type Step = (typeof STEPS)[number];
 const GATEWAY = "main";
 const NO_SCHEMA = {};
 const DRAFT_MS = 500;
-/** Ten thousand rows take a few seconds; a busy server longer. */
-const BULK_MS = 120_000;
 
 function StepLine({ step, reached, go }: { step: Step; reached: number; go: (step: Step) => void }) {
   const t = useWords(connectWords);
@@ -194,8 +192,8 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     runTest({ ...question, settings: settingsOf(fields, next) });
     foot.current?.focus();
   };
-  /** Whether a step may be left forwards; what is missing is said beside it. */
-  const complete = async (of: Step): Promise<boolean> => {
+  /** Whether a step may be left forwards; what is missing is said beside it. Saving asks the server by itself. */
+  const complete = async (of: Step, ask = true): Promise<boolean> => {
     if (of === "stepProtocol") return driver !== undefined;
     if (of === "stepAddress") return form.validateFields().then(() => true, () => false);
     if (!(of === "stepTags" || of === "stepMap") || filled(tags.rows).length === 0 || !driver) return true;
@@ -204,7 +202,23 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     if (faults.length > 0) setTags({ ...tags, faults });
     const homeless = isMap && tags.asset === null && needsAsset(tags);
     setAssetMissing(homeless);
-    return faults.length === 0 && !homeless && (!isMap || faultOfRule(tags.rule) === null);
+    if (faults.length > 0 || homeless || (isMap && faultOfRule(tags.rule) !== null)) return false;
+    return !isMap || !ask || (await acceptable(driver));
+  };
+  /** Whether the server would take the rows: a unit it does not know is told here, not after saving. */
+  const acceptable = async (of: Driver): Promise<boolean> => {
+    const rows = filled(tags.rows);
+    setBusy(true);
+    try {
+      const outcome = await checkedRows(rows, columnsFor(of), namingOf(tags), stored?.id ?? null);
+      if (outcome.refused.length > 0) setTags({ ...tags, faults: faultsByRow(rows, outcome) });
+      return outcome.refused.length === 0;
+    } catch (error) {
+      fail(error);
+      return false;
+    } finally {
+      setBusy(false);
+    }
   };
   const go = async (to: Step) => {
     const target = STEPS.indexOf(to);
@@ -270,7 +284,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
   const save = async () => {
     if (!(await complete("stepAddress"))) return setStep("stepAddress");
     if (!(await complete("stepTags"))) return setStep("stepTags");
-    if (!(await complete("stepMap"))) return setStep("stepMap");
+    if (!(await complete("stepMap", false))) return setStep("stepMap");
     if (name.trim() === "") return setNameFault(t("required"));
     setBusy(true);
     setProblem(null);

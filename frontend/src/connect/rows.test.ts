@@ -97,6 +97,11 @@ describe("itemOf", () => {
     expect(itemOf(row, columns, naming, null)).not.toHaveProperty("address");
   });
 
+  it("shows whole registers without decimals, unless they are scaled", () => {
+    const decimals = (cells: Record<string, string>) => itemOf({ ...emptyRow(), cells: { name: "n", "address.type": "uint16", ...cells } }, columns, naming, null).decimals;
+    expect([decimals({}), decimals({ gain: "10" }), decimals({ gain: "0.1" }), decimals({ decimals: "2" }), decimals({ "address.type": "float32" })]).toEqual([0, 0, undefined, 2, undefined]);
+  });
+
   it("knows that a coil is a yes or no", () => {
     expect(itemOf({ ...emptyRow(), cells: { name: "run", "address.table": "coil" } }, columns, naming, null).kind).toBe("boolean");
   });

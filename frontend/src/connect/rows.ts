@@ -15,7 +15,7 @@ export interface SheetColumn {
   /** The field of a tag: `name`, `address.register`. */
   key: string;
   title: Words;
-  kind: "text" | "number" | "whole" | "choice" | "yes-no";
+  kind: "text" | "unit" | "number" | "whole" | "choice" | "yes-no";
   choices: readonly string[];
   required: boolean;
   byDefault: string;
@@ -65,8 +65,8 @@ function addressColumn(field: Field, main: boolean): SheetColumn {
 /** A title without its remark: `Register` of `Register, from 0`. */
 export const shortTitle = (title: string): string => title.split(/[,，]/)[0] ?? title;
 
-/** The columns of a driver's sheet: the name, where the value lies, what it means. */
-export function columnsFor({ name, address_schema }: Driver): SheetColumn[] {
+/** The columns of a driver's sheet: the name, where the value lies, what it means. What reports by itself has no scan. */
+export function columnsFor({ name, address_schema, subscribes }: Driver): SheetColumn[] {
   const listed = MAIN_ADDRESS[name];
   const address = fieldsOf(address_schema).map((field) => addressColumn(field, listed?.includes(field.key) ?? true));
   return [
@@ -76,11 +76,11 @@ export function columnsFor({ name, address_schema }: Driver): SheetColumn[] {
     own("area", "text", "", 100, false),
     own("line", "text", "", 100, true),
     own("device", "text", "", 100, true),
-    own("unit", "text", "1", 84, true, "both"),
+    own("unit", "unit", "", 84, true, "both"),
     own("gain", "number", "1", 64, true),
     own("offset", "number", "0", 64, true),
     own("dead_band", "number", "0", 84, true),
-    own("scan_ms", "whole", "1000", 92, true),
+    ...(subscribes ? [] : [own("scan_ms", "whole", "1000", 92, true)]),
     ...["LL", "L", "H", "HH"].map(limit),
     own("low", "number", "", 88, false),
     own("high", "number", "", 88, false),
@@ -112,7 +112,7 @@ export function filledDown(rows: readonly SheetRow[], at: number, column: string
 export function rowOfNode(node: BrowseNode): SheetRow {
   const address = Object.entries(node.address ?? {}).map(([key, value]) => [ADDRESS + key, value === null ? "" : String(value)] as const);
   const description = typeof node.description === "string" ? node.description : (node.description?.en ?? "");
-  const cells = { name: node.name.replaceAll("/", "-"), kind: node.kind ?? "float64", unit: node.unit || "1", description, ...Object.fromEntries(address) };
+  const cells = { name: node.name.replaceAll("/", "-"), kind: node.kind ?? "float64", unit: node.unit === "1" ? "" : node.unit, description, ...Object.fromEntries(address) };
   return { ...emptyRow(), cells, writable: node.writable };
 }
 
@@ -158,8 +158,7 @@ export function headerOf(cells: readonly string[], columns: readonly SheetColumn
 function chosen(column: SheetColumn, text: string): string {
   if (column.kind !== "choice") return text;
   const wanted = plain(text);
-  const words = connectWords as unknown as Record<string, Words | undefined>;
-  const known = column.choices.find((choice) => [choice, words[`enum_${choice}`]?.en, words[`enum_${choice}`]?.zh].some((name) => name !== undefined && plain(name) === wanted));
+  const known = column.choices.find((choice) => [choice, choiceWords(column, choice)?.en, choiceWords(column, choice)?.zh].some((name) => name !== undefined && plain(name) === wanted));
   return known ?? text;
 }
 
@@ -202,10 +201,17 @@ function said(key: keyof typeof connectWords, values: Values = {}): Words {
   return { en: fill(connectWords[key].en, values), zh: fill(connectWords[key].zh, values) };
 }
 
+const choiceWords = (column: SheetColumn, choice: string): Words | undefined => (connectWords as unknown as Record<string, Words | undefined>)[`${column.key === "kind" ? "kind" : "enum"}_${choice}`];
+
+function notOneOf(column: SheetColumn, found: string): Words {
+  const known = (language: keyof Words) => column.choices.map((choice) => choiceWords(column, choice)?.[language] ?? choice).join(", ");
+  return { en: fill(connectWords.notOneOf.en, { found, known: known("en") }), zh: fill(connectWords.notOneOf.zh, { found, known: known("zh") }) };
+}
+
 function faultOfCell(column: SheetColumn, text: string): Words | null {
   const found = text.trim();
   if (found === "") return column.required ? (column.key === "name" ? said("nameNeeded") : NEEDED) : null;
-  if (column.kind === "choice" && !column.choices.includes(found)) return said("notOneOf", { found, known: column.choices.join(", ") });
+  if (column.kind === "choice" && !column.choices.includes(found)) return notOneOf(column, found);
   if (column.kind !== "number" && column.kind !== "whole") return null;
   if (!NUMBER.test(found)) return said("notNumber", { found });
   const number = Number(found);
@@ -282,6 +288,15 @@ function kindFor(cells: SheetRow["cells"]): string | undefined {
   return undefined;
 }
 
+const WHOLE = /^u?int(8|16|32|64)$/;
+
+/** How many decimals a row's values are shown with, where that is known: those it says, none of whole numbers. */
+export function decimalsOf({ cells }: SheetRow): number | null {
+  if (NUMBER.test(cells.decimals ?? "")) return Number(cells.decimals);
+  const isScaled = [cells.gain || "1", cells.offset || "0"].some((text) => !Number.isInteger(Number(text)));
+  return WHOLE.test(cells[`${ADDRESS}type`] ?? "") && !isScaled ? 0 : null;
+}
+
 /** A row as an import takes it: empty cells are left out, so that the server's defaults hold. */
 export function itemOf(row: SheetRow, columns: readonly SheetColumn[], naming: Naming, connection: string | null): Record<string, unknown> {
   const place = placed(row, naming);
@@ -290,6 +305,8 @@ export function itemOf(row: SheetRow, columns: readonly SheetColumn[], naming: N
   const limits: Record<string, unknown> = {};
   const implied = kindFor(row.cells);
   if (implied) item.kind = implied;
+  const decimals = decimalsOf(row);
+  if (decimals !== null) item.decimals = decimals;
   for (const column of columns) {
     const text = (row.cells[column.key] ?? "").trim();
     if (text === "" || PLACES.has(column.key)) continue;

@@ -4,6 +4,7 @@ import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { EditDrawer, type Seen } from "../components/EditDrawer";
 import { PageState } from "../components/PageState";
+import { UnitField } from "../components/UnitField";
 import { WordsField } from "../enter/WordsField";
 import { useFailed } from "../failed";
 import { useResource } from "../resource";
@@ -90,7 +91,7 @@ function Fields() {
           <Select options={KINDS.map((kind) => ({ value: kind, label: t(kind) }))} />
         </Form.Item>
         <Form.Item name="unit" label={t("unitCode")} rules={needed}>
-          <Input maxLength={32} spellCheck={false} />
+          <UnitField />
         </Form.Item>
         <Form.Item name="low" label={t("rangeLow")}>
           {number}

@@ -19,13 +19,12 @@ interface SessionReply {
 type Loaded = { site: Site; person: Person | null };
 
 async function load(): Promise<Loaded> {
-  const [site, session] = await Promise.all([
-    api.get<Site>("/site"),
-    api.get<SessionReply>("/session").catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 401) return null;
-      throw error;
-    }),
-  ]);
+  const site = await api.get<Site>("/site");
+  if (!site.signed_in) return { site, person: null };
+  const session = await api.get<SessionReply>("/session").catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 401) return null;
+    throw error;
+  });
   return { site, person: session?.user ?? null };
 }
 

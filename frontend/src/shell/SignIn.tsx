@@ -118,7 +118,7 @@ export function PasswordForm({ onDone }: { onDone: () => void }) {
       <Form.Item name="old" label={t("oldPassword")} rules={needed} {...wrong("old")}>
         <Input.Password autoComplete="current-password" autoFocus />
       </Form.Item>
-      <Form.Item name="new" label={t("newPassword")} rules={[...needed, { min: PASSWORD_MIN, message: t("passwordShort", { n: PASSWORD_MIN }) }]} {...wrong("new")}>
+      <Form.Item name="new" label={t("newPassword")} extra={t("passwordRule", { n: PASSWORD_MIN })} rules={[...needed, { min: PASSWORD_MIN, message: t("passwordShort", { n: PASSWORD_MIN }) }]} {...wrong("new")}>
         <Input.Password autoComplete="new-password" />
       </Form.Item>
       <Form.Item

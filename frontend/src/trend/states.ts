@@ -1,5 +1,5 @@
 /** States over time: spans of one value, and how each value looks. */
-import { type EquipmentState, type Mode, palettes, seriesColours, stateColours } from "../theme/tokens";
+import { type EquipmentState, type Mode, palettes, stateColours } from "../theme/tokens";
 import type { Tag } from "../types";
 import { formatOf } from "../components/value-text";
 import { gapAfter, type Pace, type TrendSeries } from "./columns";
@@ -63,6 +63,8 @@ const WORDS: Record<EquipmentState, readonly string[]> = {
 };
 const EQUIPMENT = new Map(Object.entries(WORDS).flatMap(([state, words]) => words.map((word) => [word, state as EquipmentState] as const)));
 const PATTERN_OF: Record<EquipmentState, Pattern> = { running: "plain", idle: "plain", stopped: "plain", fault: "hatch", maintenance: "dots", off: "empty" };
+/** Looks of values that are no states of equipment: calm fills, told apart by brightness and pattern. */
+const FILLS = ["idle", "running", "stopped"] as const;
 const PATTERNS: readonly Pattern[] = ["plain", "vertical", "dots", "horizontal", "cross"];
 
 function equipmentState(tag: Tag, value: number): EquipmentState | undefined {
@@ -78,7 +80,7 @@ function worded(tag: Tag): number[] {
     .sort((left, right) => left - right);
 }
 
-/** How a value of a tag looks: as the state of equipment its word names, else a colour and a pattern of its own. */
+/** How a value of a tag looks: as the state of equipment its word names, else a fill and a pattern of its own. */
 export function stateLook(tag: Tag, value: number | null, mode: Mode): StateLook {
   if (value === null) return { fill: palettes[mode].container, pattern: "cross", sign: "" };
   const values = worded(tag);
@@ -88,6 +90,8 @@ export function stateLook(tag: Tag, value: number | null, mode: Mode): StateLook
   if (state !== undefined && isFirst) return { fill: stateColours[state].timeline[mode], pattern: PATTERN_OF[state], sign: stateColours[state].sign };
   if (tag.kind === "boolean") return value === 0 ? { fill: "transparent", pattern: "empty", sign: "" } : { fill: stateColours.running.timeline[mode], pattern: "plain", sign: "" };
   const place = values.includes(value) ? values.indexOf(value) : Math.abs(Math.round(value));
-  const colours = seriesColours[mode];
-  return { fill: colours[place % colours.length] ?? palettes[mode].third, pattern: PATTERNS[place % PATTERNS.length] ?? "plain", sign: "" };
+  // Beside states of equipment, which have the plain fills, every other value has a pattern.
+  const from = values.some((each) => equipmentState(tag, each) !== undefined) ? FILLS.length : 0;
+  const look = from + (place % (FILLS.length * PATTERNS.length - from));
+  return { fill: stateColours[FILLS[look % FILLS.length] ?? "idle"].timeline[mode], pattern: PATTERNS[Math.floor(look / FILLS.length)] ?? "plain", sign: "" };
 }

@@ -56,6 +56,7 @@ export const gatewayWords = {
   version: { en: "Version of the program", zh: "程序版本" },
   versionKept: { en: "as installed", zh: "保持已安装版本" },
   upload: { en: "Upload a wheel", zh: "上传安装包" },
+  tooLarge: { en: "This file is larger than {mb} MB. A wheel of the program has one or two: choose that one.", zh: "此文件超过 {mb} MB。程序安装包通常只有一两 MB，请选择安装包文件。" },
   uploaded: { en: "Version {version} is here", zh: "版本 {version} 已上传" },
   versions: { en: "Versions of the program", zh: "程序版本" },
   versionsNone: { en: "No version was uploaded; gateways run what is installed on their machines.", zh: "尚未上传版本，各网关运行其机器上已安装的版本。" },

@@ -55,7 +55,7 @@ export const plantWords = {
   text: { en: "text", zh: "文本" },
   blob: { en: "file or waveform", zh: "文件或波形" },
   array: { en: "array", zh: "数组" },
-  unitCode: { en: "Unit (UCUM)", zh: "单位（UCUM）" },
+  unitCode: { en: "Unit, as °C or bar; 1: none", zh: "单位，如 °C、bar；1 表示无" },
   rangeLow: { en: "Range from", zh: "量程下限" },
   rangeHigh: { en: "Range to", zh: "量程上限" },
   decimals: { en: "Decimals", zh: "小数位" },

@@ -77,6 +77,10 @@ export const shellWords = {
   newPassword: { en: "New password", zh: "新密码" },
   repeatPassword: { en: "New password again", zh: "再次输入新密码" },
   passwordsDiffer: { en: "The two new passwords differ.", zh: "两次输入的新密码不一致。" },
+  passwordRule: {
+    en: "At least {n} characters, not digits alone, no common password, not the user name.",
+    zh: "至少 {n} 个字符，不可全为数字，不可为常见密码或与用户名相似。",
+  },
   passwordShort: { en: "At least {n} characters.", zh: "至少 {n} 个字符。" },
   passwordChanged: { en: "Password changed", zh: "密码已修改" },
 
