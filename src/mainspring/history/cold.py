@@ -115,8 +115,12 @@ class Cold:
         kinds: Collection[Column],
         *,
         files_max: int | None = FILES_MAX,
+        since: tuple[bool, int] | None = None,
     ) -> Iterator[sql.Readings]:
-        """Tell, within, what to select readings from; without tenant or tags those of all."""
+        """Tell, within, what to select readings from; without tenant or tags those of all.
+
+        `since` leaves out files without messages of a stream, the late one or not, from a sequence on.
+        """
         with self.readers.turn():
             if self.index is None or start_ms >= self.index.frontier_day * DAY_MS:
                 yield sql.hot
@@ -126,6 +130,8 @@ class Cold:
             files, dropping = self.index.reading(tenant, tags, kinds, days)
             ordered = sorted(tags)
             files = [file for file in files if not ordered or _holds(file, ordered)]
+            if since is not None:
+                files = [file for file in files if (file.late_last if since[0] else file.live_last) >= since[1]]
             if files_max is not None and len(files) > files_max:
                 raise LimitExceeded(_TOO_MANY, limit=files_max)
             yield _View(self.place, [(file, self.code(file.retention)) for file in files], dropping)

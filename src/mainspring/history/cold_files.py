@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from mainspring.core.errors import StoreError
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
+from mainspring.history.schema import LATE_STREAM
 
 GROUP_ROWS: Final = 131_072
 GROUP_BYTES: Final = 32 * 1024 * 1024
@@ -56,13 +57,18 @@ def structure(kind: Column) -> str:
 
 @dataclass(slots=True)
 class Written:
-    """What went into a file; `next_tag` is the first tag that did not, None if there was none left."""
+    """What went into a file; `next_tag` is the first tag that did not, None if there was none left.
+
+    `live_last` and `late_last` are the last sequences of the two streams in it.
+    """
 
     rows: int = 0
     tag_min: int = 0
     tag_max: int = 0
     time_min: int = 2**63 - 1
     time_max: int = 0
+    live_last: int = 0
+    late_last: int = 0
     bytes: int = 0
     sha256: str = ""
     next_tag: int | None = None
@@ -168,6 +174,10 @@ def _count(done: Written, part: pa.Table) -> None:
     done.tag_max = int(tags[-1])
     done.time_min = min(done.time_min, int(times.min()))
     done.time_max = max(done.time_max, int(times.max()))
+    sequences = part["sequence"].to_numpy()
+    came_late = (part["late"].to_numpy() & LATE_STREAM) != 0
+    done.live_last = max(done.live_last, int(sequences[~came_late].max(initial=0)))
+    done.late_last = max(done.late_last, int(sequences[came_late].max(initial=0)))
     for place, column in enumerate(part.columns):
         for chunk in column.chunks:
             if pa.types.is_string(chunk.type):

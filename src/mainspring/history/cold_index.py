@@ -35,6 +35,7 @@ _TABLES: Final = """
     create table if not exists file (
         tenant integer not null, day integer not null, kind text not null, class text not null, path text not null,
         tag_min integer not null, tag_max integer not null, time_min integer not null, time_max integer not null,
+        live_last integer not null, late_last integer not null,
         rows integer not null, bytes integer not null, sha256 text not null,
         code integer,  -- of the partition it is being made of; null: it counts
         primary key (tenant, day, kind, class, path)
@@ -57,7 +58,10 @@ class Hot:
 
 @dataclass(frozen=True, slots=True)
 class ColdFile:
-    """A Parquet file: what is in it, and where; times in milliseconds, the day counted since 1970."""
+    """A Parquet file: what is in it, and where; times in milliseconds, the day counted since 1970.
+
+    `live_last` and `late_last` are the last sequences of the two streams in it.
+    """
 
     tenant: int
     day: int
@@ -68,12 +72,16 @@ class ColdFile:
     tag_max: int
     time_min: int
     time_max: int
+    live_last: int
+    late_last: int
     rows: int
     bytes: int
     sha256: str
 
 
-_COLUMNS: Final = "tenant, day, kind, class, path, tag_min, tag_max, time_min, time_max, rows, bytes, sha256"
+_COLUMNS: Final = (
+    "tenant, day, kind, class, path, tag_min, tag_max, time_min, time_max, live_last, late_last, rows, bytes, sha256"
+)
 
 
 def folder_of(tenant: int, day: int) -> str:
@@ -273,7 +281,7 @@ class ColdIndex:
         self._db.executemany("insert or ignore into tidying values (?, ?)", sorted(folders))
 
 
-_INSERT: Final = f"insert or replace into file ({_COLUMNS}, code) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT: Final = f"insert or replace into file ({_COLUMNS}, code) values ({', '.join('?' * 15)})"
 
 
 def _row(file: ColdFile, code: int | None) -> tuple[object, ...]:

@@ -220,7 +220,7 @@ def _noted(hot: Hot, owner: tuple[int, str], path: str, written: Written) -> Col
     tenant, retention = owner
     return ColdFile(
         tenant, hot.day, Column(hot.kind), retention, path, written.tag_min, written.tag_max, written.time_min,
-        written.time_max, written.rows, written.bytes, written.sha256,
+        written.time_max, written.live_last, written.late_last, written.rows, written.bytes, written.sha256,
     )  # fmt: skip
 
 

@@ -348,7 +348,8 @@ class SqlStore:
             return
         tags, times = np.unique(np.asarray(columns["tag"])).tolist(), np.asarray(columns["time"])
         span = (int(times.min()), int(times.max()) + 1)
-        with self._cold.reading(None, tags, *span, (column,), files_max=None) as readings:
+        since = None if append.doubtful else (append.late, append.first)
+        with self._cold.reading(None, tags, *span, (column,), files_max=None, since=since) as readings:
             self._store(SAMPLE[column], columns, append, lambda condition: readings(column, condition))
 
     def _store(

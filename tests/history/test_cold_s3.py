@@ -1,0 +1,159 @@
+"""Cold history in S3, and cold files read straight by programs that know nothing of the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset
+import pytest
+from tests.history import seaweed
+from tests.history.clickhouse_peer import running as running_clickhouse
+from tests.history.cold_cases import (
+    DAY,
+    FLOATS,
+    NOW,
+    START,
+    TODAY,
+    answers,
+    correct,
+    differences,
+    fill,
+    hot_days,
+    late,
+    move,
+    opened,
+)
+
+from mainspring.core.errors import ConfigurationError, MainspringError
+from mainspring.core.history import AggregateQuery, RawQuery
+from mainspring.history.clickhouse_store import ClickhouseStore
+from mainspring.history.cold_place import ColdSettings, S3Place
+
+COLD_END = TODAY - DAY
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ColdSettings]:
+    with seaweed.running(tmp_path_factory.mktemp("weed")) as settings:
+        yield settings
+
+
+def test_all_answers_stay_the_same_when_days_go_to_s3(service: ColdSettings, tmp_path: Path) -> None:
+    settings = seaweed.apart(service, "embedded")
+    with opened(tmp_path, replace(settings, after_days=1000)) as store:
+        sequence = fill(store)
+        correct(store)
+        move(store)
+        late(store, sequence)
+        move(store)
+        before = answers(store)
+    with opened(tmp_path, settings) as store:
+        move(store)
+        assert hot_days(store) == {COLD_END, TODAY}
+        assert not differences(before, answers(store))
+        late(store, sequence + 100)
+        after = answers(store)
+        move(store, NOW + DAY)
+        assert hot_days(store) == {TODAY}
+        assert after["raw 7 float64 all"] == answers(store)["raw 7 float64 all"]
+        assert len(after["raw 7 float64 all"]) == len(before["raw 7 float64 all"]) + 7
+    (tmp_path / "history" / "cold.sqlite").unlink()
+    with opened(tmp_path, settings) as store:
+        assert after["raw 7 float64 all"] == answers(store)["raw 7 float64 all"], "known from the manifests"
+    place = S3Place(settings)
+    names = place.names("")
+    place.remove([name for name in names if name.endswith(".parquet")][:1])
+    assert len(place.names("")) == len(names) - 1
+    assert not place.names("tenant=9")
+
+
+@pytest.mark.parametrize("cluster", ["", "one"])
+def test_history_on_clickhouse_servers_goes_to_s3(service: ColdSettings, tmp_path: Path, cluster: str) -> None:
+    settings = seaweed.apart(service, f"servers{cluster}")
+    (tmp_path / "server").mkdir()
+    with running_clickhouse(tmp_path / "server") as peer, peer.history(cluster) as url:
+        store = ClickhouseStore(url, peer.password, tmp_path, rollup_quiet_s=0, cold=replace(settings, after_days=1000))
+        sequence = fill(store)
+        move(store)
+        before = answers(store)
+        store.close()
+        store = ClickhouseStore(url, peer.password, tmp_path, rollup_quiet_s=0, cold=settings)
+        move(store)
+        assert hot_days(store) == {COLD_END, TODAY}
+        assert not differences(before, answers(store))
+        assert fill(store) == sequence
+        move(store)
+        assert not differences(before, answers(store)), "a repetition"
+        store.close()
+    with pytest.raises(ConfigurationError, match="bucket"):
+        ClickhouseStore("clickhouse://x", "", tmp_path, cold=ColdSettings(str(tmp_path)))
+
+
+def test_a_service_that_refuses_says_so_without_telling_the_secret(service: ColdSettings, tmp_path: Path) -> None:
+    settings = seaweed.apart(service, "refused")
+    with opened(tmp_path, settings) as store:
+        fill(store)
+        move(store)
+        held = answers(store)["raw 7 float64 all"]
+    wrong = replace(settings, secret="another-secret-nobody-may-read")
+    with opened(tmp_path, wrong) as store:
+        query = RawQuery(tags=FLOATS, start_ms=START, end_ms=NOW)
+        with pytest.raises(MainspringError) as refused:
+            list(store.raw(7, query))
+        assert "secret" not in f"{refused.value} {refused.value.text.zh}"
+        assert sum(len(chunk) for chunk in store.raw(7, query.model_copy(update={"start_ms": COLD_END}))), "hot days"
+        late(store, 10**6)
+        with pytest.raises(MainspringError) as refused:
+            move(store, NOW + DAY)
+        assert "secret" not in f"{refused.value} {refused.value.text.zh}"
+        assert "secret" not in repr(wrong)
+        assert START + DAY in hot_days(store), "nothing is dropped"
+    with opened(tmp_path, settings) as store:
+        move(store, NOW + DAY)
+        assert len(answers(store)["raw 7 float64 all"]) == len(held) + 7
+
+
+def test_duckdb_and_daft_find_the_same_in_the_files(service: ColdSettings, tmp_path: Path) -> None:
+    settings = seaweed.apart(service, "straight")
+    with opened(tmp_path, settings) as store:
+        fill(store)
+        move(store)
+        whole = {"tags": FLOATS, "start_ms": START, "end_ms": COLD_END, "step_ms": COLD_END - START}
+        table = store.aggregate(7, AggregateQuery(functions=("count", "mean", "max"), **whole))
+        bad = dict(zip(table["tag"].to_pylist(), table["bad"].to_pylist(), strict=True))
+        said = {row["tag"]: (row["count"], round(row["mean"], 6), row["max"]) for row in table.to_pylist()}
+    assert all(bad.values())
+    good = "quality >= 192 and not isnan(value)"
+    wanted = f"count(*) filter ({good}), round(avg(value) filter ({good}), 6), max(value) filter ({good})"
+    files = f"s3://{seaweed.BUCKET}/straight/tenant=7/*/kind=float64/*/*.parquet"
+
+    lake = pyarrow.dataset.dataset(
+        f"{seaweed.BUCKET}/straight/tenant=7", filesystem=seaweed.bucket(settings), format="parquet",
+        partitioning=pyarrow.dataset.HivePartitioning(pa.schema({"day": pa.date32(), "kind": pa.string(),
+                                                                 "class": pa.string()})),
+    ).filter(pyarrow.dataset.field("kind") == "float64")  # fmt: skip
+    with duckdb.connect() as db:
+        db.register("lake", lake)
+        found = db.sql(f"select tag, {wanted}, min(class), count(distinct day) from lake group by tag").fetchall()
+    assert {row[0]: row[1:4] for row in found} == said
+    assert {row[0]: row[4] for row in found} == {1: "standard", 2: "standard", 3: "long"}
+    assert {row[5] for row in found} == {(COLD_END - START) // DAY}
+
+    import daft
+    import daft.functions
+    from daft.io import IOConfig, S3Config
+
+    access = S3Config(endpoint_url=settings.endpoint, key_id=settings.key, access_key=settings.secret,
+                      region_name=settings.region, use_ssl=False)  # fmt: skip
+    frame = daft.read_parquet(files, io_config=IOConfig(s3=access))
+    frame = frame.where((daft.col("quality") >= 192) & ~daft.functions.is_nan(daft.col("value")))
+    grouped = frame.groupby("tag").agg(
+        daft.col("value").count().alias("n"), daft.col("value").mean(), daft.col("value").max().alias("most")
+    )
+    columns = grouped.to_pydict()
+    rows = zip(columns["tag"], columns["n"], columns["value"], columns["most"], strict=True)
+    assert {tag: (number, round(mean, 6), most) for tag, number, mean, most in rows} == said
