@@ -7,6 +7,8 @@ import { ConnectionList } from "./ConnectionList";
 import { ConnectionView } from "./ConnectionView";
 import { DevicesPage } from "./DevicesPage";
 import { GatewaysPage } from "./GatewaysPage";
+import { HistoryImportPage } from "./HistoryImportPage";
+import { HistoryImportRun } from "./HistoryImportRun";
 import { ImportPage } from "./ImportPage";
 import { ImportRun } from "./ImportRun";
 import { TemplatesPage } from "./TemplatesPage";
@@ -56,6 +58,8 @@ export default function ConnectPage() {
       <Route path="templates" element={<Engineers><TemplatesPage /></Engineers>} />
       <Route path="import" element={<Engineers><ImportPage /></Engineers>} />
       <Route path="import/:id" element={<Engineers><ImportRun /></Engineers>} />
+      <Route path="history-import" element={<Engineers><HistoryImportPage /></Engineers>} />
+      <Route path="history-import/:id" element={<Engineers><HistoryImportRun /></Engineers>} />
       <Route path=":id" element={<ViewOfOne />} />
       <Route path=":id/edit" element={<Steps start="stepAddress" />} />
       <Route path=":id/tags" element={<Steps start="stepTags" />} />

@@ -9,6 +9,7 @@ const PLACES = [
   { to: "/connect/devices", key: "devicesTab", end: false },
   { to: "/connect/templates", key: "templatesTab", end: false },
   { to: "/connect/import", key: "importsTab", end: false },
+  { to: "/connect/history-import", key: "historyImportsTab", end: false },
 ] as const;
 
 /** The pages of this area; those who only look see the connections alone. */

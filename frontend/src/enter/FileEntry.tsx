@@ -1,7 +1,9 @@
 import { useState } from "react";
+import { Link } from "react-router";
 import { App, Button, Modal, Upload } from "antd";
 import { request } from "../api";
 import { useFailed } from "../failed";
+import { useSession } from "../session";
 import type { Words } from "../types";
 import { useSay, useWords } from "../words";
 import { enterWords } from "../words/enter";
@@ -27,6 +29,7 @@ export default function FileEntry({ open, onClose }: { open: boolean; onClose: (
   const say = useSay();
   const failed = useFailed();
   const { message } = App.useApp();
+  const { may } = useSession();
   const [file, setFile] = useState<File | null>(null);
   const [checked, setChecked] = useState<Outcome | null>(null);
   const [busy, setBusy] = useState(false);
@@ -63,6 +66,7 @@ export default function FileEntry({ open, onClose }: { open: boolean; onClose: (
     >
       <div className="ms-stack">
         <p className="ms-second">{t("fileText")}</p>
+        {may("engineer") ? <Link to="/connect/history-import">{t("fileLarge")}</Link> : null}
         <Upload
           accept=".csv,text/csv"
           showUploadList={false}

@@ -4,11 +4,14 @@ import { Button, Drawer } from "antd";
 import { api } from "../api";
 import { Icon } from "../components/Icon";
 import { reportText, useProgressText } from "../connect/import-progress";
+import { useHistoryProgress } from "../connect/history-import";
 import { useFailed } from "../failed";
+import { formatCount } from "../format/number";
 import { useSay, useWords } from "../words";
+import { historyImportWords } from "../words/history-imports";
 import { importWords } from "../words/imports";
 import { tasksWords } from "../words/tasks";
-import { isRunning, pageOf, type Task, tasksChanged, useTasks } from "./tasks";
+import { addressOf, isRunning, pageOf, type Task, tasksChanged, useTasks } from "./tasks";
 
 function Row({ task, onOpen, onDismiss }: { task: Task; onOpen: () => void; onDismiss: () => void }) {
   const t = useWords(tasksWords);
@@ -16,9 +19,16 @@ function Row({ task, onOpen, onDismiss }: { task: Task; onOpen: () => void; onDi
   const say = useSay();
   const failed = useFailed();
   const progressText = useProgressText();
-  const { id, name, stage, progress, text } = task;
+  const historyText = useHistoryProgress();
+  const th = useWords(historyImportWords);
+  const { name, stage, progress, text } = task;
   const running = isRunning(task);
-  const cancel = () => api.post(`/imports/${id}/cancel`).then(tasksChanged, failed);
+  const cancel = () => api.post(`${addressOf(task)}/cancel`).then(tasksChanged, failed);
+  const toldProgress = () => (task.kind === "history" ? historyText(progress) : progressText(progress));
+  const toldReport = () => {
+    if (task.kind === "import") return reportText(ti, task);
+    return task.report ? th("done", { stored: formatCount(task.report.stored), seconds: task.report.seconds }) : "";
+  };
   return (
     <li className="ms-pad ms-stack">
       <div className="ms-row">
@@ -28,7 +38,7 @@ function Row({ task, onOpen, onDismiss }: { task: Task; onOpen: () => void; onDi
         <span className="ms-second">{ti(`stage_${stage}`)}</span>
       </div>
       {running ? <progress className="ms-progress" max={Math.max(1, progress.total)} value={progress.done} aria-label={t("progressOf", { name })} /> : null}
-      <p className="ms-num ms-caption ms-second">{running ? progressText(progress) : text ? say(text) : reportText(ti, task)}</p>
+      <p className="ms-num ms-caption ms-second">{running ? toldProgress() : text ? say(text) : toldReport()}</p>
       <div className="ms-actions">
         {running ? (
           <Button size="small" onClick={() => void cancel()}>

@@ -6,6 +6,7 @@ const task = (id: string, stage: Task["stage"], elapsed_ms: number): Task => ({
   id,
   name: `${id}.xlsx`,
   stage,
+  kind: "import",
   created_ms: 0,
   asked_ms: 7,
   elapsed_ms,

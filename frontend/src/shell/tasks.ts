@@ -1,14 +1,17 @@
 import { useCallback, useEffect, useState } from "react";
 import { api } from "../api";
+import type { HistoryReport } from "../connect/history-import";
 import { type ImportState, WORKING } from "../connect/import-types";
 import { useSession } from "../session";
 import type { Page } from "../types";
 
-export interface Task extends Pick<ImportState, "id" | "name" | "stage" | "created_ms" | "progress" | "report" | "text"> {
+interface LongWork extends Pick<ImportState, "id" | "name" | "stage" | "created_ms" | "progress" | "text"> {
   /** When it was asked for, waiting for its turn included. */
   asked_ms: number;
   elapsed_ms: number;
 }
+/** An import of tags, or of history. */
+export type Task = LongWork & ({ kind: "import"; report: ImportState["report"] } | { kind: "history"; report: HistoryReport | null });
 
 /** From this time on a task stands in the header, and its report stays there until it is read. */
 export const LONG_MS = 10_000;
@@ -23,7 +26,8 @@ export function tasksChanged(): void {
   window.dispatchEvent(new Event(CHANGED));
 }
 
-export const pageOf = (task: Task) => `/connect/import/${task.id}`;
+export const pageOf = (task: Task) => `/connect/${task.kind === "history" ? "history-import" : "import"}/${task.id}`;
+export const addressOf = (task: Task) => `/${task.kind === "history" ? "history/" : ""}imports/${task.id}`;
 /** One run of a task: what is done again has a report of its own. */
 const runOf = (task: Task) => `${task.id} ${task.asked_ms}`;
 export const isRunning = (task: Task) => WORKING.has(task.stage);

@@ -175,6 +175,7 @@ export const connectWords = {
   devicesTab: { en: "Devices", zh: "采集设备" },
   templatesTab: { en: "Templates", zh: "模板" },
   importsTab: { en: "Import", zh: "导入" },
+  historyImportsTab: { en: "Import history", zh: "导入历史" },
   addRow: { en: "Add row", zh: "添加行" },
   clearRows: { en: "Remove all rows", zh: "清空" },
   allColumns: { en: "all columns", zh: "全部列" },

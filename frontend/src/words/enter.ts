@@ -65,6 +65,7 @@ export const enterWords = {
     en: "CSV in UTF-8 whose first line names path, time and value, and if wanted quality and comment. Times without an offset are those of the plant.",
     zh: "UTF-8 编码的 CSV，首行为 路径、时间、值，可另有 质量、备注。不带时区的时间按工厂时区。",
   },
+  fileLarge: { en: "Import whole history", zh: "导入整段历史数据" },
   fileChecked: { en: "{good} rows can be entered, {bad} are refused.", zh: "{good} 行可录入，{bad} 行被拒收。" },
   fileEnter: { en: "Enter {n} values", zh: "录入 {n} 个数值" },
   fileDone: { en: "{n} values entered", zh: "已录入 {n} 个数值" },

@@ -229,7 +229,9 @@ class HistoryImports:
             raise Conflict(_LOADED)
         if state["counts"] is None or state["stage"] not in {"checked", "cancelled", "failed", "interrupted"}:
             raise Conflict(_NOT_CHECKED)
-        return self._begin(author, id, "loading", {"create_below": create_below}, bus)
+        # What was begun goes on as it was.
+        more = {} if state["report"] else {"create_below": create_below}
+        return self._begin(author, id, "loading", more, bus)
 
     def cancel(self, author: Author, id: UUID) -> dict[str, Any]:
         """Stop after the piece under way; what is stored stays."""
