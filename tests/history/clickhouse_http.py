@@ -132,13 +132,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, port: int = 0) -> None:
     """Serve until ended; say the port on the standard output."""
     (folder / "engine.xml").write_text(CONFIGURATION)
     Handler.folder = folder
     Handler.address = f"{folder / 'clickhouse'}?config-file={folder / 'engine.xml'}"
     keeper = chdb.connect(Handler.address)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()
@@ -150,4 +150,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:3]))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import clickhouse_connect
+from clickhouse_connect.driver.client import Client
 from tests.history.clickhouse_http import PASSWORD
 
 from mainspring.history.clickhouse_engine import Address
@@ -32,20 +33,38 @@ class Peer:
     @contextmanager
     def history(self, cluster: str = "") -> Iterator[str]:
         """Make a database, with the tables of a cluster if it is one; give the URL of the history in it."""
-        cluster = cluster or self.address.cluster
-        address = replace(self.address, database=f"mainspring_check_{os.getpid()}_{next(_NUMBERS)}", cluster=cluster)
+        address = self._named(cluster)
+        cluster = address.cluster
+        try:
+            yield self.make(address)
+        finally:
+            with self._client() as client:
+                on = f" on cluster {cluster!r} sync" if cluster else ""
+                client.command(f"drop database {address.database}{on}")
+
+    def make(self, address: Address) -> str:
+        """Make a database, with the tables of a cluster if it is one; return the URL of the history in it."""
         name = address.database
-        with clickhouse_connect.get_client(
+        with self._client() as client:
+            for statement in statements(name) if address.cluster else (f"create database {name}",):
+                client.command(statement)
+        return url_of(address)
+
+    def lasting(self, cluster: str = "") -> str:
+        """Make a database that stays as long as the server's folder; return the URL of the history in it."""
+        return self.make(self._named(cluster))
+
+    def _named(self, cluster: str) -> Address:
+        name = f"mainspring_check_{os.getpid()}_{next(_NUMBERS)}"
+        return replace(self.address, database=name, cluster=cluster or self.address.cluster)
+
+    def _client(self) -> Client:
+        address = self.address
+        return clickhouse_connect.get_client(
             host=address.host, port=address.port, username=address.user, password=self.password, compress=False,
             interface="https" if address.tls else "http", ca_cert=address.authority or None,
             autogenerate_session_id=False,
-        ) as client:  # fmt: skip
-            for statement in statements(name) if cluster else (f"create database {name}",):
-                client.command(statement)
-            try:
-                yield url_of(address)
-            finally:
-                client.command(f"drop database {name}{' on cluster ' + repr(cluster) + ' sync' if cluster else ''}")
+        )  # fmt: skip
 
 
 def url_of(address: Address) -> str:
@@ -57,9 +76,10 @@ def url_of(address: Address) -> str:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Peer]:
-    """Run a server of our own."""
-    with subprocess.Popen([sys.executable, SERVER, folder], stdout=subprocess.PIPE, text=True) as process:
+def running(folder: Path, port: int = 0) -> Iterator[Peer]:
+    """Run a server of our own; its end is as sudden as kill -9."""
+    command = [sys.executable, str(SERVER), str(folder), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield Peer(f"clickhouse://historian@127.0.0.1:{int(process.stdout.readline())}/default", PASSWORD)
