@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import platform
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -55,31 +56,52 @@ SCENARIOS = (
 Figure = dict[str, object]
 
 
-def main(names: list[str]) -> int:
-    """Run the scenarios named, or all, keep their figures and write the page; returns the number that failed."""
+def main(arguments: list[str]) -> int:
+    """Run the scenarios named, or all, keep their figures and write the page; returns the number that failed.
+
+    What comes from the first option on is passed to the scenario; figures of the quick form are not kept.
+    """
+    first = next((place for place, word in enumerate(arguments) if word.startswith("--")), len(arguments))
+    names, options = arguments[:first], arguments[first:]
     kept = _kept()
     failed = 0
     for name, _words, seconds_max in SCENARIOS:
         if names and name not in names:
             continue
         print(f"== {name}", flush=True)
-        command = [sys.executable, "-m", f"benchmarks.{name}"]
-        try:
-            ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=seconds_max, check=True)
-        except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-            print(f"   failed: {error}", flush=True)
+        command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+        told = run(command, seconds_max)
+        if told is None:
             failed += 1
             continue
-        figures = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
+        figures = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
         for figure in figures:
             if "plot" not in figure:
                 print(f"   {label(name, figure)}: {shown(figure)}", flush=True)
         kept[name] = figures
+    if "--quick" in options:
+        return failed
     RESULTS.write_text("".join(json.dumps({"run": name, **figure}, ensure_ascii=False) + "\n"
                                for name, figures in kept.items() for figure in figures), encoding="utf-8")  # fmt: skip
     draw(kept)
     PAGE.write_text(page(kept), encoding="utf-8")
     return failed
+
+
+def run(command: list[str], seconds_max: int) -> str | None:
+    """Run a scenario and return what it printed, or None if it failed; one that takes too long may still clean up."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        told, _ = process.communicate(timeout=seconds_max)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+        print(f"   failed: it took more than {seconds_max} s", flush=True)
+        return None
+    if process.returncode:
+        print(f"   failed: it ended with {process.returncode}", flush=True)
+        return None
+    return told
 
 
 def draw(kept: dict[str, list[Figure]]) -> None:
