@@ -47,6 +47,7 @@ SCENARIOS = (
     ("sparkplug", "Sparkplug payloads to batches, without a network", 60),
     ("opcua_subscribe", "OPC UA subscriptions", 300),
     ("acquisition", "A whole gateway: 1,000 Modbus devices, OPC UA, writes while 100,000 tags/s are read", 900),
+    ("peers_acquisition", "The same devices read by pymodbus, asyncua and Node-RED, besides our drivers", 200),
     ("commands", "100 tags written by HTTP, selected, executed and read back, on a whole platform", 300),
     ("tag_import", "Tags imported from a workbook, on a whole platform", 400),
     ("faults", "Kills, frozen roles and power cuts at random moments; every reading is numbered", 3600),

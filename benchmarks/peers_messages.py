@@ -83,8 +83,7 @@ def _listens(port: int) -> bool:
 
 @contextlib.contextmanager
 def red(program: Path, port: int) -> Iterator[tuple[psutil.Process, Callable[[], float]]]:
-    """Run Node-RED with one flow; yields its process and what asks for its count of values."""
-    [web] = free_ports(1)
+    """Run Node-RED with a flow that takes all messages and compares."""
     compare = f"""
         const count = (flow.get('values') || 0) + {VALUES};
         flow.set('values', count);
@@ -92,11 +91,23 @@ def red(program: Path, port: int) -> Iterator[tuple[psutil.Process, Callable[[],
         return null;
     """
     flow: list[dict[str, Any]] = [
-        {"id": "t", "type": "tab", "label": "bench"},
         {"id": "b", "type": "mqtt-broker", "broker": "127.0.0.1", "port": str(port), "clientid": "red"},
         {"id": "in", "type": "mqtt in", "z": "t", "topic": "plant/+", "qos": "1", "datatype": "json", "broker": "b",
          "wires": [["f"]]},
         {"id": "f", "type": "function", "z": "t", "func": compare, "outputs": 0, "wires": []},
+    ]  # fmt: skip
+    with red_running(program, flow) as running:
+        time.sleep(2)
+        yield running
+
+
+@contextlib.contextmanager
+def red_running(program: Path, flow: list[dict[str, Any]]) -> Iterator[tuple[psutil.Process, Callable[[], float]]]:
+    """Run Node-RED with a flow on tab `t`; yields its process and what asks for the flow's count of `values`."""
+    [web] = free_ports(1)
+    every = [
+        {"id": "t", "type": "tab", "label": "bench"},
+        *flow,
         {"id": "h", "type": "http in", "z": "t", "url": "/count", "method": "get", "wires": [["c"]]},
         {"id": "c", "type": "function", "z": "t", "func": "msg.payload = String(flow.get('values') || 0); return msg;",
          "outputs": 1, "wires": [["r"]]},
@@ -104,9 +115,13 @@ def red(program: Path, port: int) -> Iterator[tuple[psutil.Process, Callable[[],
     ]  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "flows.json").write_text(json.dumps(flow))
+        (folder / "flows.json").write_text(json.dumps(every))
         settings = f"module.exports = {{uiPort: {web}, uiHost: '127.0.0.1', flowFile: 'flows.json'}};\n"
         (folder / "settings.js").write_text(settings)
+        # Nodes that are not Node-RED's own lie beside it.
+        (folder / "node_modules").symlink_to(program.parents[1])
+        packages = json.loads((program.parents[2] / "package.json").read_text())
+        (folder / "package.json").write_text(json.dumps({"name": "bench", "dependencies": packages["dependencies"]}))
         command = [*node(), str(program), "--userDir", name, "--settings", str(folder / "settings.js")]
 
         def counted() -> float:
@@ -121,7 +136,6 @@ def red(program: Path, port: int) -> Iterator[tuple[psutil.Process, Callable[[],
 
         with process(command, folder) as running:
             until(there, "Node-RED")
-            time.sleep(2)
             yield running, counted
 
 

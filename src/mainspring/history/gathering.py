@@ -42,10 +42,15 @@ class Gathered:
     rows: int = 0
     size: int = 0
     sent_ms: int = 0
-    mark: str = ""
+    newest: Msg | None = None
     numbers: list[tuple[str, int]] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     events: list[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def mark(self) -> str:
+        """What tells the newest message from another that has its sequence."""
+        return "" if self.newest is None else mark_of(self.newest)
 
 
 class Gathering:
@@ -79,7 +84,7 @@ class Gathering:
         self.last_on[stream][message.subject] = sequence
         gathered.first = gathered.first or sequence
         gathered.last = sequence
-        gathered.mark = mark_of(message)
+        gathered.newest = message
         if (number := (message.headers or {}).get(subjects.SEQUENCE_HEADER, "")).isdigit():
             # What a gateway sends again after a loss may come in the other stream.
             batch = (subjects.sender(message.subject), int(number))
