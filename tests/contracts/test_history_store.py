@@ -34,7 +34,7 @@ from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import BAD, BAD_COMMUNICATION, GOOD, GOOD_LOCAL_OVERRIDE, UNCERTAIN
 from mainspring.core.samples import SampleBatch, build
 
-DAY = 86_400_000
+DAY, HOUR = 86_400_000, 3_600_000
 NOW = time.time_ns() // 1_000_000 // 1000 * 1000
 START = NOW - 3_600_000
 
@@ -351,6 +351,41 @@ def test_retention_by_size_drops_the_oldest_days_but_never_today(store: HistoryS
     newest = store.extent(1).newest_ms
     assert newest is not None
     assert newest >= NOW // DAY * DAY
+
+
+def test_a_class_is_held_to_its_size_by_days_and_today_by_hours(opening: Opening, tmp_path: Path) -> None:
+    """The class alone gives way; what it gives up stays in rollups, and readings come in afterwards as before."""
+    store = opening(tmp_path / "history", rollup_quiet_s=0)
+    store.classify("waves", [2])
+    noise = np.random.default_rng(1).normal(size=20_000)
+    today = NOW // DAY * DAY - 30 * DAY
+    now = today + 20 * HOUR
+    for day in range(3):
+        times = today - day * DAY + np.arange(20_000) * 3600
+        for tag in (1, 2):
+            put(store, floats(np.full(20_000, tag), times, noise), first=2 * day + tag)
+    for _ in store.roll_up(now):
+        pass
+    a_day = store.extent(1).bytes_on_disk // 6
+    assert store.retain(now, {}, 10**15, {"waves": 100 * a_day}) == []
+    dropped = store.retain(now, {}, 10**15, {"waves": 2 * a_day + a_day // 2})
+    assert [name.split()[:2] for name in dropped] == [["sample_float64", "waves"]]
+    assert (len(rows(store, (2,))), len(rows(store, (1,)))) == (40_000, 60_000)
+    store.retain(now, {}, 10**15, {"waves": a_day // 2})
+    kept = rows(store, (2,))
+    assert 7_000 <= len(kept) <= 11_000
+    assert min(row["time"] for row in kept) % HOUR == 0
+    assert max(row["time"] for row in kept) == today + 19_999 * 3600
+    # Held so, it gives up no more than what its files are larger by.
+    store.retain(now, {}, 10**15, {"waves": a_day // 2})
+    assert len(rows(store, (2,))) >= len(kept) - 2000
+    assert len(rows(store, (1,))) == 60_000
+    span = {"start_ms": today, "end_ms": today + DAY, "step_ms": HOUR, "functions": ("count",)}
+    for tag in (1, 2):
+        assert sum(store.aggregate(1, AggregateQuery(tags=(tag,), **span))["count"].to_pylist()) == 20_000
+    put(store, floats([2], [now], [7.0]), first=100)
+    assert rows(store, (2,))[-1]["value"] == 7.0
+    store.close()
 
 
 def test_an_extent_tells_what_is_there(store: HistoryStore) -> None:
