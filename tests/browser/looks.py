@@ -41,6 +41,7 @@ MORE: Final = {
     "connection-edit": "",
     "connection-tags": "",
     "gateways": "/connect/gateways",
+    "history-import": "/connect/history-import",
     "missing": "/nowhere",
 }
 PAGES: Final = MAIN | MORE

@@ -215,7 +215,7 @@ function Checked({ state, act, onLayout }: StageProps) {
         <section className="ms-panel">
           <div className="ms-panel-body ms-stack">
             <Checkbox checked={create} onChange={(event) => setCreate(event.target.checked)}>
-              {t("createTags", { n: formatCount(counts.unknown_names) })}
+              {t("createTags", { n: counts.unknown_names })}
             </Checkbox>
             {create ? (
               <div>

@@ -77,7 +77,7 @@ export const historyImportWords = {
   name: { en: "Name", zh: "名称" },
   downloadRefused: { en: "Download refused rows", zh: "下载拒收行" },
   downloadUnknown: { en: "Download names", zh: "下载名称" },
-  createTags: { en: "Create these {n} tags", zh: "创建这 {n} 个测点" },
+  createTags: { en: "{n, plural, one {Create this tag} other {Create these # tags}}", zh: "创建这 {n} 个测点" },
   createBelow: { en: "Below", zh: "位于" },
   createHint: { en: "Tags of numbers; their names may hold the path of an asset.", zh: "创建数值型测点；名称中可含资产路径。" },
   load: { en: "Import {n} values", zh: "导入 {n} 个值" },
