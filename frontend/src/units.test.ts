@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { signOf, spellingOf, type Unit } from "./units";
+import { signOf, spellingOf, type Unit, written } from "./units";
 
 const units: Unit[] = [
   { code: "1", sign: "", also: ["-", "none"] },
@@ -15,5 +15,6 @@ describe("units", () => {
   });
   it("are offered by their sign, or by their code where they have none", () => {
     expect(units.map((unit) => spellingOf(unit, units))).toEqual(["1", "°C", "m³/h", "r/min", "{count}"]);
+    expect(["Cel", "{count}", "furlong"].map((code) => written(code, units))).toEqual(["°C", "{count}", "furlong"]);
   });
 });

@@ -31,6 +31,12 @@ export function signOf(written: string, units: readonly Unit[]): string {
   return found ? found.sign : written;
 }
 
+/** A code as people write it; what is not known stays as it is. */
+export function written(code: string, units: readonly Unit[]): string {
+  const found = units.find((unit) => unit.code === code);
+  return found ? spellingOf(found, units) : code;
+}
+
 /** A unit as it is entered: its sign, where that means this unit alone, else its code. */
 export function spellingOf({ code, sign }: Unit, units: readonly Unit[]): string {
   return sign !== "" && units.find((other) => other.sign === sign || other.code === sign)?.code === code ? sign : code;

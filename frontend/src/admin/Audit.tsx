@@ -17,6 +17,12 @@ const TYPING_MS = 250;
 
 const actionWord = (action: Action) => (action === "acknowledge" ? "acknowledgeAction" : action === "export" ? "exportAction" : action);
 
+/** What a thing is called that was acted on; what has no word stays as the record names it. */
+function kindWord(kind: string, t: Say<typeof adminWords>): string {
+  const key = `kind_${kind}`;
+  return key in adminWords ? t(key as keyof typeof adminWords) : kind;
+}
+
 function written(value: unknown): string {
   if (value === null || value === undefined || value === "") return "-";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
@@ -39,7 +45,7 @@ function columnsOf(t: Say<typeof adminWords>, time: (ms: number) => string): Col
       width: "minmax(180px, 1.5fr)",
       cell: ({ object_kind, object_name }) => (
         <>
-          <span className="ms-third">{object_kind}</span> {object_name}
+          <span className="ms-third">{kindWord(object_kind, t)}</span> {object_name}
         </>
       ),
     },
@@ -65,7 +71,7 @@ function Detail({ entry, onClose }: { entry: AuditEntry | null; onClose: () => v
           <dd>{t(actionWord(entry.action))}</dd>
           <dt>{t("onWhat")}</dt>
           <dd>
-            {entry.object_kind} {entry.object_name}
+            {kindWord(entry.object_kind, t)} {entry.object_name}
             <br />
             <span className="ms-code ms-third">{entry.object_id}</span>
           </dd>

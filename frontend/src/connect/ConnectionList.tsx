@@ -69,7 +69,7 @@ function PhoneRow({ connection, tools }: { connection: Connection; tools: Tools 
         <StateMark state={connection.health.state} />
       </span>
       <span className="ms-row ms-caption ms-second">
-        <span className="ms-cut ms-grow">{trouble || `${tools.title(connection.driver)} · ${addressText(connection.settings)}`}</span>
+        <span className="ms-cut ms-grow">{trouble || [tools.title(connection.driver), addressText(connection.settings)].filter(Boolean).join(" · ")}</span>
         <span className="ms-num">{tools.age(connection.health.last_sample_ms)}</span>
       </span>
     </>

@@ -4,7 +4,7 @@ import { api, download, request } from "../api";
 import { useFailed } from "../failed";
 import { usePreferences } from "../preferences";
 import type { Page, Tag } from "../types";
-import { signOf, useUnits } from "../units";
+import { useUnits, written } from "../units";
 import { useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { BrowseTree } from "./BrowseTree";
@@ -84,7 +84,7 @@ export function TagsStep({ driver, question, connection, draft, onChange }: Tags
       setReading(false);
     }
   };
-  const rowOf = (node: BrowseNode) => rowOfNode({ ...node, unit: signOf(node.unit, units) || node.unit });
+  const rowOf = (node: BrowseNode) => rowOfNode({ ...node, unit: written(node.unit, units) });
   const template = () => download("GET", "/imports/template", { query: { driver: driver.name, format: "xlsx", language } }, "tags.xlsx").catch(failed);
   return (
     <div className="ms-stack">

@@ -9,6 +9,7 @@ import { deviceWords } from "../words/devices";
 import { ConnectTabs } from "./ConnectTabs";
 import { FileButton } from "./FileButton";
 import type { Template, TemplateList } from "./types";
+import { useDrivers, useDriverTitle } from "./use-connections";
 
 /** Device templates: those that come with the product and the company's own. */
 export function TemplatesPage() {
@@ -17,6 +18,7 @@ export function TemplatesPage() {
   const failed = useFailed();
   const navigate = useNavigate();
   const { modal, message } = App.useApp();
+  const title = useDriverTitle(useDrivers().value);
   const templates = useResource("templates", (signal) => api.get<TemplateList>("/templates", {}, signal));
   const upload = async (file: File) => {
     try {
@@ -82,7 +84,7 @@ export function TemplatesPage() {
                       <span className="ms-block ms-caption ms-second">{say(template.description)}</span>
                       {template.source ? <span className="ms-block ms-caption ms-third">{template.source}</span> : null}
                     </td>
-                    <td>{template.installed ? template.driver : `${template.driver} (${t("notInstalled")})`}</td>
+                    <td>{template.installed ? title(template.driver) : `${template.driver} (${t("notInstalled")})`}</td>
                     <td className="ms-num ms-grid-end">{template.tags}</td>
                     <td>{t(template.own ? "own" : "shipped")}</td>
                     <td>

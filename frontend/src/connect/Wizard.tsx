@@ -7,6 +7,7 @@ import { ConflictChoice } from "../components/ConflictChoice";
 import { usePreferences } from "../preferences";
 import { useSession, useZone } from "../session";
 import type { Words } from "../types";
+import { useUnits, written } from "../units";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { Checks, type Question, useTest } from "./Checks";
@@ -171,6 +172,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     setReached((before) => Math.max(before, 1));
     setStep("stepAddress");
   };
+  const units = useUnits().value?.items ?? [];
   const begin = (template: Template, applied: AppliedTemplate) => {
     const of = drivers.find((each) => each.name === applied.driver);
     const next = withDefaults(fieldsOf(of?.config_schema ?? NO_SCHEMA), applied.settings);
@@ -178,7 +180,7 @@ export function Wizard({ drivers, gateways, connection, start }: WizardProps) {
     setEntered(next);
     form.resetFields();
     form.setFieldsValue({ settings: next });
-    setTags({ ...noTags(), rows: applied.tags.length > 0 ? applied.tags.map(rowOfTag) : [emptyRow()] });
+    setTags({ ...noTags(), rows: applied.tags.length > 0 ? applied.tags.map((tag) => rowOfTag({ ...tag, ...(tag.unit !== undefined && { unit: written(tag.unit, units) }) })) : [emptyRow()] });
     setName(`${say(template.title)} ${addressText(next)}`.trim().slice(0, 80));
     setChanged(true);
     setReached(STEPS.indexOf("stepTest"));

@@ -79,6 +79,7 @@ export interface TemplateTag {
   name: string;
   address: Record<string, unknown>;
   kind: SampleKind;
+  unit?: string;
   description?: Words;
   limits?: Record<string, number>;
   words?: Record<string, Words>;
