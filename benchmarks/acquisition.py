@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import UUID
 
+from benchmarks.figures import say
 from mainspring.core.commands import Command, CommandItem
 from mainspring.core.definitions import (
     PAGE,
@@ -44,11 +45,6 @@ CHANGING = 10_000
 """Values of a device that change every second; behind them lie those that are written."""
 WRITES, WRITTEN = 40, 100
 TENANT = "acme"
-
-
-def say(scenario: str, figure: str, value: float, unit: str, wanted: str = "") -> None:
-    line = {"scenario": scenario, "figure": figure, "value": round(value, 3), "unit": unit}
-    print(json.dumps(line | ({"wanted": wanted} if wanted else {})), flush=True)
 
 
 class Plant:

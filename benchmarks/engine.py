@@ -6,7 +6,6 @@ Prints JSON lines {"scenario", "figure", "value", "unit"}. Run: `python -m bench
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ from uuid import UUID
 import numpy as np
 import psutil
 
+from benchmarks.figures import say
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import ensure_user, seed_file
@@ -47,10 +47,6 @@ TAGS = 500_000
 ROWS = 20_000
 LIMITS = ((Condition.LL, -20.0), (Condition.L, -10.0), (Condition.H, 10.0), (Condition.HH, 20.0))
 IDLE_S = 10.0
-
-
-def say(scenario: str, figure: str, value: float, unit: str) -> None:
-    print(json.dumps({"scenario": scenario, "figure": figure, "value": round(value, 3), "unit": unit}), flush=True)
 
 
 def tags_of(page: int, count: int = PAGE) -> TagPage:

@@ -6,7 +6,6 @@ Prints JSON lines {"scenario", "figure", "value", "unit"}. Run: `python benchmar
 from __future__ import annotations
 
 import asyncio
-import json
 import resource
 import tempfile
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.figures import say
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import ensure_user, seed_file
@@ -32,10 +32,6 @@ from mainspring.gateway.segments import SegmentLog
 
 CONNECTIONS, TAGS = 50, 10_000
 SECONDS = 10
-
-
-def say(scenario: str, figure: str, value: float, unit: str) -> None:
-    print(json.dumps({"scenario": scenario, "figure": figure, "value": round(value, 2), "unit": unit}), flush=True)
 
 
 def cpu_s() -> float:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import statistics
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks.figures import say
 from mainspring.core.history import AggregateQuery, Entry, RawQuery, TrendQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import SampleBatch, build
@@ -32,10 +32,8 @@ DRAWN = 4
 
 
 def show(figure: str, value: float, unit: str) -> None:
-    """Print one figure as a line of JSON."""
-    print(
-        json.dumps({"scenario": "history_store", "figure": figure, "value": round(value, 3), "unit": unit}), flush=True
-    )
+    """Print one figure of this scenario."""
+    say("history_store", figure, value, unit)
 
 
 def second(at: int, values: np.ndarray, sequence: int) -> Iterator[Entry]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from benchmarks.figures import say
 from benchmarks.platform_under_test import Platform, cpu_seconds, free_ports
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -24,8 +24,7 @@ WATCH_S = 40
 
 
 def tell(figure: str, value: float, unit: str, wanted: str = "") -> None:
-    print(json.dumps({"scenario": "idle", "figure": figure, "value": round(value, 2), "unit": unit, "wanted": wanted}))
-    sys.stdout.flush()
+    say("idle", figure, value, unit, wanted)
 
 
 def start(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], float]:

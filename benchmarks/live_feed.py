@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import say
 from benchmarks.platform_under_test import Platform, cpu_seconds, platform, publish_plant
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -39,8 +40,7 @@ _TIME = re.compile(rb'"times":\[(\d+)')
 
 def tell(figure: str, value: float, unit: str, wanted: str = "") -> None:
     """Print one figure."""
-    print(json.dumps({"scenario": "live_feed", "figure": figure, "value": round(value, 2), "unit": unit,
-                      "wanted": wanted}), flush=True)  # fmt: skip
+    say("live_feed", figure, value, unit, wanted)
 
 
 @dataclass

@@ -7,7 +7,6 @@ so that the processor time counted is the client's alone.
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from pymodbus.client import AsyncModbusTcpClient
 
+from benchmarks.figures import say
 from mainspring.core.drivers import DriverTag
 from mainspring.core.kinds import SampleKind
 from mainspring.drivers.modbus_address import ModbusAddress
@@ -26,10 +26,6 @@ from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
 
 REGISTERS = 62_000
 SECONDS = 3.0
-
-
-def report(scenario: str, figure: str, value: float, unit: str) -> None:
-    print(json.dumps({"scenario": scenario, "figure": figure, "value": round(value, 3), "unit": unit}), flush=True)
 
 
 def tags_of(kind: str, order: str = "ABCD") -> list[DriverTag]:
@@ -64,10 +60,10 @@ async def repeat(scenario: str, once: Callable[[], Awaitable[Any]], registers: i
         await once()
         rounds += 1
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    report(scenario, "registers per core-second", rounds * registers / cpu, "1/s")
-    report(scenario, "values per core-second", rounds * values / cpu, "1/s")
-    report(scenario, "registers per second", rounds * registers / wall, "1/s")
-    report(scenario, "core used", cpu / wall, "1")
+    say(scenario, "registers per core-second", rounds * registers / cpu, "1/s")
+    say(scenario, "values per core-second", rounds * values / cpu, "1/s")
+    say(scenario, "registers per second", rounds * registers / wall, "1/s")
+    say(scenario, "core used", cpu / wall, "1")
 
 
 async def ours(port: int, scenario: str, tags: list[DriverTag], in_flight: int) -> None:
@@ -75,7 +71,7 @@ async def ours(port: int, scenario: str, tags: list[DriverTag], in_flight: int) 
     await driver.connect()
     started = time.perf_counter()
     plan = driver.prepare(tags)
-    report(scenario, "prepare", (time.perf_counter() - started) * 1000, "ms")
+    say(scenario, "prepare", (time.perf_counter() - started) * 1000, "ms")
     registers = sum(group.end - group.first for group in plan.groups)
     await repeat(scenario, lambda: driver.read(plan, 0), registers, len(tags))
     await driver.close()
@@ -107,7 +103,7 @@ def decoding(scenario: str, tags: list[DriverTag]) -> None:
             plan.store(group, pdu)
         plan.batches(0, {})
         rounds += 1
-    report(scenario, "registers per core-second", rounds * registers / (time.process_time() - cpu), "1/s")
+    say(scenario, "registers per core-second", rounds * registers / (time.process_time() - cpu), "1/s")
 
 
 async def latency(port: int) -> None:
@@ -122,7 +118,7 @@ async def latency(port: int) -> None:
         await work()
         return (time.perf_counter() - started) * 1000
 
-    report(
+    say(
         "100 registers",
         "median round",
         float(np.median([await timed(lambda: driver.read(few, 0)) for _ in range(500)])),
@@ -137,8 +133,8 @@ async def latency(port: int) -> None:
     await asyncio.sleep(0.1)
     writes = [await timed(lambda: driver.write([(target, 1)])) for _ in range(500)]
     busy.cancel()
-    report("write while reading flat out", "median", float(np.median(writes)), "ms")
-    report("write while reading flat out", "99th percentile", float(np.percentile(writes, 99)), "ms")
+    say("write while reading flat out", "median", float(np.median(writes)), "ms")
+    say("write while reading flat out", "99th percentile", float(np.percentile(writes, 99)), "ms")
     await driver.close()
 
 

@@ -9,12 +9,12 @@ does not matter.
 from __future__ import annotations
 
 import asyncio
-import json
 import multiprocessing
 import tempfile
 import time
 from multiprocessing.connection import Connection
 
+from benchmarks.figures import say
 from mainspring.core.drivers import DriverTag
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import SampleBatch
@@ -94,8 +94,7 @@ def main() -> None:
             ("values per core-second of the client", core, "values"),
             ("simulator", 100 * share, "% of a core"),
         ):
-            row = {"scenario": title, "figure": figure, "value": value, "unit": unit}
-            print(json.dumps(row), flush=True)
+            say(title, figure, value, unit)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,7 @@ class Counter:
 
 async def theirs_opcua(url: str) -> dict[str, float]:
     """Subscribe to all nodes with asyncua."""
-    from asyncua import Client
+    from asyncua.client.client import Client
 
     async with Client(url) as client:
         counter = Counter()

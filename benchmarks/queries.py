@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 import tempfile
@@ -16,27 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-import pyarrow as pa
 
+from benchmarks import asked, past
+from benchmarks.figures import say
 from benchmarks.history_store import TAGS, second
-from mainspring.core.history import AggregateQuery, Entry, Function, RawQuery, TrendQuery
-from mainspring.core.kinds import Column, Origin
-from mainspring.core.samples import build
+from benchmarks.past import DAY, DAYS, FIRST_TAG, MINUTE, TAGS_OF_A_DAY
+from mainspring.core.history import AggregateQuery, Entry, TrendQuery
 from mainspring.history.chdb_store import ChdbStore
 
-DAY = 86_400_000
-HOUR = 3_600_000
-MINUTE = 60_000
-DAYS = 365
-TAGS_OF_A_DAY = 20
+SCENARIO = "queries"
 MINUTES = 2
 TIMES = 100
 TENANT = 2
-
-
-def show(figure: str, value: float, unit: str) -> None:
-    """Print one figure as a line of JSON."""
-    print(json.dumps({"scenario": "queries", "figure": figure, "value": round(value, 3), "unit": unit}), flush=True)
 
 
 def processor_s() -> float:
@@ -45,35 +35,19 @@ def processor_s() -> float:
     return times.user + times.system
 
 
-def day_of(tag: int, start: int, seed: int) -> Entry:
-    """One day of a tag at 1 Hz: a slow walk with two decimals, now and then a bad reading."""
-    rng = np.random.default_rng(seed)
-    values = (50 + np.cumsum(rng.normal(0, 0.05, 86_400))).round(2)
-    quality = np.where(rng.random(86_400) < 0.001, 8, 192)
-    batch = build(
-        Column.FLOAT64, np.full(86_400, tag), start + np.arange(86_400) * 1000, values, quality, Origin.MACHINE
-    )
-    return Entry(seed, TENANT, batch)
-
-
 def fill(store: ChdbStore, midnight: int) -> None:
     """Keep a year of one tag, and a day of others; then roll it up."""
-    for day in range(DAYS):
-        start, first = midnight - (day + 1) * DAY, day * 100 + 1
-        tags = range(1, TAGS_OF_A_DAY + 1) if day == 0 else (1,)
-        store.append("LATE", [day_of(tag, start, first + place) for place, tag in enumerate(tags)], first, first + 99)
-    rows = (DAYS + TAGS_OF_A_DAY - 1) * 86_400
+    rows = past.fill(store, TENANT, midnight)
     began = processor_s()
-    for _ in store.roll_up(midnight + 2 * MINUTE):
-        pass
-    show("rolling up a year of one tag: readings per processor second", rows / (processor_s() - began), "values/s")
+    past.roll_up(store, midnight + 2 * MINUTE)
+    rate = rows / (processor_s() - began)
+    say(SCENARIO, "rolling up a year of one tag: readings per processor second", rate, "values/s")
 
 
 def flood(store: ChdbStore, start: int) -> None:
     """Keep some minutes of 500,000 tags and roll them up, merges of both included."""
     rng = np.random.default_rng(1)
     values = rng.normal(50, 5, TAGS).round(2)
-    used = 0.0
     sequence = 1_000_000
     for minute in range(MINUTES):
         for at in range(0, MINUTE, 2000):
@@ -85,60 +59,48 @@ def flood(store: ChdbStore, start: int) -> None:
             sequence += len(entries)
     time.sleep(5)
     began = processor_s()
-    for _ in store.roll_up(start + MINUTES * MINUTE + 100_000):
-        pass
+    past.roll_up(store, start + MINUTES * MINUTE + 100_000)
     used = processor_s() - began
-    show("rolling up 500,000 tags at 1 Hz", used / (MINUTES * 60) * 100, "% of a core")
+    say(SCENARIO, "rolling up 500,000 tags at 1 Hz", used / (MINUTES * 60) * 100, "% of a core")
 
 
-def timed(figure: str, ask: Callable[[int], object]) -> None:
+def timed(figure: str, ask: Callable[[int], object], wanted: str = "") -> None:
     """Show the median time of a query asked for different ranges, after one that is not counted."""
-    ask(0)
+    ask(-1)
     taken = []
     for number in range(TIMES):
         began = time.perf_counter()
         ask(number)
         taken.append((time.perf_counter() - began) * 1000)
-    show(f"{figure}, median of {TIMES}", statistics.median(taken), "ms")
+    say(SCENARIO, f"{figure}, median of {TIMES}", statistics.median(taken), "ms", wanted)
 
 
-def trend(store: ChdbStore, midnight: int, days: int, number: int) -> pa.Table:
-    """Ask for a trend of some days that begins elsewhere each time."""
-    start = midnight - days * DAY + number * 7 * MINUTE
-    return store.trend(TENANT, TrendQuery(tags=(1,), start_ms=start, end_ms=midnight, buckets=1000))
-
-
-def minutes(store: ChdbStore, midnight: int, function: Function, number: int) -> pa.Table:
-    """Ask for a statistic of each minute of a day."""
-    tags, start = tuple(range(1, TAGS_OF_A_DAY + 1)), midnight - DAY + number * MINUTE
-    query = AggregateQuery(tags=tags, functions=(function,), start_ms=start, end_ms=midnight, step_ms=MINUTE)
-    return store.aggregate(TENANT, query)
-
-
-def raw(store: ChdbStore, midnight: int, number: int) -> list[pa.RecordBatch]:
-    """Ask for the readings of an hour."""
-    end = midnight - (number + 1) * HOUR
-    return list(store.raw(TENANT, RawQuery(tags=(1,), start_ms=end - HOUR, end_ms=end)))
+def answered(store: ChdbStore, question: asked.Question, turn: int) -> object:
+    """Answer a question of the API by the store alone."""
+    return past.answer(store, TENANT, *question.asked(turn))
 
 
 def main(folder: Path) -> None:
     """Run all of it in one store."""
-    midnight = time.time_ns() // 1_000_000 // DAY * DAY
+    midnight = past.last_midnight()
     store = ChdbStore(folder)
-    if not store.extent(TENANT).samples:
+    extent = store.extent(TENANT)
+    if extent.newest_ms is None:
         fill(store, midnight)
     else:
-        newest = store.extent(TENANT).newest_ms
-        assert newest is not None
-        midnight = (newest + 1000) // DAY * DAY
-    answer = trend(store, midnight, 30, 0)
+        midnight = (extent.newest_ms + 1000) // DAY * DAY
+    month = TrendQuery(tags=(FIRST_TAG,), start_ms=midnight - 30 * DAY, end_ms=midnight, buckets=1000)
+    answer = store.trend(TENANT, month)
     assert answer["good"].to_numpy().sum() + answer["bad"].to_numpy().sum() == 30 * 86_400
-    for figure, days in (("30-day", 30), ("1-year", DAYS)):
-        timed(f"{figure} trend of a 1 Hz tag, 1,000 buckets", partial(trend, store, midnight, days))
-    day = f"of {TAGS_OF_A_DAY} tags over a day"
-    timed(f"1-minute means {day}", partial(minutes, store, midnight, "mean"))
-    timed(f"1-minute time-weighted means {day}", partial(minutes, store, midnight, "time_weighted"))
-    timed("raw, one tag, one hour", partial(raw, store, midnight))
+    for question in asked.questions(midnight, 0, 1, DAYS)[1:]:
+        timed(question.words, partial(answered, store, question), question.wanted)
+
+    def weighted(turn: int) -> object:
+        tags, start = tuple(range(FIRST_TAG, FIRST_TAG + TAGS_OF_A_DAY)), midnight - DAY + turn % 60 * MINUTE
+        query = AggregateQuery(tags=tags, functions=("time_weighted",), start_ms=start, end_ms=midnight, step_ms=MINUTE)
+        return store.aggregate(TENANT, query)
+
+    timed(f"1-minute time-weighted means of {TAGS_OF_A_DAY} tags over a day", weighted)
     flood(store, midnight + 10 * MINUTE)
     store.close()
 
