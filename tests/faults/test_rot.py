@@ -32,16 +32,52 @@ def snapshot(made: Plant, dice: random.Random) -> None:
     spoil_all(made.folder / "data" / "engine" / "engine.snapshot", dice)
 
 
+def snapshot_end(made: Plant, dice: random.Random) -> None:
+    cut_end(made.folder / "data" / "engine" / "engine.snapshot", dice)
+
+
+def alarm_end(made: Plant, dice: random.Random) -> None:
+    spoil_end(stream_blocks(made.folder, "ALARM")[-1], dice)
+
+
+def position(made: Plant, dice: random.Random) -> None:
+    for file in (made.folder / "data" / "history").glob("L*.json"):
+        spoil_all(file, dice)
+
+
+def position_bit(made: Plant, dice: random.Random) -> None:
+    flip_bit(made.folder / "data" / "history" / "LIVE.json", dice)
+
+
+def rollup_state(made: Plant, dice: random.Random) -> None:
+    for file in (made.folder / "data" / "history").glob("rollups*.json"):
+        spoil_all(file, dice)
+
+
+def marks_end(made: Plant, dice: random.Random) -> None:
+    spoil_end(made.folder / "data" / "history" / "rollups.late", dice)
+
+
+HARMS = (
+    (gateway_end, bus_end, alarm_end, snapshot, marks_end, position_bit),
+    (bus_cut, snapshot_end, rollup_state),
+    (position,),
+    (bus_bit,),
+)
+
+
 def test_spoilt_files_lose_and_repeat_nothing(tmp_path: Path) -> None:
     dice = chance()
     platform, port = configured(tmp_path)
     with running(platform):
         made = prepared(platform, port)
-        for harm in (gateway_end, bus_end, bus_cut, bus_bit, snapshot):
+        for harms in HARMS:
             asyncio.run(made.source.run(seconds=3))
             platform.crash()
-            harm(made, dice)
+            for harm in harms:
+                harm(made, dice)
             platform.start()
             counted = afterwards(platform, made.source)
-            print(harm.__name__, counted)
-            assert counted.right, (harm.__name__, counted)
+            names = [harm.__name__ for harm in harms]
+            print(names, counted)
+            assert counted.right, (names, counted)
