@@ -47,7 +47,7 @@ def fill(store: SqlStore, first: int = 1, stream: str = "LIVE@1") -> int:
     """Store some days of two companies in one append, with gaps and bad readings; return the next sequence."""
     store.classify("long", [3, 11])
     chance = np.random.default_rng(5)
-    entries = []
+    entries: list[Entry] = []
     for tenant in TENANTS:
         times = np.arange(START, NOW, STEP_MS)
         batches = []

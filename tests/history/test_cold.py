@@ -208,5 +208,17 @@ def test_cold_days_are_given_up_by_age_and_their_rollups_stay(tmp_path: Path) ->
         assert len({path.split("/")[1] for path in files(place)}) == 1, "yesterday but one"
 
 
+def test_what_the_tables_have_no_room_for_goes_cold_early(tmp_path: Path) -> None:
+    with opened(tmp_path, tmp_path / "cold", after_days=1000) as store:
+        fill(store)
+        move(store)
+        samples = store.extent(7).samples
+        dropped = store.retain(NOW, {}, 1)
+        assert not [each for each in dropped if each.startswith("sample")]
+        move(store)
+        assert hot_days(store) == {TODAY}
+        assert store.extent(7).samples == samples
+
+
 def _date(time_ms: int) -> str:
     return str(np.datetime64(time_ms, "ms").astype("datetime64[D]"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -131,11 +132,15 @@ def test_duckdb_and_daft_find_the_same_in_the_files(service: ColdSettings, tmp_p
     wanted = f"count(*) filter ({good}), round(avg(value) filter ({good}), 6), max(value) filter ({good})"
     files = f"s3://{seaweed.BUCKET}/straight/tenant=7/*/kind=float64/*/*.parquet"
 
+    columns: list[pa.Field[Any]] = [
+        pa.field("day", pa.date32()),
+        pa.field("kind", pa.string()),
+        pa.field("class", pa.string()),
+    ]
+    partitioning: Any = pyarrow.dataset.HivePartitioning(pa.schema(columns))
     lake = pyarrow.dataset.dataset(
-        f"{seaweed.BUCKET}/straight/tenant=7", filesystem=seaweed.bucket(settings), format="parquet",
-        partitioning=pyarrow.dataset.HivePartitioning(pa.schema({"day": pa.date32(), "kind": pa.string(),
-                                                                 "class": pa.string()})),
-    ).filter(pyarrow.dataset.field("kind") == "float64")  # fmt: skip
+        f"{seaweed.BUCKET}/straight/tenant=7", filesystem=seaweed.bucket(settings), partitioning=partitioning
+    ).filter(pyarrow.dataset.field("kind") == "float64")
     with duckdb.connect() as db:
         db.register("lake", lake)
         found = db.sql(f"select tag, {wanted}, min(class), count(distinct day) from lake group by tag").fetchall()
@@ -150,10 +155,10 @@ def test_duckdb_and_daft_find_the_same_in_the_files(service: ColdSettings, tmp_p
     access = S3Config(endpoint_url=settings.endpoint, key_id=settings.key, access_key=settings.secret,
                       region_name=settings.region, use_ssl=False)  # fmt: skip
     frame = daft.read_parquet(files, io_config=IOConfig(s3=access))
-    frame = frame.where((daft.col("quality") >= 192) & ~daft.functions.is_nan(daft.col("value")))
+    frame = frame.where("quality >= 192").where(~daft.functions.is_nan(daft.col("value")))
     grouped = frame.groupby("tag").agg(
         daft.col("value").count().alias("n"), daft.col("value").mean(), daft.col("value").max().alias("most")
     )
-    columns = grouped.to_pydict()
-    rows = zip(columns["tag"], columns["n"], columns["value"], columns["most"], strict=True)
+    answer = grouped.to_pydict()
+    rows = zip(answer["tag"], answer["n"], answer["value"], answer["most"], strict=True)
     assert {tag: (number, round(mean, 6), most) for tag, number, mean, most in rows} == said

@@ -81,6 +81,8 @@ class Cold:
         self.place: Place | None = None
         self.index: ColdIndex | None = None
         self._codes = codes
+        self.early_ms = 0
+        """Days up to this time are moved before theirs: the tables have no room for them."""
         file = folder / "cold.sqlite"
         if settings is not None:
             self.place = place_of(settings)

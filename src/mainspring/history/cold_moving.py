@@ -54,8 +54,6 @@ class ColdMoving:
         self._file = folder / "cold.part"
         self._codes = names
         self._after_days = after_days
-        self.early_ms = 0
-        """Days up to this time are moved before theirs: the tables have no room for them."""
 
     def advance(self, now_ms: int) -> Iterator[None]:
         """Do what is due for about `WORK_S`, piece by piece; what is begun goes on with the next call."""
@@ -65,7 +63,7 @@ class ColdMoving:
         ends_s = time.monotonic() + WORK_S
         due = self._due()
         if not due and not index.dropping():
-            days = max(now_ms // DAY_MS - self._after_days, self.early_ms // DAY_MS)
+            days = max(now_ms // DAY_MS - self._after_days, self._cold.early_ms // DAY_MS)
             if days > index.frontier_day:
                 index.turn(days)
                 if not self._cold.writers.wait(WAIT_S):

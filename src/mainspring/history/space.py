@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from mainspring.history.cold import Cold
 from mainspring.history.engine import Engine
@@ -11,6 +12,8 @@ from mainspring.history.retention import EVENTS, SET_ASIDE, STANDARD, Partition,
 from mainspring.history.rollup_rows import HOUR_MS
 from mainspring.history.rollups import Rollups
 from mainspring.history.schema import ASIDE, CLASS, CLASSES_MASK, DAY_MS, EVENT, HOUR, MINUTE, MONTH_MS, SAMPLE
+
+NO_LIMIT: Final = 2**62
 
 
 class Space:
@@ -27,7 +30,14 @@ class Space:
 
         One partition a statement: appends and queries go on between and beside.
         """
-        dropped = droppable(self.partitions(), now_ms, days, bytes_max, bytes_of)
+        partitions = self.partitions()
+        dropped = droppable(partitions, now_ms, days, bytes_max, bytes_of)
+        if self._cold.place is not None:
+            # Readings that only the size of the whole would have dropped go cold instead.
+            due = droppable(partitions, now_ms, days, NO_LIMIT, bytes_of)
+            crowded = [part for part in dropped if part not in due and part.table in SAMPLE.values()]
+            self._cold.early_ms = max((part.end_ms for part in crowded), default=0)
+            dropped = [part for part in dropped if part not in crowded]
         for partition in dropped:
             if partition.table in (*SAMPLE.values(), MINUTE):
                 self._rollups.given_up(
@@ -35,7 +45,7 @@ class Space:
                 )
             self._engine.drop(partition.table, partition.value)
         told = [str(partition) for partition in dropped]
-        for partition in droppable(self._cold.partitions(), now_ms, days, bytes_max, {}):
+        for partition in droppable(self._cold.partitions(), now_ms, days, NO_LIMIT, {}):
             self._rollups.given_up(partition.table, self._codes[partition.retention], partition.end_ms)
             self._cold.forget(partition)
             told.append(f"{partition}, cold")
