@@ -14,6 +14,7 @@ from tests.history.cold_cases import (
     FLOATS,
     NOW,
     START,
+    STEP_MS,
     TENANTS,
     TODAY,
     answers,
@@ -206,6 +207,23 @@ def test_cold_days_are_given_up_by_age_and_their_rollups_stay(tmp_path: Path) ->
         store.retain(NOW, {"standard": 2, "long": 2}, 10**15)
         move(store)
         assert len({path.split("/")[1] for path in files(place)}) == 1, "yesterday but one"
+
+
+def test_an_import_knows_what_went_cold_and_brings_more(tmp_path: Path) -> None:
+    with opened(tmp_path, tmp_path / "cold") as store:
+        fill(store)
+        move(store)
+        samples = store.extent(7).samples
+        times = START + np.arange(0, DAYS * DAY // 2, STEP_MS // 2)
+        batch = build(Column.INT64, [10] * len(times), times, np.arange(len(times)), GOOD, Origin.IMPORTED)
+        became = store.place(7, batch, {})
+        assert np.array_equal(became, np.arange(len(times)) % 2 == 0), "every other one is there"
+        assert store.extent(7).samples == samples + len(times) // 2
+        assert (store.place(7, batch, {}) == 1).all()
+        move(store, NOW + DAY)
+        assert (store.place(7, batch, {}) == 1).all(), "folded in"
+        assert store.extent(7).samples == samples + len(times) // 2
+        assert hot_days(store) == {TODAY}
 
 
 def test_what_the_tables_have_no_room_for_goes_cold_early(tmp_path: Path) -> None:

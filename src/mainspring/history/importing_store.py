@@ -41,8 +41,10 @@ class Order:
         return found
 
 
-def there(engine: Engine, source: str, tenant: int, order: Order, batch: SampleBatch) -> npt.NDArray[np.bool_]:
-    """Tell for each sample in order whether its tag and time are in `source`, read piece by piece."""
+def there(
+    engine: Engine, readings: sql.Readings, tenant: int, order: Order, batch: SampleBatch
+) -> npt.NDArray[np.bool_]:
+    """Tell for each sample in order whether its tag and time are among some readings, read piece by piece."""
     found = np.zeros(len(order.keys), dtype=np.bool_)
     least, most = int(batch.time.min()), int(batch.time.max())
     tags = order.tags.tolist()
@@ -52,6 +54,6 @@ def there(engine: Engine, source: str, tenant: int, order: Order, batch: SampleB
         else f"tenant = {tenant} and tag >= {tags[0]} and tag <= {tags[-1]}"
     )
     condition = f"{own} and time >= {least} and time <= {most}"
-    for part in engine.chunks(f"select tag, time from {source} where {condition} {_GENTLY}"):
+    for part in engine.chunks(f"select tag, time from {readings(batch.column, condition)} {_GENTLY}"):
         found[order.places(part["tag"].to_numpy(), part["time"].to_numpy())] = True
     return found

@@ -175,12 +175,14 @@ class SqlStore:
             kept_from[self._codes.get(name, 255)] = since_ms
         old = batch.time < kept_from[columns["retention"]]
         became[old] = OLD
-        new = order.rows[~there(self._engine, SAMPLE[batch.column], tenant, order, batch) & ~old[order.rows]]
+        span = (int(batch.time.min()), int(batch.time.max()) + 1)
+        with self._cold.reading(tenant, order.tags.tolist(), *span, (batch.column,), files_max=None) as readings:
+            new = order.rows[~there(self._engine, readings, tenant, order, batch) & ~old[order.rows]]
         became[new] = STORED
         if len(new):
             columns = {name: _taken(values, new) for name, values in columns.items()}
-            with self._rollups.changing(columns):
-                self._engine.insert(SAMPLE[batch.column], columns)
+            with self._rollups.changing(columns), self._cold.storing(columns) as kept:
+                self._engine.insert(SAMPLE[batch.column], kept)
         return became
 
     def doubt(self, stream: str, last: int) -> None:
