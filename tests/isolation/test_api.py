@@ -142,6 +142,7 @@ NAMELESS: Final = frozenset({
     "POST /imports/read", "POST /templates", "POST /connections", "POST /devices", "POST /devices/bulk", "POST /users",
     "POST /tokens", "POST /samples/csv", "POST /blobs", "POST /gateways", "POST /gateways/enrolment", "POST /tenants",
     "POST /gateways/software", "POST /connections/try-mapping", "POST /history/imports",
+    "POST /history/prometheus/write",
 })  # fmt: skip
 _ID: Final = re.compile(r"/([a-z/-]+)/\{[a-z0-9_]+\}")
 

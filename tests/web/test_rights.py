@@ -44,7 +44,7 @@ OPERATOR: Final = {
     *(("post", f"/alarms/{verb}") for verb in ("acknowledge", "shelve", "unshelve", "comment")),
     ("post", "/commands"), ("post", "/commands/select"),
     ("delete", "/commands/select/{selection}"),
-    ("post", "/samples"), ("post", "/samples/csv"), ("post", "/blobs"),
+    ("post", "/samples"), ("post", "/samples/csv"), ("post", "/blobs"), ("post", "/history/prometheus/write"),
 }  # fmt: skip
 ADMINISTRATOR: Final = ("/users", "/audit", "/tenants")
 GATEWAYS: Final = {

@@ -101,6 +101,8 @@ class Target:
     ordinal: int
     taken_as: int
     words: Mapping[str, int] = field(default_factory=dict)
+    connected: bool = False
+    """A connection reads it."""
 
 
 NOBODY: Final = Target(0, UNKNOWN)

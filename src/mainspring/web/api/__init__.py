@@ -34,6 +34,7 @@ ROUTERS: Final = (
     "live",
     "history",
     "history_imports",
+    "remote_write",
     "samples",
     "blobs",
     "gateway",

@@ -20,6 +20,7 @@ NOT_CREATED: Final = Text(
     "{count} tags could not be made; the first is {name} ({reason}).",
     "{count} 个测点无法创建，第一个是 {name}（{reason}）。",
 )
+_COLUMNS: Final = ("path", "name", "ordinal", "sample_kind", "words", "connection_id")
 
 
 class Tags:
@@ -36,6 +37,11 @@ class Tags:
     def __call__(self, name: str) -> Target:
         """Return the tag of a name that was looked for."""
         return self._known.get(name, NOBODY)
+
+    @property
+    def count(self) -> int:
+        """How many names are known."""
+        return len(self._known)
 
     def look_for(self, names: Iterable[str]) -> None:
         """Read those of some names that are not known yet."""
@@ -58,9 +64,7 @@ class Tags:
         return _in_short(path_below(self._below, name)) if self._below else name
 
     def _rows(self, **condition: Any) -> Any:
-        return (
-            Tag.objects.of(self._tenant).filter(**condition).values("path", "name", "ordinal", "sample_kind", "words")
-        )
+        return Tag.objects.of(self._tenant).filter(**condition).values(*_COLUMNS)
 
 
 def _in_short(name: str) -> str:
@@ -79,7 +83,7 @@ def _target(row: dict[str, Any]) -> Target:
     words = dict(BOOLEAN_WORDS) if kind is SampleKind.BOOLEAN else {}
     for number, word in (row["words"] or {}).items():
         words |= {str(said).strip().lower(): int(number) for said in word.values() if said}
-    return Target(row["ordinal"], TAKEN_AS[kind], words)
+    return Target(row["ordinal"], TAKEN_AS[kind], words, row["connection_id"] is not None)
 
 
 def create(author: Author, names: Iterable[str], below: str) -> tuple[int, Text | None]:
