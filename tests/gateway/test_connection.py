@@ -111,6 +111,25 @@ async def test_a_lost_device_is_bad_at_once_with_its_last_value_and_comes_back(
         await bench.until_quality(1, q.GOOD)
 
 
+async def test_a_lost_device_is_lost_since_contact_ended_not_since_the_last_attempt(
+    tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "BACK_OFF_FIRST_S", 0.05)
+    of = connection("d")
+    async with running(tmp_path, of, [tag(1, of.id)]) as bench:
+        await bench.until_quality(1, q.GOOD)
+        live_ms = bench.connection.since_ms
+        device.reachable = False
+        await bench.until(lambda: bench.connection.state == "lost")
+        lost_ms, errors = bench.connection.since_ms, bench.connection.figures.errors
+        assert lost_ms > live_ms
+        await bench.until(lambda: bench.connection.figures.errors > errors + 2)
+        assert bench.connection.since_ms == lost_ms
+        device.reachable = True
+        await bench.until_quality(1, q.GOOD)
+        assert bench.connection.since_ms > lost_ms
+
+
 async def test_a_device_that_hangs_and_ignores_cancelling_is_given_up_within_its_time(
     tmp_path: Path, device: Device
 ) -> None:

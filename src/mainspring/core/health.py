@@ -57,7 +57,7 @@ class ConnectionHealth(BaseModel):
     name: str = Field(default="", description="what people call it; older gateways do not tell")
     state: Literal["connected", "connecting", "lost", "rejected", "disabled"]
     text: dict[str, str] | None = Field(default=None, description="the last error in words")
-    since_ms: int
+    since_ms: int = Field(description="since when it is so; without contact: since contact ended")
     tags: int = 0
     tags_bad: int = 0
     samples_per_s: float = 0.0

@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 
 State = Literal["connected", "connecting", "lost", "rejected", "disabled"]
 Answer = TypeVar("Answer")
+_NO_CONTACT: Final = {"connecting", "lost", "rejected"}
 BACK_OFF_FIRST_S: Final = 1.0
 BACK_OFF_GROWTH: Final = 1.5
 BACK_OFF_MAX_S: Final = 60.0
@@ -430,7 +431,9 @@ class Connection:
 
     def _set_state(self, state: State, text: Text | None) -> None:
         if state != self.state:
-            self.since_ms = now_ms()
+            # Each new attempt passes through `connecting`: what people ask is since when there is no contact.
+            if not {state, self.state} <= _NO_CONTACT:
+                self.since_ms = now_ms()
             log.info("connection.state", connection=self.definition.name, state=state)
         self.state = state
         self.text = text
