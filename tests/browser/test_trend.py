@@ -78,3 +78,17 @@ def test_a_trend_opens_from_an_asset_in_dark(administrator: Person, open_page: O
     page = open_page(trend_of(administrator, "XMEAS_7") + "&range=10m", "zh", "dark").page
     drawn(page, page.locator(".ms-trend-lanes canvas").first, "#4076F5")
     expect(page.get_by_role("button", name="导出")).to_be_visible()
+
+
+def test_states_are_bands_with_words(administrator: Person, open_page: Open) -> None:
+    page = open_page(trend_of(administrator, "pump", "XMEAS_7") + "&range=10m", "en", "dark").page
+    # The fill of a state that runs; the legend says which state that is.
+    expect(page.locator(".ms-state-legend")).to_contain_text(re.compile(r"pump\s*on"))
+    expect(page.locator(".ms-trend-lanes canvas")).to_have_count(2)
+    page.wait_for_function(
+        f"(wanted) => {{ const canvas = [...document.querySelectorAll('.ms-trend-lanes canvas')].at(-1);"
+        f" return canvas && ({INK})(canvas).includes(wanted); }}",
+        arg=int("7FA3C2", 16),
+    )
+    page.get_by_role("button", name="Hide pump").click()
+    expect(page.locator(".ms-state-legend")).to_have_count(0)
