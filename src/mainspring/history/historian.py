@@ -189,7 +189,7 @@ class Historian:
             rate = (storing.samples - before) / (now_s - before_s)
             before, before_s = storing.samples, now_s
             lost = self._lost_text if now_s < self._lost_s + LOST_TOLD_S else None
-            trouble = next(iter(storing.trouble.values()), lost or self._damage())
+            trouble = next(iter(storing.trouble.values()), lost or self._damage() or self._store.trouble())
             behind_ms, marked = self._store.rollups_behind(_now_ms())
             figures = {
                 "samples_per_s": round(rate, 1),

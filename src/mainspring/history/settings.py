@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mainspring.core.history import HistoryStore
 from mainspring.core.samples import SampleBatch
+from mainspring.core.text import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class Store(HistoryStore, Protocol):
 
         Left out are those whose tag and time are there, and those older than their retention class keeps.
         """
+
+    def trouble(self) -> Text | None:
+        """Return what hinders the store beside storing and answering."""
 
     def rollups_behind(self, now_ms: int) -> tuple[int, int]:
         """Return for how long no rows of a minute are made, in milliseconds, and how many hours of tags are marked."""

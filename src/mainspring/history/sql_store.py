@@ -243,6 +243,10 @@ class SqlStore:
         yield from self._rollups.advance(now_ms)
         yield from self._moving.advance(now_ms)
 
+    def trouble(self) -> Text | None:
+        """Return why old days cannot go cold, if they should."""
+        return self._moving.trouble
+
     def rollups_behind(self, now_ms: int) -> tuple[int, int]:
         """Return for how long no rows of a minute are made, in milliseconds, and how many hours of tags are marked."""
         reach_ms = self._rollups.reach.minute
