@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -30,7 +34,7 @@ from tests.history.cold_cases import (
 )
 
 from mainspring.core.errors import ConfigurationError, StoreError
-from mainspring.core.history import RawQuery, TrendQuery
+from mainspring.core.history import AggregateQuery, RawQuery, TrendQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import GOOD
 from mainspring.core.samples import build
@@ -207,6 +211,32 @@ def test_cold_days_are_given_up_by_age_and_their_rollups_stay(tmp_path: Path) ->
         store.retain(NOW, {"standard": 2, "long": 2}, 10**15)
         move(store)
         assert len({path.split("/")[1] for path in files(place)}) == 1, "yesterday but one"
+
+
+@pytest.mark.slow
+def test_duckdb_and_ray_read_a_folder_straight(tmp_path: Path) -> None:
+    place = tmp_path / "cold"
+    with opened(tmp_path, place) as store:
+        fill(store)
+        move(store)
+        whole = {"tags": FLOATS, "start_ms": START, "end_ms": YESTERDAY, "step_ms": YESTERDAY - START}
+        table = store.aggregate(7, AggregateQuery(functions=("count", "mean"), **whole))
+        said = {row["tag"]: (row["count"], pytest.approx(row["count"] * row["mean"])) for row in table.to_pylist()}
+    good = "quality >= 192 and not isnan(value)"
+    with duckdb.connect() as db:
+        rows = db.sql(
+            f"select tag, count(*) filter ({good}), sum(value) filter ({good}), min(class), min(epoch_ms(time)) from "
+            f"read_parquet('{place}/tenant=7/*/kind=float64/*/*.parquet', hive_partitioning = true) group by tag"
+        ).fetchall()
+    assert {tag: (count, total) for tag, count, total, _, _ in rows} == said
+    assert {tag: name for tag, _, _, name, _ in rows} == {1: "standard", 2: "standard", 3: "long"}
+    assert min(oldest for *_, oldest in rows) == START
+    script = Path(__file__).with_name("cold_ray.py")
+    with tempfile.TemporaryDirectory(prefix="ray") as short:
+        command = [sys.executable, str(script), str(place / "tenant=7"), short]
+        ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert {int(tag): tuple(figures) for tag, figures in found.items()} == said
 
 
 def test_an_import_knows_what_went_cold_and_brings_more(tmp_path: Path) -> None:
