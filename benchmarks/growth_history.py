@@ -139,7 +139,7 @@ def grown_in(folder: Path) -> None:
     for gigabytes in GIGABYTES:
         place = folder / f"{gigabytes:g}"
         if before is not None and not place.exists():
-            shutil.copytree(before, place, copy_function=_linked)
+            shutil.copytree(before, place, symlinks=True, copy_function=_linked)
         before = place
         grown = Past(place)
         grown.grow(gigabytes)
