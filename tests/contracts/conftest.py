@@ -17,6 +17,8 @@ from mainspring.history.clickhouse_store import ClickhouseStore
 
 GIVEN: Final = os.environ.get("MAINSPRING_CHECK_URL", "")
 """History URL of a ClickHouse to check instead; see deploy/clickhouse."""
+EXAMPLES: Final = int(os.environ.get("MAINSPRING_EXAMPLES", "1"))
+"""So many times as many random examples are tried as usual."""
 HISTORIES: Final = ("given",) if GIVEN else ("chdb", "clickhouse", "clickhouse-cluster")
 
 

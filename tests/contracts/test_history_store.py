@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.contracts.conftest import Opening
+from tests.contracts.conftest import EXAMPLES, Opening
 
 from mainspring.core.alarms import EVENT_SCHEMA
 from mainspring.core.errors import LimitExceeded, StoreError
@@ -382,7 +382,7 @@ def test_a_class_is_held_to_its_size_by_days_and_today_by_hours(opening: Opening
     assert len(rows(store, (1,))) == 60_000
     span = {"start_ms": today, "end_ms": today + DAY, "step_ms": HOUR, "functions": ("count",)}
     for tag in (1, 2):
-        assert sum(store.aggregate(1, AggregateQuery(tags=(tag,), **span))["count"].to_pylist()) == 20_000
+        assert store.aggregate(1, AggregateQuery(tags=(tag,), **span))["count"].to_numpy().sum() == 20_000
     put(store, floats([2], [now], [7.0]), first=100)
     assert rows(store, (2,))[-1]["value"] == 7.0
     store.close()
@@ -454,7 +454,7 @@ def reference(
     return answer
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20 * EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(samples=SAMPLES, step_ms=st.integers(100, 12_000))
 def test_an_aggregate_equals_the_reference(
     shared: HistoryStore, samples: list[tuple[int, float, int]], step_ms: int

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.contracts.conftest import Opening
+from tests.contracts.conftest import EXAMPLES, Opening
 
 from mainspring.core.history import (
     CORRECTED,
@@ -257,7 +257,7 @@ def histories(draw: st.DrawFn) -> tuple[list[SampleBatch], int]:
     return batches, next(TENANTS) + 1000
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8 * EXAMPLES, deadline=None)
 @given(
     history=histories(),
     rolled=st.integers(0, SPAN_MS // MINUTE + 10),

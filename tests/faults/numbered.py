@@ -151,7 +151,7 @@ class NumberedSource:
                     under_way.add(task)
                     task.add_done_callback(under_way.discard)
             if under_way:
-                await asyncio.wait(under_way, timeout=WAIT_S)
+                await asyncio.wait(under_way, timeout=WAIT_S if paced else SETTLED_S)
         finally:
             await device.close()
             await asyncio.gather(*under_way, return_exceptions=True)
@@ -321,9 +321,7 @@ def settled(
 
 
 def afterwards(platform: Platform, source: NumberedSource) -> Counted:
-    """Wait until nothing is missing, publish a little more, for current values follow fresh readings, and count."""
-    settled(platform, source, holds=lambda counted: not counted.lost)
-    asyncio.run(source.run(seconds=2))
+    """Wait until nothing is missing and every current value is the newest, and count."""
     return settled(platform, source)
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from tests.bus.conftest import BusUnderTest, running_bus
+from tests.history.clickhouse_peer import Peer
+from tests.history.clickhouse_peer import running as clickhouse_running
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -113,3 +115,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], check=True)
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Peer, Path]]:
+    """A ClickHouse server of our own, and its folder."""
+    folder = tmp_path_factory.mktemp("server")
+    with clickhouse_running(folder) as peer:
+        yield peer, folder

@@ -6,13 +6,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.history.clickhouse_http import LOSE_ANSWER
-from tests.history.clickhouse_peer import Peer, running, url_of
+from tests.history.clickhouse_peer import Peer, url_of
 
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.history import Entry
@@ -26,13 +25,6 @@ from mainspring.history.cluster_schema import script
 ROOT = Path(__file__).parents[2]
 DAY = 86_400_000
 NOW = time.time_ns() // 1_000_000
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Peer, Path]]:
-    folder = tmp_path_factory.mktemp("server")
-    with running(folder) as peer:
-        yield peer, folder
 
 
 def readings(rows: int, days: int = 1) -> list[Entry]:

@@ -7,14 +7,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.history.clickhouse_peer import Peer, running
+from tests.history.clickhouse_peer import Peer
 
 from mainspring.core.alarms import EVENT_SCHEMA
 from mainspring.core.errors import Conflict
@@ -34,10 +33,9 @@ START = NOW // DAY * DAY - 4 * DAY
 SPAN = {"start_ms": START - DAY, "end_ms": NOW + DAY}
 
 
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    with running(tmp_path_factory.mktemp("server")) as started:
-        yield started
+@pytest.fixture
+def peer(server: tuple[Peer, Path]) -> Peer:
+    return server[0]
 
 
 def filled(folder: Path) -> None:
