@@ -3,34 +3,81 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
-import shutil
+import signal
 import sqlite3
 import stat
-import time
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.platform import Platform, command, eventually, free_ports, running
-from tests.faults.numbered import Plant, configured, prepared, settled
+from tests.e2e.platform import Person, Platform, command, eventually, free_ports, running
+from tests.faults.numbered import NumberedSource, Plant, configured, numbered, prepared, settled
 
 from mainspring.core import toml
 
-COMPARED = ("/assets", "/tags", "/connections", "/devices", "/people", "/alarm-definitions")
+COMPARED = ("/assets", "/tags", "/connections", "/devices", "/users", "/alarm-definitions", "/gateways")
+OF_THE_MOMENT = {"health", "alive", "listener", "degraded", "release", "seen_ms", "last_sign_in_ms"}
+BACKUP = '[backup]\nto = "regular"\nrecords_every_s = 1\n'
 MINUTE_MS = 60_000
+OLD_MINUTES = 10
+LIMIT = 5
+
+
+@dataclass
+class Made:
+    """A platform under test with two sources: old readings that are rolled up, and a flood of fresh ones."""
+
+    plant: Plant
+    old: NumberedSource
+    backups: Path
+    told: list[str] = field(default_factory=list)
+
+    @property
+    def person(self) -> Person:
+        return self.plant.person
+
+    def trends(self, person: Person) -> Any:
+        """Return the old readings by minutes, which rollups answer."""
+        start = self.old.base_ms - self.old.base_ms % MINUTE_MS
+        tags = self.old.devices[0].tags
+        query = {"tags": tags, "start_ms": start, "end_ms": start + OLD_MINUTES * MINUTE_MS, "step_ms": MINUTE_MS}
+        functions = ["min", "max", "mean", "count", "time_weighted"]
+        return person.post("/history/aggregate", query | {"functions": functions})
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
     folder = tmp_path_factory.mktemp("plant")
-    platform, port = configured(folder)
+    platform, port = configured(folder, BACKUP)
     with running(platform):
-        yield prepared(platform, port)
+        plant = prepared(platform, port)
+        old = numbered(plant.person, port, devices=1, tags=2, step_ms=1000)
+        old.base_ms -= 3 * OLD_MINUTES * MINUTE_MS
+        watched = plant.source.devices[0].tags[0]
+        tag = next(each for each in plant.person.get("/tags")["items"] if each["tag"] == watched)
+        limit = {"tag_id": tag["id"], "condition": "H", "limit": LIMIT, "priority": "high"}
+        plant.person.post("/alarm-definitions", limit)
+        asyncio.run(old.run(readings=OLD_MINUTES * 60))
+        assert settled(platform, old, holds=lambda counted: not counted.lost).acknowledged
+        eventually(lambda: _rolled_up(folder), 60, "rollups of the old readings")
+        # An alarm that a person has acknowledged stays so.
+        asyncio.run(plant.source.run(seconds=2))
+        [alarm] = eventually(lambda: plant.person.get("/alarms")["items"], 30, "an alarm")
+        plant.person.post("/alarms/acknowledge", {"alarms": [alarm["alarm"]], "comment": "seen"})
+        yield Made(plant, old, folder / "backups")
+
+
+def _rolled_up(folder: Path) -> bool:
+    state = folder / "data" / "history" / "rollups.json"
+    return b'"minute": null' not in state.read_bytes()
 
 
 def said(*arguments: str, cwd: Path) -> str:
@@ -40,6 +87,15 @@ def said(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
+def refused(*arguments: str, cwd: Path) -> str:
+    """Run a command that has to fail, in words of both languages, and return them."""
+    done = command(*arguments, cwd=cwd)
+    assert done.returncode == 2, done.stdout + done.stderr
+    english, chinese = done.stderr.strip().splitlines()
+    assert re.search(r"[一-鿿]", chinese) and not re.search(r"[一-鿿]", english)
+    return done.stdout + english
+
+
 def moved(folder: Path) -> tuple[Platform, int]:
     """Give a restored platform other ports; it is not started."""
     web = free_ports(3)
@@ -47,30 +103,160 @@ def moved(folder: Path) -> tuple[Platform, int]:
     settings = tomllib.loads(file.read_text())
     settings["web"]["port"], settings["bus"]["port"] = web, web + 1
     settings["gateways"]["main"]["mqtt_port"] = web + 2
+    del settings["backup"]
     file.write_text(toml.written(settings))
     return Platform(folder, ["up"], web), web + 2
 
 
-def states(plant: Plant, path: str) -> Any:
-    return plant.person.get(path)
+def listed(person: Person, path: str) -> Any:
+    """Return records without what is told of the moment."""
+    answer = person.get(path)
+    items = answer["items"] if isinstance(answer, dict) else answer
+    return [{name: value for name, value in each.items() if name not in OF_THE_MOMENT} for each in items]
+
+
+def alarms_of(person: Person) -> Any:
+    """Return alarms that stand, and every transition there was."""
+    standing = [(each["alarm"], each["state"], each["raised_ms"]) for each in person.get("/alarms")["items"]]
+    return standing, person.get("/alarms/history", limit=100)["items"]
+
+
+def pieces_of(text: str) -> list[float]:
+    """Return megabytes of a backup, and how much of them was new, as the command says them last."""
+    return [float(each.replace(",", "")) for each in re.findall(r"([\d.,]+) MB", text.splitlines()[-1])]
 
 
 def test_what_was_acknowledged_before_a_backup_is_in_the_restored_platform_exactly_once(
-    plant: Plant, tmp_path: Path
+    made: Made, tmp_path: Path
 ) -> None:
-    backups, new = tmp_path / "backups", tmp_path / "new"
-    source = plant.source
+    new, source = tmp_path / "new", made.plant.source
     with source.publishing():
         eventually(lambda: source.acknowledged_total > 2000, 60, "readings")
-        before = source.acknowledged
-        print(said("backup", str(backups), cwd=plant.folder))
-        eventually(lambda: source.acknowledged_total > sum(map(sum, before.values())) + 500, 60, "more readings")
-    print(said("restore", str(backups), "--folder", str(new), cwd=tmp_path))
+        before = {each.name: bytes(each.kept) for each in source.devices}
+        made.told.append(said("backup", str(made.backups), cwd=made.plant.folder))
+        total = source.acknowledged_total
+        eventually(lambda: source.acknowledged_total > total + 200, 60, "readings go on")
+    records = {path: listed(made.person, path) for path in COMPARED}
+    trends, alarms = made.trends(made.person), alarms_of(made.person)
+    assert trends["source"] == "minute" and alarms
+    said("restore", str(made.backups), "--folder", str(new), cwd=tmp_path)
+    keys = list((new / "data" / "secrets").iterdir())
+    assert keys and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in keys)
     platform, port = moved(new)
-    platform.username, platform.password = plant.platform.username, plant.platform.password
+    platform.username, platform.password = made.plant.platform.username, made.plant.platform.password
     with running(platform):
         person = platform.administrator()
-        time.sleep(20)
-        from tests.faults.numbered import count
-        import dataclasses
-        print(count(platform, source))
+        assert {path: listed(person, path) for path in COMPARED} == records
+        # A device of the restored platform goes on, with its own password and behind its own numbers.
+        copied = NumberedSource(port, source.devices, source.paths, source.token, step_ms=source.step_ms)
+        copied.base_ms, copied._began_s = source.base_ms, source._began_s
+        for each in copied.devices:
+            each.kept = bytearray(before[each.name])
+        asyncio.run(copied.run(seconds=2))
+        counted = settled(platform, copied)
+        assert counted.right, counted
+        assert counted.acknowledged > sum(each.count(1) for each in before.values())
+        made.old.port = port
+        assert settled(platform, made.old, holds=lambda one: not one.lost).lost == 0
+        assert made.trends(person) == trends
+        assert alarms_of(person) == alarms
+        assert not (new / "data" / "pending").exists()
+        log = (new / "data" / "logs" / "historian-main.log").read_text()
+        assert "stream_made_anew" not in log and "messages_missing" not in log
+
+
+def test_another_backup_copies_little(made: Made) -> None:
+    whole, first_new = pieces_of(made.told[0])
+    again = said("backup", str(made.backups), "--keep", "9", cwd=made.plant.folder)
+    size, new = pieces_of(again)
+    assert first_new == pytest.approx(whole, rel=0.5)
+    assert new < size / 2, again
+    lines = said("backup", "--list", str(made.backups), cwd=made.plant.folder).splitlines()
+    assert len(lines) == 2 and all("MB of it new" in line for line in lines)
+    assert "2 backups are whole" in said("backup", "--verify", str(made.backups), cwd=made.plant.folder)
+
+
+def test_a_backup_that_is_cut_short_leaves_the_former_ones(made: Made) -> None:
+    folder = made.plant.folder
+    before = said("backup", "--list", str(made.backups), cwd=folder)
+    with subprocess.Popen(
+        [sys.executable, "-m", "mainspring", "backup", str(made.backups)], cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline().startswith("Gateways")
+        process.send_signal(signal.SIGKILL)
+    assert said("backup", "--list", str(made.backups), cwd=folder) == before
+    assert "are whole" in said("backup", "--verify", str(made.backups), cwd=folder)
+    said("backup", str(made.backups), "--keep", "2", cwd=folder)
+    assert len(said("backup", "--list", str(made.backups), cwd=folder).splitlines()) == 2
+    assert not (folder / "data" / "history" / "clickhouse" / "shadow").exists()
+
+
+def test_a_flipped_bit_is_named_and_refused(made: Made, tmp_path: Path) -> None:
+    part = max((made.backups / "pieces").glob("??/*"), key=lambda file: file.stat().st_size)
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    told = refused("backup", "--verify", str(made.backups), cwd=tmp_path)
+    assert f"The piece {part.name} is damaged" in told and "1 pieces or lists" in told
+    told = refused("restore", str(made.backups), "--folder", str(tmp_path / "new"), cwd=tmp_path)
+    assert f"The piece {part.name}" in told and not (tmp_path / "new").exists()
+    part.unlink()
+    assert "is missing" in refused("backup", "--verify", str(made.backups), cwd=tmp_path)
+    # What the platform still has is taken anew.
+    said("backup", str(made.backups), "--keep", "1", cwd=made.plant.folder)
+    assert "1 backups are whole" in said("backup", "--verify", str(made.backups), cwd=tmp_path)
+
+
+def test_records_come_back_as_they_were_at_a_time(made: Made, tmp_path: Path) -> None:
+    regular = made.plant.folder / "regular"
+    eventually(lambda: list((regular / "backups").glob("*/manifest.sha256")), 60, "a backup by the platform itself")
+    name = {"en": "Kiln", "zh": "窑"}
+    asset = made.person.post("/assets", {"parent": None, "kind": "enterprise", "slug": "kiln", "name": name})
+    eventually(lambda: _in_states(regular, tmp_path, "kiln", True), 30, "a state of the records with the asset")
+    at = datetime.now(UTC).isoformat()
+    made.person.delete(f"/assets/{asset['id']}")
+    eventually(lambda: _in_states(regular, tmp_path, "kiln", False), 30, "a state of the records without it")
+    new = tmp_path / "new"
+    told = said("restore", str(regular), "--folder", str(new), "--records-at", at, cwd=tmp_path)
+    assert "Records are those of" in told
+    assert _slugs(new, "kiln")
+    assert "backup" in command("status", cwd=made.plant.folder).stdout.lower()
+    early = refused(
+        "restore", str(regular), "--folder", str(tmp_path / "x"), "--records-at", "2001-01-01", cwd=tmp_path
+    )
+    assert "not kept as early" in early
+    assert "is not a time" in refused(
+        "restore", str(regular), "--folder", str(tmp_path / "x"), "--records-at", "noon", cwd=tmp_path
+    )
+
+
+def _in_states(backups: Path, work: Path, slug: str, there: bool) -> bool:
+    """Tell whether the newest state of the records has an asset, or has it not."""
+    new = work / "looked"
+    done = command(
+        "restore", str(backups), "--folder", str(new), "--records-at", datetime.now(UTC).isoformat(), cwd=work
+    )
+    if done.returncode:
+        return False
+    found = _slugs(new, slug)
+    subprocess.run(["rm", "-r", new], check=True)
+    return bool(found) == there
+
+
+def _slugs(folder: Path, slug: str) -> list[Any]:
+    with closing(sqlite3.connect(folder / "data" / "records.sqlite3")) as opened:
+        return opened.execute("SELECT slug FROM records_asset WHERE slug = ?", (slug,)).fetchall()
+
+
+def test_what_cannot_be_is_told(made: Made, tmp_path: Path) -> None:
+    backups = str(made.backups)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("")
+    assert "is not empty" in refused("restore", backups, "--folder", str(tmp_path / "full"), cwd=tmp_path)
+    new = ["--folder", str(tmp_path / "new")]
+    assert "There is no backup" in refused("restore", backups, *new, "--backup", "../x", cwd=tmp_path)
+    assert "There are no backups" in refused("restore", str(tmp_path), *new, cwd=tmp_path)
+    assert "other things" in refused("backup", str(tmp_path / "full"), cwd=made.plant.folder)
+    assert "does not run" in refused("backup", backups, cwd=tmp_path)
+    assert "file of their own" in refused("restore", backups, *new, "--records-url", "postgresql://x/y", cwd=tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["full"]

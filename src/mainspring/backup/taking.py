@@ -43,11 +43,12 @@ OPCUA: Final = Path(".mainspring/opcua")
 """Where connections keep the certificate by which OPC UA servers know them, unless they say otherwise."""
 GATEWAYS: Final = ("gateways", "tenants")
 ENGINE: Final = "engine"
+COLD: Final = "cold"
 _APART: Final = frozenset({*GATEWAYS, ENGINE, "history", "bus", "logs", "secrets", pending.FOLDER})
 """Folders that have a turn of their own, and those that start anew: the bus's streams are kept as messages."""
 _PASSING: Final = (".part", ".new", ".err", "-wal", "-shm", "-journal", ".stamp")
 _NOT_KEPT: Final = frozenset({"lock", "backup.lock", "records.sqlite3", "__pycache__", "partial"})
-_UNCHANGING: Final = ("data/history/clickhouse/", "data/blobs/", "data/software/", "cold/")
+_UNCHANGING: Final = ("data/history/clickhouse/", "data/blobs/", "data/software/", f"{COLD}/")
 """Below these a file of the same name, size and time is the same."""
 
 _RUNNING: Final = Text(
@@ -130,6 +131,10 @@ class Taking:
         self._pieces = held
         self._say = say
         self._former = _former(held.folder)
+        place = configuration.history.cold
+        if place.startswith("s3:"):
+            say(_COLD.format(place=place))
+        self._cold_folder = Path(place).resolve() if place and not place.startswith("s3:") else None
         now_ms = time.time_ns() // 1_000_000
         self._manifest = Manifest(manifest.new_id(held.folder, now_ms), now_ms, __version__, last_migration())
         self._work = held.folder / "work"
@@ -142,7 +147,10 @@ class Taking:
         self._work.mkdir(mode=0o700)
         try:
             await asyncio.to_thread(self._gateways)
+            await asyncio.to_thread(self._cold)
             await self._history()
+            # Days that went cold just before the history held still.
+            await asyncio.to_thread(self._cold)
             await asyncio.to_thread(self._rest)
         finally:
             shutil.rmtree(self._work, ignore_errors=True)
@@ -163,6 +171,14 @@ class Taking:
         self._say(_GATEWAYS.format(files=len(self._manifest.files)))
         for file in self._below(self._data / ENGINE):
             self._keep(file, f"data/{file.relative_to(self._data)}")
+
+    def _cold(self) -> None:
+        """Copy files of cold history that are new; twice, for one may be replaced by another meanwhile."""
+        if self._cold_folder is None:
+            return
+        there = {each.path for each in self._manifest.files}
+        found = [(file, f"{COLD}/{file.relative_to(self._cold_folder)}") for file in self._below(self._cold_folder)]
+        self._keep_many([(file, path) for file, path in found if path not in there], None)
 
     async def _history(self) -> None:
         """Let the historian hold still for a moment, and copy what it held, with what the bus has beyond it."""
@@ -211,6 +227,8 @@ class Taking:
     def _rest(self) -> None:
         """Copy what is left: blobs, files of the pages, and at last records, keys and settings."""
         rest = [file for file in self._below(self._data) if file.relative_to(self._data).parts[0] not in _APART]
+        if self._cold_folder is not None:
+            rest = [file for file in rest if self._cold_folder not in file.parents]
         self._keep_many([(file, f"data/{file.relative_to(self._data)}") for file in rest], None)
         if OPCUA.is_dir() and self._data not in OPCUA.resolve().parents:
             for file in _files(OPCUA):
@@ -237,6 +255,8 @@ class Taking:
         settings = self._configuration
         yours = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True)
         yours["data_folder"] = "data"
+        if self._cold_folder is not None:
+            yours["history"]["cold"] = COLD
         text = "# The settings of the platform, as `mainspring backup` found them.\n" + toml.written(yours)
         self._put("mainspring.toml", text.encode())
         made = self._manifest
