@@ -47,7 +47,10 @@ CODECS: dict[str, dict[str, dict[str, str]]] = {
     "integers: Delta, T64('bit'), ZSTD(1)": {INTEGERS: {"value": "Delta, T64('bit'), ZSTD(1)"}},
     "times: ZSTD(1)": {table: {"time": "ZSTD(1)"} for table in (FLOATS, INTEGERS)},
     "times: DoubleDelta, ZSTD(1)": {table: {"time": "DoubleDelta, ZSTD(1)"} for table in (FLOATS, INTEGERS)},
-    "sequence: ZSTD(1)": {table: {"sequence": "ZSTD(1)"} for table in (FLOATS, INTEGERS)},
+    **{
+        f"sequence: {codec}": {table: {"sequence": codec} for table in (FLOATS, INTEGERS)}
+        for codec in ("ZSTD(1)", "Delta, T64, ZSTD(1)")
+    },
 }
 
 
