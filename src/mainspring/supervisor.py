@@ -28,7 +28,7 @@ from mainspring.bus.credentials import RoleUser, seed_file, user_name
 from mainspring.bus.members import Members
 from mainspring.bus.tenant_watch import serve_definitions
 from mainspring.configuration import Configuration, bus_users
-from mainspring.core.errors import ConfigurationError, MainspringError, NotConnected, StoreError
+from mainspring.core.errors import ConfigurationError, MainspringError, NotConnected, StoreError, reason_of
 from mainspring.core.health import Health
 from mainspring.core.text import Text
 
@@ -82,7 +82,7 @@ def hold_folder(folder: Path) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         held = (folder / "lock").open("a+")
     except OSError as error:
-        raise StoreError(_UNWRITABLE, folder=folder, reason=error.strerror) from error
+        raise StoreError(_UNWRITABLE, folder=folder, reason=reason_of(error)) from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

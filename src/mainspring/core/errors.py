@@ -18,12 +18,29 @@ from __future__ import annotations
 import errno
 import os
 import re
+import socket
 import ssl
 from typing import Any, ClassVar, Final
 
 from mainspring.core.text import Text
 
 _NUMBER: Final = re.compile(r"\[Errno (\d+)\]")
+_SYSTEM: Final = {
+    errno.ECONNREFUSED: "连接被拒绝", errno.ECONNRESET: "连接被对方重置", errno.ECONNABORTED: "连接已中止",
+    errno.ETIMEDOUT: "连接超时", errno.EHOSTUNREACH: "主机不可达", errno.ENETUNREACH: "网络不可达",
+    errno.EHOSTDOWN: "主机已关闭", errno.ENETDOWN: "网络已断开", errno.EPIPE: "连接已断开", errno.ENOTCONN: "未连接",
+    errno.EADDRINUSE: "地址已被占用", errno.EADDRNOTAVAIL: "本机没有该地址", errno.EACCES: "权限不足",
+    errno.EPERM: "不允许此操作", errno.ENOENT: "文件或目录不存在", errno.ENOTDIR: "不是目录", errno.EISDIR: "是目录",
+    errno.EEXIST: "文件已存在", errno.ENOSPC: "磁盘空间不足", errno.EDQUOT: "超出磁盘配额", errno.EROFS: "文件系统只读",
+    errno.EIO: "输入/输出错误", errno.EMFILE: "打开的文件过多", errno.ENFILE: "系统打开的文件过多",
+    errno.ENOMEM: "内存不足",
+}  # fmt: skip
+"""What the system says of its errors, in Chinese; it says the English itself."""
+_NAMES: Final = {
+    socket.EAI_NONAME: "名称未知", socket.EAI_AGAIN: "域名解析暂时失败", socket.EAI_FAIL: "域名解析失败",
+    socket.EAI_NODATA: "该名称没有地址",
+}  # fmt: skip
+"""The same of names that cannot be resolved."""
 
 
 class MainspringError(Exception):
@@ -114,13 +131,20 @@ def error_of(document: dict[str, Any]) -> MainspringError:
     return ERRORS.get(document["code"], MainspringError)(Text.of(document["text"]))
 
 
-def reason_of(error: BaseException) -> str:
-    """Return what the system or a library says of a failure, without the objects Python puts beside it."""
+def reason_of(error: BaseException) -> Text:
+    """Return what the system or a library says of a failure, without the objects Python puts beside it.
+
+    In Chinese where it is a frequent one.
+    """
+    if isinstance(error, socket.gaierror):
+        english = error.strerror or type(error).__name__
+        return Text(english, _NAMES.get(error.errno or 0, english))
     if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
         # The system's own word: asyncio's holds addresses as Python writes them, of several attempts in one text.
         told = _NUMBER.search(str(error)) if error.errno is None else None
         number = int(told[1]) if told else errno.ETIMEDOUT if isinstance(error, TimeoutError) else error.errno
         if number is not None and number > 0:
-            return os.strerror(number)
-        return error.strerror or type(error).__name__
-    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+            english = os.strerror(number)
+            return Text(english, _SYSTEM.get(number, english))
+    said = (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+    return Text(said, said)

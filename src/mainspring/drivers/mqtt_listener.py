@@ -24,6 +24,7 @@ from uuid import UUID
 import structlog
 
 from mainspring.core.definitions import DeviceDefinition
+from mainspring.core.errors import reason_of
 from mainspring.core.text import Text
 from mainspring.drivers.mqtt_access import Access
 from mainspring.drivers.mqtt_door import Door
@@ -160,7 +161,7 @@ class Listener:
         try:
             await door.open(settings.host, settings.port)
         except OSError as error:
-            self._say(_NOT_OPEN.format(**where, reason=error.strerror or type(error).__name__))
+            self._say(_NOT_OPEN.format(**where, reason=reason_of(error)))
             return None
         self.port = door.port
         hub.text = None

@@ -296,8 +296,7 @@ class Session:
         url = self.config.url
 
         def told(kind: type[MainspringError], text: Text, **values: Any) -> MainspringError:
-            english = text.en.format(url=url, what=what.en, **values)
-            return kind(Text(english, text.zh.format(url=url, what=what.zh, **values)))
+            return kind(text, url=url, what=what, **values)
 
         if isinstance(error, TimeoutError):
             return told(NotConnected, _NO_ANSWER, seconds=self.config.timeout_ms / 1000)

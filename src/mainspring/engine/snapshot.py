@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainspring.core.alarms import AlarmEvent
-from mainspring.core.errors import StoreError
+from mainspring.core.errors import StoreError, reason_of
 from mainspring.core.text import Text
 from mainspring.engine import conditions, kernels
 from mainspring.engine.alarms import Records
@@ -125,7 +125,7 @@ def write(path: Path, snapshot: Snapshot, alarm: int) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise StoreError(_UNWRITABLE, path=path, reason=error.strerror or type(error).__name__) from error
+        raise StoreError(_UNWRITABLE, path=path, reason=reason_of(error)) from error
 
 
 def load(path: Path) -> Snapshot | None:

@@ -18,7 +18,7 @@ from mainspring.bus.blobs import send_blob
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.blobs import BLOB_BYTES_MAX, PART_BYTES_MAX, Blob, is_media_type, parse
-from mainspring.core.errors import DecodeError, MainspringError, StoreError
+from mainspring.core.errors import DecodeError, MainspringError, StoreError, reason_of
 from mainspring.core.files import sync_folder
 from mainspring.core.text import Text
 
@@ -164,7 +164,7 @@ class Blobs:
             sync_folder(self.folder)
         except OSError as error:
             part.unlink(missing_ok=True)
-            raise StoreError(_FAILED, folder=self.folder, reason=error.strerror or type(error).__name__) from error
+            raise StoreError(_FAILED, folder=self.folder, reason=reason_of(error)) from error
         self.size += size
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import mainspring
 from mainspring.core import toml
 from mainspring.core.definitions import Words
-from mainspring.core.errors import ConfigurationError, Conflict, MainspringError
+from mainspring.core.errors import ConfigurationError, Conflict, MainspringError, reason_of
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import check_unit
@@ -250,7 +250,7 @@ class Templates:
                 except MainspringError as error:
                     listed.damaged[file.stem] = error.text
                 except OSError as error:
-                    listed.damaged[file.stem] = _UNREADABLE.format(reason=error.strerror or type(error).__name__)
+                    listed.damaged[file.stem] = _UNREADABLE.format(reason=reason_of(error))
         return listed
 
     def find(self, name: str) -> Path:

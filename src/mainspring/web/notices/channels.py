@@ -64,7 +64,7 @@ def send_mail(target: str, letter: Letter) -> None:
         raise NotConnected(_MAIL_FAILED, host=mail.host, reason=_said(error)) from error
 
 
-def _said(error: Exception) -> str:
+def _said(error: Exception) -> str | Text:
     """Return what the other side said, as far as it said anything."""
     if isinstance(error, smtplib.SMTPRecipientsRefused) and error.recipients:
         return _answer(*next(iter(error.recipients.values())))
