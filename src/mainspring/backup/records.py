@@ -140,7 +140,9 @@ def _run(program: str, url: str, options: Iterable[str]) -> None:
         [found, f"--dbname={without}", *options], env=environment, capture_output=True, text=True, check=False
     )
     if ran.returncode:
-        reason = (ran.stderr.strip().splitlines() or [f"exit {ran.returncode}"])[-1][:300]
+        lines = ran.stderr.strip().splitlines()
+        # Behind the error stands the statement, which may be long.
+        reason = next((line for line in lines if "error:" in line), f"exit {ran.returncode}")[:300]
         raise StoreError(_FAILED, program=program, reason=reason)
 
 
