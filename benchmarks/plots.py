@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-WIDTH, HEIGHT = 720, 320
-LEFT, RIGHT, TOP, BOTTOM = 70, 170, 40, 46
+WIDTH, HEIGHT = 860, 320
+LEFT, TOP, BOTTOM = 70, 44, 46
+LETTER = 6.8
+"""About the width of a letter: room for names is made by it."""
 COLOURS = ("#1668dc", "#d46b08", "#389e0d", "#cf1322", "#722ed1", "#08979c", "#876800", "#595959")
 TICKS = 5
-BAR, GAP, LABEL = 22, 10, 260
+BAR, GAP = 22, 10
 
 
 def svg(figure: Mapping[str, Any]) -> str:
@@ -53,7 +55,7 @@ def _text(x: float, y: float, words: str, *, anchor: str = "start", weight: str 
 def _lines(title: str, axes: Sequence[str], lines: Mapping[str, Sequence[Sequence[float]]]) -> str:
     every = [place for places in lines.values() for place in places]
     across, up = ticks(max(x for x, _ in every)), ticks(max(y for _, y in every))
-    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+    right, bottom = WIDTH - 46 - LETTER * max(map(len, lines)), HEIGHT - BOTTOM
 
     def place(x: float, y: float) -> tuple[float, float]:
         return LEFT + (right - LEFT) * x / across[-1], bottom - (bottom - TOP) * y / up[-1]
@@ -61,7 +63,7 @@ def _lines(title: str, axes: Sequence[str], lines: Mapping[str, Sequence[Sequenc
     body = []
     for value in up:
         _, y = place(0, value)
-        body.append(f'<line x1="{LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e5e5e5"/>')
+        body.append(f'<line x1="{LEFT}" x2="{right:.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="#e5e5e5"/>')
         body.append(_text(LEFT - 6, y + 4, number(value), anchor="end"))
     for value in across:
         x, _ = place(value, 0)
@@ -77,7 +79,7 @@ def _lines(title: str, axes: Sequence[str], lines: Mapping[str, Sequence[Sequenc
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in (place(*p) for p in places)
             ]
         y = TOP + 12 + 18 * turn
-        body.append(f'<line x1="{right + 12}" x2="{right + 28}" y1="{y - 4}" y2="{y - 4}" stroke="{colour}" '
+        body.append(f'<line x1="{right + 12:.1f}" x2="{right + 28:.1f}" y1="{y - 4}" y2="{y - 4}" stroke="{colour}" '
                     'stroke-width="3"/>')  # fmt: skip
         body.append(_text(right + 34, y, name))
     return _frame(WIDTH, HEIGHT, title, body)
@@ -85,14 +87,15 @@ def _lines(title: str, axes: Sequence[str], lines: Mapping[str, Sequence[Sequenc
 
 def _bars(title: str, unit: str, bars: Mapping[str, float]) -> str:
     highest = max([*bars.values(), 0.0]) or 1.0
-    room = WIDTH - LABEL - 110
+    label = 16 + LETTER * max(map(len, bars))
+    room = WIDTH - label - 40 - LETTER * (12 + len(unit))
     body = []
     for turn, (name, value) in enumerate(bars.items()):
         y = TOP + turn * (BAR + GAP)
         length = max(1.0, room * value / highest)
         colour = COLOURS[1] if name.startswith(("VictoriaMetrics", "Mosquitto", "Node-RED", "pymodbus", "asyncua",
                                                 "thingsboard")) else COLOURS[0]  # fmt: skip
-        body.append(_text(LABEL - 8, y + 15, name, anchor="end"))
-        body.append(f'<rect x="{LABEL}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2" fill="{colour}"/>')
-        body.append(_text(LABEL + length + 6, y + 15, f"{number(value)} {unit}"))
+        body.append(_text(label - 8, y + 15, name, anchor="end"))
+        body.append(f'<rect x="{label:.1f}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2" fill="{colour}"/>')
+        body.append(_text(label + length + 6, y + 15, f"{number(value)} {unit}"))
     return _frame(WIDTH, TOP + len(bars) * (BAR + GAP) + 12, title, body)
