@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="empty PostgreSQL database for the records, if they were in one",
     )
+    _import_history(commands.add_parser("import-history", help="import history from a file on this machine"))
     gateway = commands.add_parser("gateway", help="run a gateway on another machine, with one file and one token")
     gateway.add_argument("file", type=Path, help="its settings file; `--sample` prints one", nargs="?")
     gateway.add_argument("--sample", action="store_true", help="print a settings file with every setting")
@@ -73,3 +74,19 @@ def parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("prepare", help="create or migrate the records; `up` and `demo` do it by themselves")
     return top
+
+
+def _import_history(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", help="CSV, Parquet or Influx line protocol; the same command goes on where it ended")
+    command.add_argument("--tenant", default="", metavar="KEY", help="company; default: the one of the settings")
+    command.add_argument("--check", action="store_true", help="look through the file only, and store nothing")
+    for name in ("time", "tag", "value", "quality"):
+        command.add_argument(f"--{name}", default="", metavar="COLUMN", help=f"column of the {name}, if not guessed")
+    command.add_argument("--wide", action="store_true", help="the file has a column for each tag")
+    command.add_argument("--times", choices=("iso", "s", "ms", "us", "ns"), help="form of times, if not guessed")
+    command.add_argument("--zone", default="", help="zone of times without an offset; default: the company's")
+    command.add_argument("--prefix", default="", help="put before each name")
+    command.add_argument("--rule", default="", help="makes names of line protocol, as {site}/{measurement}/{field}")
+    command.add_argument(
+        "--create-below", metavar="PATH", help="make tags of names that no tag has, below this asset; '' for none"
+    )

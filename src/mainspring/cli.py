@@ -101,6 +101,10 @@ def run(options: argparse.Namespace) -> None:
             print(asyncio.run(status(settings, as_json=options.json)))
         case "backup":
             asyncio.run(back_up(settings, options.to.resolve(), options.keep))
+        case "import-history":
+            from mainspring.import_history import import_history, wanted_of
+
+            import_history(settings, wanted_of(options), _said)
         case "prepare":
             from mainspring.first_start import prepare
 
@@ -187,7 +191,7 @@ def _settings_file(options: argparse.Namespace) -> Path | None:
 
         yours = holder_of(configuration.load(None).data_folder.resolve())
         return demo if yours is None and holder_of((DEMO_FOLDER / "data").resolve()) else None
-    of_demo = options.command in {"reset-password", "tenant", "verify-audit"}
+    of_demo = options.command in {"reset-password", "tenant", "verify-audit", "import-history"}
     return demo if of_demo and not configuration.DEFAULT_FILE.exists() else None
 
 

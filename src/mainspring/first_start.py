@@ -141,14 +141,14 @@ def add_tenant(configuration: Configuration, key: str, words: dict[str, str], zo
         raise ConfigurationError(next(iter(error.fields.values()))) from error
     said = _SIGN_IN.format(name=f"{key}/{first_start.ADMINISTRATOR}", password=password)
     try:
-        asyncio.run(_publish(configuration))
+        asyncio.run(publish(configuration))
     except NotConnected:
         waits = _WAITS.format(key=key)
         return "\n".join((said.en, waits.en, said.zh, waits.zh))
     return f"{said.en}\n{said.zh}"
 
 
-async def _publish(configuration: Configuration) -> None:
+async def publish(configuration: Configuration) -> None:
     """Tell the running roles what this process changed in the records."""
     from mainspring.records.publication import Publication
 

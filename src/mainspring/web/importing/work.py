@@ -142,7 +142,7 @@ def _settled(work: Work, position: Any, found: tags.Tags) -> Iterator[tuple[Rows
 
 
 def _check(work: Work) -> None:
-    found = tags.Tags(work.author.tenant)
+    found = tags.Tags(work.author.tenant, work.state["create_below"])
     part = work.folder.refused.with_suffix(".part")
     tally = Tally.open(part, None)
     with tally.file:
