@@ -43,7 +43,7 @@ class Disk:
 
     def unmount(self) -> None:
         """Let go of it, also while a process that ends still holds a file."""
-        for _ in range(50):
+        for _ in range(600):
             if not subprocess.run(["umount", self.folder], capture_output=True, check=False).returncode:
                 return
             time.sleep(0.1)

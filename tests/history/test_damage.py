@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +80,53 @@ def test_any_bit_of_a_small_document_that_flips_is_noticed(tmp_path: Path) -> No
             assert checked.read(file) == {"number": 7, "text": "阀"}, bit
         except ValueError:
             continue
+
+
+async def test_a_batch_that_the_bus_loses_while_it_is_being_stored_is_there_once(plant: Plant) -> None:
+    """Killed between rows and position, and the bus went back: sent again under another number, in either stream."""
+
+    async def numbered_by_gateway(number: int, *, late: bool = False) -> int:
+        values = 10 * number + np.arange(10)
+        batch = build(Column.FLOAT64, np.full(10, 1), NOW + values, values, 192, Origin.MACHINE)
+        subject = subjects.readings("acme", "g1", late=late)
+        answer = await plant.gateway.js.publish(
+            subject, batch.encode(), headers={subjects.SEQUENCE_HEADER: str(number)}
+        )
+        return int(answer.seq)
+
+    async def bus_again() -> None:
+        await plant.server.start_again()
+        await until(lambda: plant.gateway.connected and plant.admin.connected)
+
+    async with at_work(plant):
+        for number in range(3):
+            sequence = await numbered_by_gateway(number)
+        await plant.stored(subjects.LIVE, sequence)
+    before, _ = Journal(plant.folder / "positions").read("LIVE")
+    assert before is not None
+    await plant.server.kill()
+    shutil.copytree(plant.server.settings.folder, plant.folder / "saved")
+    await bus_again()
+    async with at_work(plant):
+        for number in (3, 4):
+            sequence = await numbered_by_gateway(number)
+        await plant.stored(subjects.LIVE, sequence)
+    # As if killed before the position was written, in a power cut that cost the bus its end.
+    journal = Journal(plant.folder / "positions")
+    after, _ = journal.read("LIVE")
+    assert after is not None
+    journal.write("LIVE", before)
+    journal.write("LIVE", replace(before, intent=(sequence - 1, sequence), intent_mark=after.mark))
+    await plant.server.kill()
+    shutil.rmtree(plant.server.settings.folder)
+    (plant.folder / "saved").rename(plant.server.settings.folder)
+    await bus_again()
+    async with at_work(plant) as store:
+        for number in (5, 3):
+            sequence = await numbered_by_gateway(number)
+        await plant.stored(subjects.LATE, await numbered_by_gateway(4, late=True))
+        await plant.stored(subjects.LIVE, sequence)
+        assert sorted(values(store, ACME, (1,))) == list(range(60))
 
 
 async def test_messages_that_the_bus_has_lost_are_named_and_all_others_stored(plant: Plant) -> None:

@@ -117,7 +117,7 @@ class Historian:
             try:
                 position = self._storing.resume(stream, await reader.incarnation(), reader.last)
                 if position.intent is not None:
-                    await self._finish(stream, reader, *position.intent)
+                    await self._finish(stream, reader, *position.intent, position.intent_mark)
                 position = self._storing.positions[stream]
                 await reader.seek(position.stored, position.mark)
                 while True:
@@ -135,8 +135,8 @@ class Historian:
         for reader in self._readers.values():
             await reader.renew()
 
-    async def _finish(self, stream: str, reader: Reader, first: int, last: int) -> None:
-        """Store again exactly the range whose storing may have been cut short."""
+    async def _finish(self, stream: str, reader: Reader, first: int, last: int, mark: str) -> None:
+        """Store again exactly the range whose storing may have been cut short; `mark` is that of its last message."""
         log.info("history.intent_finished", stream=stream, first=first, last=last)
         gathered = Gathered(first, last)
         await reader.seek(first - 1)
@@ -152,6 +152,8 @@ class Historian:
             await self._gathering.take(gathered, *message)
             if message[0] == last:
                 break
+        if mark and gathered.mark != mark:
+            self._storing.lost_amid()
         gathered.first, gathered.last = first, last
         await self._keep(stream, gathered)
 

@@ -32,6 +32,8 @@ class Position:
     intent: tuple[int, int] | None = None
     mark: str = ""
     """What tells the message at `stored`: a bus that has lost messages gives their numbers to others."""
+    intent_mark: str = ""
+    """The same of the last message of the intent."""
     taken: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
 
@@ -79,6 +81,7 @@ def _parsed(written: dict[str, Any]) -> tuple[int, Position]:
         int(written["stored"]),
         None if intent is None else (int(intent[0]), int(intent[1])),
         str(written.get("mark", "")),
+        str(written.get("intent_mark", "")),
         Taken(written.get("taken")).ranges,
     )
     return int(written.get("number", 0)), position

@@ -25,6 +25,8 @@ from mainspring.history.taken import Taken
 log = structlog.get_logger(__name__)
 
 RETRY_S: Final = 1.0
+SENT_AGAIN_MAX: Final = 10_000
+"""Among so many messages what the bus has lost comes again."""
 
 _DISK_FULL: Final = Text(
     "The disk of {path} has {free} MB left, less than the {least} MB that are kept free. Nothing is stored until there "
@@ -52,6 +54,7 @@ class Storing:
         self._found = {stream: self._journal.read(stream) for stream in subjects.STREAMS}
         known = ((stream, position) for stream, (position, _) in self._found.items())
         self.taken = {stream: Taken(None if position is None else position.taken) for stream, position in known}
+        self._lost_amid = False
         self.trouble: dict[str, Text] = {}
         """By stream, why nothing of it is stored at present."""
         self.samples = 0
@@ -78,7 +81,15 @@ class Storing:
             self._store.doubt(incarnation, last)
         self._found.pop(stream, None)
         self.positions[stream] = position or Position(incarnation)
+        if self._lost_amid:
+            self._doubt_what_comes(stream)
         return self.positions[stream]
+
+    def lost_amid(self) -> None:
+        """The bus has lost messages whose storing may have been cut short: in which stream they come again is open."""
+        self._lost_amid = True
+        for stream in self.positions:
+            self._doubt_what_comes(stream)
 
     def go_back(self, stream: str) -> None:
         """Begin again: the bus has lost messages, and gateways send them again; what is stored is known by number."""
@@ -129,11 +140,15 @@ class Storing:
         """Finish what is being written."""
         await asyncio.to_thread(self._writer.shutdown, wait=True)
 
+    def _doubt_what_comes(self, stream: str) -> None:
+        position = self.positions[stream]
+        self._store.doubt(position.incarnation, position.stored + SENT_AGAIN_MAX)
+
     def _write(self, stream: str, gathered: Gathered) -> None:
         """Intent, samples, position: in this order, each on the disk before the next; runs in the writer's thread."""
         first, last = gathered.first, gathered.last
         before = self.positions[stream]
-        self._journal.write(stream, replace(before, intent=(first, last)))
+        self._journal.write(stream, replace(before, intent=(first, last), intent_mark=gathered.mark))
         began = time.perf_counter()
         if gathered.entries:
             self._store.append(before.incarnation, gathered.entries, first, last)
@@ -143,6 +158,6 @@ class Storing:
         self.insert_ms = (time.perf_counter() - began) * 1000
         for sender, number in gathered.numbers:
             self.taken[stream].add(sender, number)
-        position = Position(before.incarnation, last, None, gathered.mark, self.taken[stream].ranges)
+        position = Position(before.incarnation, last, mark=gathered.mark, taken=self.taken[stream].ranges)
         self._journal.write(stream, position)
         self.positions[stream] = position
