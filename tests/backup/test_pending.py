@@ -52,7 +52,7 @@ async def test_a_new_bus_goes_on_with_what_the_old_one_had(old: BusUnderTest, tm
     data = tmp_path / "b" / "restored" / "data"
     (data / pending.FOLDER / pending.PLACES).write_text('{"LIVE": 90, "LATE": 17, "ALARM": 0}')
     journal = Journal(data / "history")
-    journal.write(subjects.LIVE, Position("LIVE@1", 100, (101, 102), "mark", {"acme.g1": [(1, 100)]}))
+    journal.write(subjects.LIVE, Position("LIVE@1", 100, (101, 102), "mark", taken={"acme.g1": [(1, 100)]}))
     async with running_bus(tmp_path / "new") as new:
         admin = await new.connect("admin")
         await pending.send(admin, data)
@@ -63,7 +63,7 @@ async def test_a_new_bus_goes_on_with_what_the_old_one_had(old: BusUnderTest, tm
         assert (last.headers or {}) == {subjects.SEQUENCE_HEADER: "700", "Nats-Msg-Id": "m700"}
         position, sure = Journal(data / "history").read(subjects.LIVE)
         assert position == Position(
-            pending.incarnation_of(subjects.LIVE, live), 100, None, "mark", {"acme.g1": [(1, 100)]}
+            pending.incarnation_of(subjects.LIVE, live), 100, None, "mark", taken={"acme.g1": [(1, 100)]}
         )
         assert sure and not (data / pending.FOLDER).exists()
         await publish(new, 701, 701)

@@ -17,6 +17,7 @@ from typing import Final
 
 import structlog
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from nats.js.api import StreamInfo
 
 from mainspring.backup.manifest import File
@@ -46,6 +47,10 @@ _GONE: Final = Text(
 _SILENT: Final = Text(
     "The bus stopped answering while the backup read {stream}. Look at `mainspring status`, and take it again.",
     "备份读取 {stream} 时总线停止应答。请查看 `mainspring status` 后重新备份。",
+)
+_NOT_SENT: Final = Text(
+    "The bus at {url} did not take what was restored ({reason}). Look at its disk and its log, and start again.",
+    "总线 {url} 未能接收恢复的消息（{reason}）。请检查其磁盘和日志后重新启动。",
 )
 _TORN: Final = Text(
     "{file} of the restored bus cannot be read ({reason}). Restore the backup again.",
@@ -153,6 +158,15 @@ async def send(bus: Bus, data_folder: Path) -> None:
     folder = data_folder / FOLDER
     if not folder.exists():
         return
+    try:
+        await _restore(bus, data_folder)
+    except (NatsError, TimeoutError) as error:
+        raise NotConnected(_NOT_SENT, url=bus.url, reason=str(error) or type(error).__name__) from error
+    shutil.rmtree(folder)
+
+
+async def _restore(bus: Bus, data_folder: Path) -> None:
+    folder = data_folder / FOLDER
     places: dict[str, int] = json.loads((folder / PLACES).read_text(encoding="utf-8"))
     journal = Journal(data_folder / "history")
     for stream, after in places.items():
@@ -167,7 +181,6 @@ async def send(bus: Bus, data_folder: Path) -> None:
         if position is not None:
             journal.write(stream, replace(position, incarnation=incarnation_of(stream, info), intent=None))
         log.info("backup.stream_restored", stream=stream, after=after, messages=sent)
-    shutil.rmtree(folder)
 
 
 async def _send(bus: Bus, stream: str, folder: Path, after: int) -> int:

@@ -63,6 +63,10 @@ class Freezing:
             reason = error.strerror or type(error).__name__
             raise StoreError(_FAILED, folder=self._folder, reason=reason) from error
 
+    async def thaw(self) -> None:
+        """Let go of what a backup that was cut short has left."""
+        await asyncio.to_thread(self._thaw)
+
     def _still(self, threads: list[ThreadPoolExecutor], work: Callable[[], Any]) -> Any:
         """Do some work in the last of the threads while all others wait for it."""
         if not threads:

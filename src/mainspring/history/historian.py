@@ -93,6 +93,7 @@ class Historian:
         )
         await self._bus.serve("ms.*.blob.*", self._blobs.put, queue="history", concurrent_max=64)
         freezing = Freezing(self._store, self._settings.folder, (*self._house.threads, self._storing.thread))
+        await freezing.thaw()
         await self._bus.serve("ms.backup.*", freezing.answer, queue="history", concurrent_max=1)
         work = [asyncio.create_task(self._follow(stream), name=stream) for stream in subjects.STREAMS]
         work += [asyncio.create_task(self._report()), asyncio.create_task(self._house.keep_house())]
