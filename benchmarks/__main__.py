@@ -41,6 +41,7 @@ SCENARIOS = (
     ("growth", "Cost of a value from 50,000 to 1,000,000 tags at 1 Hz", 900),
     ("growth_history", "Queries and appending by the size of the history, up to 5 GB (20 GB: `--gigabytes 20`)", 9000),
     ("queries", "Queries over a year of history, and what its rollups cost at 500,000 tags", 900),
+    ("cold", "A day of history moves to Parquet files, and is read from there by the API and by DuckDB", 600),
     ("engine", "The engine's arrays and compiled loops alone", 300),
     ("gateway", "The gateway's path alone: report by exception, segment log, publishing", 300),
     ("modbus", "Modbus TCP, next to pymodbus in the same run", 300),
@@ -52,6 +53,8 @@ SCENARIOS = (
     ("commands", "100 tags written by HTTP, selected, executed and read back, on a whole platform", 300),
     ("tag_import", "Tags imported from a workbook, on a whole platform", 400),
     ("faults", "Kills, frozen roles and power cuts at random moments; every reading is numbered", 3600),
+    ("link", "A gateway beyond a link that is cut, slow and lossy: 50,000 tags catch up while live values go on", 1200),
+    ("overload", "Twice what the bus can hold, for ten minutes", 1500),
     ("live_feed", "The live feed: 100 pages of 1,000 tags", 180),
 )
 
@@ -164,7 +167,9 @@ def page(kept: dict[str, list[Figure]]) -> str:
         "# Benchmarks",
         "",
         f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Machine: {machine()}. The load is made on the same",
-        "cores. `.venv/bin/python -m benchmarks NAME` runs one scenario and writes this page anew.",
+        "cores. `.venv/bin/python -m benchmarks NAME` runs one scenario and writes this page anew, `.venv/bin/python -m",
+        "benchmarks.NAME --quick` shows in short that it works. `.venv/bin/python -m benchmarks.peers` says which programs of",
+        "others are there to be measured beside, and how the rest is installed.",
         "",
     ]
     notes = PAGE.with_name("benchmarks-notes.md")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import duckdb
 import numpy as np
@@ -33,11 +34,15 @@ from tests.history.cold_cases import (
     put,
 )
 
+from mainspring.configuration import HistorySection
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.history import AggregateQuery, RawQuery, TrendQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import GOOD
 from mainspring.core.samples import build
+from mainspring.history.cold_place import ColdSettings, place_of
+from mainspring.history.sql_store import SqlStore
+from mainspring.roles import history_store
 
 YESTERDAY = TODAY - DAY
 
@@ -254,6 +259,25 @@ def test_an_import_knows_what_went_cold_and_brings_more(tmp_path: Path) -> None:
         assert (store.place(7, batch, {}) == 1).all(), "folded in"
         assert store.extent(7).samples == samples + len(times) // 2
         assert hot_days(store) == {TODAY}
+
+
+def test_settings_name_a_folder_or_a_bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for cold in ("s3:bucket", "s3://Bucket/x", "s3://bucket/../x", "s3://bucket/{a,b}"):
+        with pytest.raises(ValueError, match="s3://bucket/prefix"):
+            HistorySection(cold=cold)
+    assert HistorySection(cold="s3://plant-history/one/two").cold
+    for folder in ("a*", "a{b,c}", "it's"):
+        with pytest.raises(ConfigurationError, match="Name a folder"):
+            place_of(ColdSettings(str(tmp_path / folder)))
+    monkeypatch.setenv("MAINSPRING_COLD_SECRET", "hidden")
+    section = HistorySection(cold=str(tmp_path / "cold"), cold_after_days=1)
+    store = history_store(section, tmp_path / "history")
+    fill(cast("SqlStore", store))
+    move(cast("SqlStore", store))
+    store.close()
+    assert files(tmp_path / "cold")
+    with pytest.raises(ConfigurationError, match="bucket they reach"):
+        history_store(HistorySection(url="clickhouse://h@127.0.0.1:1/x", cold="/cold"), tmp_path / "other")
 
 
 def test_what_the_tables_have_no_room_for_goes_cold_early(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def write(
             done.next_tag = int(tags[-1])
             break
         part, held = held[: ends or len(tags)], held[ends or len(tags) :]
-        writer = writer or _writer(file, own)
+        writer = writer or _writer(file, kind)
         writer.write_table(part)
         _count(done, part)
         size += part.nbytes
@@ -110,7 +110,7 @@ def write(
     else:
         if held.num_rows:
             held = held.combine_chunks()
-            writer = writer or _writer(file, own)
+            writer = writer or _writer(file, kind)
             writer.write_table(held)
             _count(done, held)
     if writer is not None:
@@ -153,14 +153,17 @@ def _full(rows: int, size: int, rows_max: int) -> bool:
     return rows >= rows_max or size >= FILE_BYTES
 
 
-def _writer(file: Path, own: pa.Schema) -> pq.ParquetWriter:
+def _writer(file: Path, kind: Column) -> pq.ParquetWriter:
+    """Open a file; measured on the values of a plant: words for decimals and texts, differences for whole numbers."""
+    words, differences = ["tag", "quality", "origin", "late"], ["time", "sequence"]
+    (differences if kind is Column.INT64 else words).append("value")
     return pq.ParquetWriter(
         file,
-        own,
+        schema(kind),
         compression="zstd",
-        compression_level=3,
-        use_dictionary=cast("Any", ["tag", "value", "quality", "origin", "late"]),
-        column_encoding={"time": "DELTA_BINARY_PACKED", "sequence": "DELTA_BINARY_PACKED"},
+        compression_level=9,
+        use_dictionary=cast("Any", words),
+        column_encoding=dict.fromkeys(differences, "DELTA_BINARY_PACKED"),
         write_page_index=True,
     )
 
