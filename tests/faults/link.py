@@ -26,7 +26,7 @@ OWN: Final = Path("/proc/thread-self/ns/net")
 SPACES: Final = Path("/run/netns")
 CLONE_NEWNET: Final = 0x40000000
 STOP_S: Final = 20
-REPORTS_S: Final = 60
+REPORTS_S: Final = 120
 QUEUE_S: Final = 1
 """How much a slow link holds back before it drops, as the modems before such links do."""
 ROOT: Final = Path(__file__).parents[2]
@@ -133,6 +133,7 @@ class Far:
     def __init__(self, folder: Path, link: Link, platform: Platform, mqtt_port: int) -> None:
         self.folder, self.link, self.platform, self.port = folder, link, platform, mqtt_port
         self.person = platform.administrator()
+        self.bus_url = f"nats://{link.here}:{platform.port + 1}"
         self._process: subprocess.Popen[str] | None = None
 
     def enrol(self, more: str = "") -> None:
@@ -178,12 +179,16 @@ class Far:
         """Make devices behind the link, and wait until the gateway takes their readings."""
         source = numbered(self.person, self.port, gateway="far", **shape)
         source.inside = self.link.inside
-        eventually(self._connected, REPORTS_S, "the connection of the numbered readings")
+        eventually(lambda: self._takes(source), REPORTS_S, "the gateway knows the numbered tags")
         return source
 
-    def _connected(self) -> bool:
-        listed = self.person.get("/connections")["items"]
-        return bool(listed) and all((each["health"] or {}).get("state") == "connected" for each in listed)
+    def _takes(self, source: NumberedSource) -> bool:
+        """Tell whether the gateway waits for every tag: what comes for one it does not know yet is refused."""
+        name = source.devices[0].name.partition("-")[0]
+        listed = self.person.get("/connections", search=name)["items"]
+        found = [each["health"] for each in listed if each["name"] == name]
+        waiting = sum(len(each.tags) for each in source.devices)
+        return bool(found) and found[0]["state"] == "connected" and found[0].get("tags_bad") == waiting
 
 
 @contextmanager

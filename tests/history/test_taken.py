@@ -17,7 +17,7 @@ def test_batches_are_known_in_whatever_order_they_came() -> None:
     assert Taken(taken.ranges).ranges == taken.ranges
 
 
-def test_neighbours_become_one_range_and_the_oldest_gaps_are_forgotten() -> None:
+def test_neighbours_become_one_range_and_the_oldest_ranges_are_forgotten_but_no_gap() -> None:
     taken = Taken()
     for number in (5, 7, 6):
         taken.add("a", number)
@@ -26,3 +26,5 @@ def test_neighbours_become_one_range_and_the_oldest_gaps_are_forgotten() -> None
         taken.add("a", number)
     assert len(taken.ranges["a"]) == RANGES_MAX
     assert ("a", 8 + 4 * RANGES_MAX) in taken
+    # What waits long in its gateway's log is not taken for something stored.
+    assert not any(("a", number) in taken for number in range(9, 10 + 4 * RANGES_MAX, 2))

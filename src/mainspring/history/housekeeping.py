@@ -23,6 +23,11 @@ log = structlog.get_logger(__name__)
 
 ROLL_UP_EVERY_S: Final = 5.0
 ROLL_UP_RETRY_S: Final = 30.0
+PURGE_EVERY_S: Final = 10.0
+TIGHT: Final = 0.5
+"""A stream that is fuller than this gives up its replay: a full one refuses what is fresh."""
+TIGHT_EVERY_S: Final = 2.0
+TIGHT_KEEP_S: Final = 20
 INSPECT_REST: Final = 9
 """A piece is inspected, then it is rested for so many times as long as that took."""
 
@@ -64,12 +69,13 @@ class Housekeeping:
             if loop.time() >= retain_at_s:
                 retain_at_s = loop.time() + self._settings.retain_every_s
                 await loop.run_in_executor(self._dropper, self._retain)
+            tight = False
             for stream in subjects.STREAMS:
                 try:
-                    await self._purge(stream)
+                    tight |= await self._purge(stream)
                 except (NatsError, TimeoutError) as error:
                     log.warning("history.not_purged", stream=stream, reason=repr(error))
-            await asyncio.sleep(min(10.0, self._settings.replay_keep_s / 2))
+            await asyncio.sleep(min(TIGHT_EVERY_S if tight else PURGE_EVERY_S, self._settings.replay_keep_s / 2))
 
     async def roll_up(self) -> None:
         """Roll up what is due, and rest as long as each piece took: readings and queries come first."""
@@ -131,20 +137,28 @@ class Housekeeping:
         days = settings.retention_days.get("blob", settings.retention_days.get("standard", 3650))
         self._blobs.retain(_now_ms(), days, settings.blob_bytes_max)
 
-    async def _purge(self, stream: str) -> None:
-        """Remove stored messages, but the last of each subject: its gateway asks for it when it comes back."""
+    async def _purge(self, stream: str) -> bool:
+        """Remove stored messages, but the last of each subject: its gateway asks for it when it comes back.
+
+        Returns whether the stream is short of room, so that it must be looked at soon again.
+        """
         if stream not in self._storing.positions or not self._bus.connected:
-            return
+            return False
+        found = await self._bus.js.stream_info(stream)
+        tight = found.state.bytes > TIGHT * (found.config.max_bytes or float("inf"))
+        kept_s = self._settings.replay_keep_s
+        keep_s = min(kept_s, TIGHT_KEEP_S) if tight else kept_s
         now_s = asyncio.get_running_loop().time()
         marks = self._stored_at[stream]
         marks.append((now_s, self._storing.positions[stream].stored))
         upto = 0
-        while marks and marks[0][0] <= now_s - self._settings.replay_keep_s:
+        while marks and marks[0][0] <= now_s - keep_s:
             upto = marks.popleft()[1]
         if not upto:
-            return
+            return tight
         for subject, last in self._gathering.last_on[stream].items():
             await self._bus.js.purge_stream(stream, seq=min(upto + 1, last), subject=subject)
+        return tight
 
 
 def _now_ms() -> int:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 RANGES_MAX: Final = 1000
-"""Of one gateway: a stream has a gap for each run of batches that went to the other. The oldest gaps are forgotten."""
+"""Of one gateway: a stream has a gap for each run of batches that went to the other. The oldest are forgotten."""
 
 Ranges = list[tuple[int, int]]
 
@@ -46,5 +46,5 @@ class Taken:
             place -= 1
         ranges.insert(place, (first, last))
         if len(ranges) > RANGES_MAX:
-            # What lies between the oldest two was sent long ago, in the other stream.
-            ranges[:2] = [(ranges[0][0], ranges[1][1])]
+            # Never a gap: what lies in it may still wait in its gateway's log, to come in the other stream.
+            del ranges[0]
