@@ -18,11 +18,11 @@ import psutil
 
 from benchmarks.figures import QUICK, option, say
 from benchmarks.values import Mix
+from mainspring.core.cold import ColdSettings
 from mainspring.core.history import AggregateQuery, Entry, RawQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 from mainspring.history.chdb_store import ChdbStore
-from mainspring.history.cold_place import ColdSettings
 from mainspring.history.schema import SAMPLE
 
 DAY = 86_400_000

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from mainspring.bus.credentials import RoleUser, ensure_user
 from mainspring.core import toml
+from mainspring.core.cold import S3_URL
 from mainspring.gateway.settings import GatewaySection
 
 DEFAULT_FILE: Final = Path("mainspring.toml")
 GIB: Final = 1024**3
-S3_URL: Final = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*/?"
 
 
 class Section(BaseModel):

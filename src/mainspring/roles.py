@@ -74,7 +74,7 @@ async def historian(configuration: Configuration, instance: str, stop: asyncio.E
 
 def history_store(section: HistorySection, folder: Path) -> Store:
     """Open the history that the settings name: the embedded one in the folder, or one on ClickHouse servers."""
-    from mainspring.history.cold_place import ColdSettings
+    from mainspring.core.cold import ColdSettings
 
     cold = None
     if section.cold:

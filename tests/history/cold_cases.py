@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from mainspring.core.cold import ColdSettings
 from mainspring.core.history import AggregateQuery, Correction, Entry, RawQuery, StateQuery, TrendQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import BAD_COMMUNICATION, GOOD, GOOD_LOCAL_OVERRIDE
 from mainspring.core.samples import SampleBatch, build
 from mainspring.history.chdb_store import ChdbStore
-from mainspring.history.cold_place import ColdSettings
 from mainspring.history.schema import SAMPLE
 from mainspring.history.sql_store import SqlStore
 

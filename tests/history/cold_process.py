@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from mainspring.core.cold import ColdSettings
 from mainspring.history.chdb_store import ChdbStore
-from mainspring.history.cold_place import ColdSettings
 
 if __name__ == "__main__":
     store = ChdbStore(Path(sys.argv[1]), rollup_quiet_s=0, cold=ColdSettings(sys.argv[2], 1))

@@ -16,7 +16,7 @@ from typing import Final
 import pyarrow.fs
 from tests.ports import free_ports
 
-from mainspring.history.cold_place import ColdSettings
+from mainspring.core.cold import ColdSettings
 
 KEY: Final = "coldkey"
 SECRET: Final = "a-secret-nobody-may-read"

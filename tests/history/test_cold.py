@@ -35,12 +35,13 @@ from tests.history.cold_cases import (
 )
 
 from mainspring.configuration import HistorySection
+from mainspring.core.cold import ColdSettings
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.history import AggregateQuery, RawQuery, TrendQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import GOOD
 from mainspring.core.samples import build
-from mainspring.history.cold_place import ColdSettings, place_of
+from mainspring.history.cold_place import place_of
 from mainspring.history.sql_store import SqlStore
 from mainspring.roles import history_store
 

@@ -29,10 +29,11 @@ from tests.history.cold_cases import (
     opened,
 )
 
+from mainspring.core.cold import ColdSettings
 from mainspring.core.errors import ConfigurationError, MainspringError
 from mainspring.core.history import AggregateQuery, RawQuery
 from mainspring.history.clickhouse_store import ClickhouseStore
-from mainspring.history.cold_place import ColdSettings, S3Place
+from mainspring.history.cold_place import S3Place
 
 COLD_END = TODAY - DAY
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mainspring.core.cold import ColdSettings
 from mainspring.history.chdb_engine import ChdbEngine
-from mainspring.history.cold_place import ColdSettings
 from mainspring.history.rollups import QUIET_S
 from mainspring.history.schema import TABLES
 from mainspring.history.sql_store import AHEAD_MAX_MS, EARLIEST_MS, SqlStore

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from mainspring.core.cold import ColdSettings
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
 from mainspring.history.clickhouse_engine import Address, ClickhouseEngine
-from mainspring.history.cold_place import ColdSettings
 from mainspring.history.rollups import QUIET_S
 from mainspring.history.schema import TABLES
 from mainspring.history.sql_store import SqlStore

@@ -18,13 +18,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from mainspring.core.cold import ColdSettings
 from mainspring.core.errors import ConfigurationError, LimitExceeded
 from mainspring.core.history import Extent
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
 from mainspring.history import cold_files, sql
 from mainspring.history.cold_index import MANIFEST, ColdFile, ColdIndex, Hot, read_manifest
-from mainspring.history.cold_place import ColdSettings, Place, place_of
+from mainspring.history.cold_place import Place, place_of
 from mainspring.history.retention import STANDARD, Partition
 from mainspring.history.schema import DAY_MS, SAMPLE
 

@@ -6,13 +6,13 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import pyarrow as pa
 import pyarrow.fs
 
+from mainspring.core.cold import S3_URL, ColdSettings
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.files import replace_file, sync_folder
 from mainspring.core.text import Text
@@ -36,22 +36,6 @@ _SETTING: Final = Text(
 _READ: Final = ("read", "读取")
 _WRITE: Final = ("write", "写入")
 _REMOVE: Final = ("remove", "删除")
-_S3: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[A-Za-z0-9._=-]+)*)/?")
-
-
-@dataclass(frozen=True, slots=True)
-class ColdSettings:
-    """Where cold history goes and when; the secret is told apart from what may be shown."""
-
-    place: str
-    after_days: int = 90
-    endpoint: str = ""
-    region: str = "us-east-1"
-    key: str = ""
-    secret: str = ""
-
-    def __repr__(self) -> str:
-        return f"ColdSettings({self.place!r})"
 
 
 class Place(Protocol):
@@ -160,7 +144,7 @@ class S3Place:
     """A bucket of S3, or of a service with its interface; no key and secret: what the machine itself is given."""
 
     def __init__(self, settings: ColdSettings) -> None:
-        found = _S3.fullmatch(settings.place)
+        found = re.fullmatch(S3_URL, settings.place)
         if found is None:
             raise ConfigurationError(_SETTING, setting=settings.place, reason="s3://bucket/prefix")
         host = settings.endpoint.rpartition("://")[2]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mainspring.core.cold import ColdSettings
 from mainspring.core.errors import LimitExceeded, MainspringError
 from mainspring.core.history import (
     LATE_AFTER_MS,
@@ -35,7 +36,6 @@ from mainspring.core.text import Text
 from mainspring.history import native, sql
 from mainspring.history.cold import Cold
 from mainspring.history.cold_moving import ColdMoving
-from mainspring.history.cold_place import ColdSettings
 from mainspring.history.engine import Engine
 from mainspring.history.importing_store import OLD, STORED, THERE, Order, there
 from mainspring.history.retention import STANDARD, Partition
