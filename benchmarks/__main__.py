@@ -52,6 +52,7 @@ SCENARIOS = (
     ("peers_acquisition", "The same devices read by pymodbus, asyncua and Node-RED, besides our drivers", 200),
     ("commands", "100 tags written by HTTP, selected, executed and read back, on a whole platform", 300),
     ("tag_import", "Tags imported from a workbook, on a whole platform", 400),
+    ("history_import", "History imported from Parquet, CSV, line protocol and remote write, on a whole platform", 900),
     ("faults", "Kills, frozen roles and power cuts at random moments; every reading is numbered", 3600),
     ("link", "A gateway beyond a link that is cut, slow and lossy: 50,000 tags catch up while live values go on", 1200),
     ("overload", "Twice what the bus can hold, for ten minutes", 1500),
