@@ -65,6 +65,7 @@ async def flood(running: Platform, midnight: int) -> None:
     page = await OpenPage.open(
         running.web_port, running.token, list(range(FIRST, FIRST + PAGE_TAGS)), lambda _name, _document: None
     )
+    held = running.ask("/health")["history"]
     with loading(running, TAGS, "flood", MINUTES * 60) as load:
         told = asyncio.create_task(asyncio.to_thread(outcome, load))
         watch = Watch(running.roles())
@@ -76,6 +77,9 @@ async def flood(running: Platform, midnight: int) -> None:
         used, took = watch.used(), time.monotonic() - watch.began_s
         answer = told.result()
     await asyncio.to_thread(asked.tell, SCENARIO, questions, midnight, DAYS)
+    now = running.ask("/health")["history"]
+    size = (now["bytes_on_disk"] - held["bytes_on_disk"]) / max(1, now["samples"] - held["samples"])
+    say(SCENARIO, "on disk while it runs, parts not merged yet", size, "B/value")
     say(SCENARIO, "values per second", answer["values"] / answer["took_s"], "values/s", f"{TAGS:,}")
     say(SCENARIO, "late seconds", answer["late_s"], f"of {MINUTES * 60:.0f}", "0")
     say(SCENARIO, "longest delay of the load behind its second", answer["worst_behind_ms"], "ms")
