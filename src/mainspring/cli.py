@@ -102,9 +102,7 @@ def run(options: argparse.Namespace) -> None:
         case "backup":
             asyncio.run(back_up(settings, options.to.resolve(), options.keep))
         case "import-history":
-            from mainspring.import_history import import_history, wanted_of
-
-            import_history(settings, wanted_of(options), _said)
+            bring_in(settings, options)
         case "prepare":
             from mainspring.first_start import prepare
 
@@ -125,6 +123,13 @@ def run(options: argparse.Namespace) -> None:
             from mainspring.first_start import verify_audit
 
             print(verify_audit(settings))
+
+
+def bring_in(settings: Configuration, options: argparse.Namespace) -> None:
+    """Import history from a file."""
+    from mainspring.import_history import import_history, wanted_of
+
+    import_history(settings, wanted_of(options), _said)
 
 
 def _said(text: Text) -> None:

@@ -16,7 +16,10 @@ from mainspring.history.importing_rows import Part
 from mainspring.history.importing_values import Cells, numbers, pc
 
 ROWS: Final = 2_000_000
-"""So many samples are held: 42 MB, and three times that while they are put in order."""
+"""So many samples are held, 42 MB, and three times that while they are put in order."""
+ROWS_A_DAY: Final = 25_000
+"""Of many days more are held: each day's share is stored by itself, and costs the same for few and for many."""
+ROWS_MAX: Final = 8_000_000
 TEXT_BYTES_MAX: Final = 6 * 1024 * 1024
 DAY_MS: Final = 86_400_000
 _DAY_BITS, _TAG_BITS = 27, 21
@@ -28,15 +31,25 @@ class Window:
     def __init__(self) -> None:
         self._parts: dict[Column, list[Part]] = {}
         self.rows = 0
+        self._first_ms, self._last_ms = 2**62, 0
+
+    @property
+    def full(self) -> bool:
+        """Tell whether it holds as many as it should."""
+        days = max(0, self._last_ms - self._first_ms) // DAY_MS + 1
+        return self.rows >= min(ROWS_MAX, max(ROWS, days * ROWS_A_DAY))
 
     def add(self, part: Part) -> None:
         """Take some more."""
         self._parts.setdefault(part.column, []).append(part)
         self.rows += len(part)
+        self._first_ms = min(self._first_ms, int(part.time.min()))
+        self._last_ms = max(self._last_ms, int(part.time.max()))
 
     def pieces(self) -> Iterator[SampleBatch]:
         """Give all that is held, piece by piece, and hold nothing."""
         parts, self._parts, self.rows = self._parts, {}, 0
+        self._first_ms, self._last_ms = 2**62, 0
         for column, some in parts.items():
             tag = np.concatenate([part.tag for part in some])
             time = np.concatenate([part.time for part in some])

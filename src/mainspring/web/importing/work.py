@@ -21,7 +21,6 @@ from django.db import DatabaseError, connections
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.text import Text
-from mainspring.history import importing_window
 from mainspring.history.importing_csv import CsvReader
 from mainspring.history.importing_influx import InfluxReader
 from mainspring.history.importing_layout import Layout
@@ -198,7 +197,7 @@ def _load(work: Work) -> None:
             tally.add(rows, settled)
             for part in settled.parts:
                 window.add(part)
-            if window.rows >= importing_window.ROWS and rows.position is not None:
+            if window.full and rows.position is not None:
                 _send(work, way, window, stored)
                 way.mark(whole(dict(rows.position), tally.kept(), report()))
         _send(work, way, window, stored)
