@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import os
 import re
+import shutil
 import signal
 import sqlite3
 import stat
@@ -11,7 +14,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +24,10 @@ import pytest
 from tests.e2e.platform import Person, Platform, command, eventually, free_ports, running
 from tests.faults.numbered import NumberedSource, Plant, configured, numbered, prepared, settled
 
+from mainspring import cli
+from mainspring.arguments import parser
 from mainspring.core import toml
+from mainspring.core.errors import MainspringError
 
 COMPARED = ("/assets", "/tags", "/connections", "/devices", "/users", "/alarm-definitions", "/gateways")
 OF_THE_MOMENT = {"health", "alive", "listener", "degraded", "release", "seen_ms", "last_sign_in_ms"}
@@ -90,20 +96,35 @@ def _rolled_up(folder: Path) -> bool:
     return b'"minute": null' not in state.read_bytes()
 
 
-def said(*arguments: str, cwd: Path) -> str:
-    """Run a command that has to succeed and return what it said."""
-    done = command(*arguments, cwd=cwd)
+def backed_up(folder: Path, *arguments: str) -> str:
+    """Back up the platform of a folder by the command, and return what it said."""
+    done = command("backup", *arguments, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def refused(*arguments: str, cwd: Path) -> str:
-    """Run a command that has to fail, in words of both languages, and return them."""
-    done = command(*arguments, cwd=cwd)
-    assert done.returncode == 2, done.stdout + done.stderr
-    english, chinese = done.stderr.strip().splitlines()
-    assert re.search(r"[一-鿿]", chinese) and not re.search(r"[一-鿿]", english)
-    return done.stdout + english
+def said(*arguments: object) -> str:
+    """Run a command that asks no platform, in this process, and return what it said."""
+    out = io.StringIO()
+    mask = os.umask(0o077)
+    try:
+        with redirect_stdout(out):
+            cli.run(parser().parse_args([str(each) for each in arguments]))
+    except MainspringError as error:
+        error.add_note(out.getvalue())
+        raise
+    finally:
+        os.umask(mask)
+    return out.getvalue()
+
+
+def refused(*arguments: object) -> str:
+    """Run a command that has to fail, in words of both languages, and return what it said."""
+    with pytest.raises(MainspringError) as caught:
+        said(*arguments)
+    text = caught.value.text
+    assert re.search(r"[一-鿿]", text.zh) and not re.search(r"[一-鿿]", text.en)
+    return "\n".join([*caught.value.__notes__, text.en])
 
 
 def moved(folder: Path) -> tuple[Platform, int]:
@@ -143,13 +164,13 @@ def test_what_was_acknowledged_before_a_backup_is_in_the_restored_platform_exact
     with source.publishing():
         eventually(lambda: source.acknowledged_total > 2000, 60, "readings")
         before = {each.name: bytes(each.kept) for each in source.devices}
-        made.told.append(said("backup", str(made.backups), cwd=made.plant.folder))
+        made.told.append(backed_up(made.plant.folder, str(made.backups)))
         total = source.acknowledged_total
         eventually(lambda: source.acknowledged_total > total + 200, 60, "readings go on")
     records = {path: listed(made.person, path) for path in COMPARED}
     trends, alarms = made.trends(made.person), alarms_of(made.person)
     assert trends["source"] == "minute" and alarms
-    said("restore", str(made.backups), "--folder", str(new), cwd=tmp_path)
+    said("restore", made.backups, "--folder", new)
     keys = list((new / "data" / "secrets").iterdir())
     assert keys and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in keys)
     platform, port = moved(new)
@@ -176,27 +197,27 @@ def test_what_was_acknowledged_before_a_backup_is_in_the_restored_platform_exact
 
 def test_another_backup_copies_little(made: Made) -> None:
     whole, first_new = pieces_of(made.told[0])
-    again = said("backup", str(made.backups), "--keep", "9", cwd=made.plant.folder)
+    again = backed_up(made.plant.folder, str(made.backups), "--keep", "9")
     size, new = pieces_of(again)
     assert first_new == pytest.approx(whole, rel=0.5)
     assert new < size / 2, again
-    lines = said("backup", "--list", str(made.backups), cwd=made.plant.folder).splitlines()
+    lines = said("backup", "--list", made.backups).splitlines()
     assert len(lines) == 2 and all("MB of it new" in line for line in lines)
-    assert "2 backups are whole" in said("backup", "--verify", str(made.backups), cwd=made.plant.folder)
+    assert "2 backups are whole" in said("backup", "--verify", made.backups)
 
 
 def test_a_backup_that_is_cut_short_leaves_the_former_ones(made: Made) -> None:
     folder = made.plant.folder
-    before = said("backup", "--list", str(made.backups), cwd=folder)
+    before = said("backup", "--list", made.backups)
     with subprocess.Popen(
         [sys.executable, "-m", "mainspring", "backup", str(made.backups)], cwd=folder, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None and process.stdout.readline().startswith("Gateways")
         process.send_signal(signal.SIGKILL)
-    assert said("backup", "--list", str(made.backups), cwd=folder) == before
-    assert "are whole" in said("backup", "--verify", str(made.backups), cwd=folder)
-    said("backup", str(made.backups), "--keep", "2", cwd=folder)
-    assert len(said("backup", "--list", str(made.backups), cwd=folder).splitlines()) == 2
+    assert said("backup", "--list", made.backups) == before
+    assert "are whole" in said("backup", "--verify", made.backups)
+    backed_up(folder, str(made.backups), "--keep", "2")
+    assert len(said("backup", "--list", made.backups).splitlines()) == 2
     assert not (folder / "data" / "history" / "clickhouse" / "shadow").exists()
 
 
@@ -205,15 +226,15 @@ def test_a_flipped_bit_is_named_and_refused(made: Made, tmp_path: Path) -> None:
     content = bytearray(part.read_bytes())
     content[len(content) // 2] ^= 1
     part.write_bytes(content)
-    told = refused("backup", "--verify", str(made.backups), cwd=tmp_path)
+    told = refused("backup", "--verify", made.backups)
     assert f"The piece {part.name} is damaged" in told and "1 pieces or lists" in told
-    told = refused("restore", str(made.backups), "--folder", str(tmp_path / "new"), cwd=tmp_path)
+    told = refused("restore", made.backups, "--folder", tmp_path / "new")
     assert f"The piece {part.name}" in told and not (tmp_path / "new").exists()
     part.unlink()
-    assert "is missing" in refused("backup", "--verify", str(made.backups), cwd=tmp_path)
+    assert "is missing" in refused("backup", "--verify", made.backups)
     # What the platform still has is taken anew.
-    said("backup", str(made.backups), "--keep", "1", cwd=made.plant.folder)
-    assert "1 backups are whole" in said("backup", "--verify", str(made.backups), cwd=tmp_path)
+    backed_up(made.plant.folder, str(made.backups), "--keep", "1")
+    assert "1 backups are whole" in said("backup", "--verify", made.backups)
 
 
 def test_records_come_back_as_they_were_at_a_time(made: Made, tmp_path: Path) -> None:
@@ -226,29 +247,28 @@ def test_records_come_back_as_they_were_at_a_time(made: Made, tmp_path: Path) ->
     made.person.delete(f"/assets/{asset['id']}")
     eventually(lambda: _in_states(regular, tmp_path, "kiln", False), 30, "a state of the records without it")
     new = tmp_path / "new"
-    told = said("restore", str(regular), "--folder", str(new), "--records-at", at, cwd=tmp_path)
+    told = said("restore", regular, "--folder", new, "--records-at", at)
     assert "Records are those of" in told
     assert _slugs(new, "kiln")
-    assert "backup" in command("status", cwd=made.plant.folder).stdout.lower()
-    early = refused(
-        "restore", str(regular), "--folder", str(tmp_path / "x"), "--records-at", "2001-01-01", cwd=tmp_path
-    )
-    assert "not kept as early" in early
-    assert "is not a time" in refused(
-        "restore", str(regular), "--folder", str(tmp_path / "x"), "--records-at", "noon", cwd=tmp_path
-    )
+    with closing(sqlite3.connect(new / "data" / "records.sqlite3")) as opened:
+        [(following,)] = opened.execute("SELECT following FROM records_counter WHERE name = 'tag-ordinals'")
+    assert following > made.person.get("/tags", limit=1000)["items"][-1]["tag"]
+    assert "Backup: the last one" in command("status", cwd=made.plant.folder).stdout
+    elsewhere = ("--folder", tmp_path / "x", "--records-at")
+    assert "not kept as early" in refused("restore", regular, *elsewhere, "2001-01-01")
+    assert "is not a time" in refused("restore", regular, *elsewhere, "noon")
 
 
 def _in_states(backups: Path, work: Path, slug: str, there: bool) -> bool:
     """Tell whether the newest state of the records has an asset, or has it not."""
     new = work / "looked"
-    done = command(
-        "restore", str(backups), "--folder", str(new), "--records-at", datetime.now(UTC).isoformat(), cwd=work
-    )
-    if done.returncode:
+    try:
+        said("restore", backups, "--folder", new, "--records-at", datetime.now(UTC).isoformat())
+    except MainspringError:
+        # Another backup has just taken the place of the one that was looked at.
         return False
     found = _slugs(new, slug)
-    subprocess.run(["rm", "-r", new], check=True)
+    shutil.rmtree(new)
     return bool(found) == there
 
 
@@ -258,14 +278,15 @@ def _slugs(folder: Path, slug: str) -> list[Any]:
 
 
 def test_what_cannot_be_is_told(made: Made, tmp_path: Path) -> None:
-    backups = str(made.backups)
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "mine").write_text("")
-    assert "is not empty" in refused("restore", backups, "--folder", str(tmp_path / "full"), cwd=tmp_path)
-    new = ["--folder", str(tmp_path / "new")]
-    assert "There is no backup" in refused("restore", backups, *new, "--backup", "../x", cwd=tmp_path)
-    assert "There are no backups" in refused("restore", str(tmp_path), *new, cwd=tmp_path)
-    assert "other things" in refused("backup", str(tmp_path / "full"), cwd=made.plant.folder)
-    assert "does not run" in refused("backup", backups, cwd=tmp_path)
-    assert "file of their own" in refused("restore", backups, *new, "--records-url", "postgresql://x/y", cwd=tmp_path)
+    full, new = tmp_path / "full", ("--folder", tmp_path / "new")
+    full.mkdir()
+    (full / "mine").write_text("")
+    assert "is not empty" in refused("restore", made.backups, "--folder", full)
+    assert "There is no backup" in refused("restore", made.backups, *new, "--backup", "../x")
+    assert "There are no backups" in refused("restore", tmp_path, *new)
+    assert "file of their own" in refused("restore", made.backups, *new, "--records-url", "postgresql://x/y")
     assert [each.name for each in tmp_path.iterdir()] == ["full"]
+    for folder, reason in ((made.plant.folder, "other things"), (tmp_path, "does not run")):
+        done = command("backup", str(full), cwd=folder)
+        assert done.returncode == 2 and reason in done.stderr
+    assert [each.name for each in full.iterdir()] == ["mine"]

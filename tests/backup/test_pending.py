@@ -11,6 +11,7 @@ from tests.bus.conftest import BusUnderTest, running_bus
 from mainspring.backup import pending, pieces
 from mainspring.backup.manifest import File
 from mainspring.core import subjects
+from mainspring.core.definitions import TenantDefinition
 from mainspring.core.errors import Conflict
 from mainspring.history.intents import Journal, Position
 
@@ -37,7 +38,7 @@ async def kept(bus: BusUnderTest, folder: Path, after: int, stored: int) -> tupl
     reader = await bus.connect("backup")
     with pieces.held(folder) as held:
         place, files = await pending.keep(reader, subjects.LIVE, after, stored, held)
-        for file in files:
+        for file in [*files, *await pending.keep_definitions(reader, held)]:
             target = folder / "restored" / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(b"".join(held.content(piece, file.path) for piece in file.pieces))
@@ -47,6 +48,12 @@ async def kept(bus: BusUnderTest, folder: Path, after: int, stored: int) -> tupl
 
 async def test_a_new_bus_goes_on_with_what_the_old_one_had(old: BusUnderTest, tmp_path: Path) -> None:
     await publish(old, 1, 700)
+    admin = await old.connect("admin")
+    definition = TenantDefinition(key="acme", number=7, name={"en": "Acme", "zh": "甲"}, zone="UTC", revision=3)
+    for key in ("acme.tenant", "gone.tenant"):
+        await admin.put_definition(key, definition)
+    await admin.delete_definition("gone.tenant")
+    await admin.close()
     place, files = await kept(old, tmp_path / "b", 90, 100)
     assert place == 90 and files
     data = tmp_path / "b" / "restored" / "data"
@@ -67,6 +74,9 @@ async def test_a_new_bus_goes_on_with_what_the_old_one_had(old: BusUnderTest, tm
         )
         assert sure and not (data / pending.FOLDER).exists()
         await publish(new, 701, 701)
+        published = await admin.definitions()
+        assert list(published) == ["acme.tenant"]
+        assert TenantDefinition.model_validate_json(published["acme.tenant"]) == definition
         await admin.close()
 
 

@@ -23,7 +23,9 @@ from nats.js.api import StreamInfo
 from mainspring.backup.manifest import File
 from mainspring.backup.pieces import Pieces
 from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import KV
 from mainspring.core import subjects
+from mainspring.core.definitions import BUCKET
 from mainspring.core.errors import Conflict, NotConnected, StoreError
 from mainspring.core.text import Text
 from mainspring.history.intents import Journal
@@ -38,6 +40,7 @@ ANSWER_S: Final = 10.0
 PART_BYTES: Final = 8 * 1024**2
 SENT_AT_ONCE: Final = 256
 SEND_S: Final = 30.0
+SUBJECTS: Final = {KV: f"$KV.{BUCKET}.>"} | {stream: patterns[0] for stream, patterns in subjects.STREAMS.items()}
 _MESSAGE_ID: Final = "Nats-Msg-Id"
 
 _GONE: Final = Text(
@@ -108,6 +111,15 @@ async def keep(bus: Bus, stream: str, after: int, stored: int, held: Pieces) -> 
     return begins, files
 
 
+async def keep_definitions(bus: Bus, held: Pieces) -> list[File]:
+    """Keep what is published of the records: without it an engine would take every alarm for one of the past."""
+    upto = (await bus.js.stream_info(KV)).state.last_seq
+    found = [message async for message in _messages(bus, KV, 0, upto) if "KV-Operation" not in message.headers]
+    content = b"".join(message.encode() for message in found)
+    piece = await asyncio.to_thread(held.put, content)
+    return [File(f"data/{FOLDER}/{KV}/{0:020d}", len(content), 0o600, 0, (piece,))]
+
+
 def _check_gap(stream: str, last: int, following: int, stored: int) -> None:
     if following - 1 > stored:
         raise Conflict(_GONE, first=max(last, stored) + 1, last=following - 1, stream=stream)
@@ -121,7 +133,7 @@ async def _messages(bus: Bus, stream: str, after: int, upto: int) -> AsyncIterat
         more = after < upto
         while more:
             request = {
-                "seq": after + 1, "next_by_subj": subjects.STREAMS[stream][0],
+                "seq": after + 1, "next_by_subj": SUBJECTS[stream],
                 "batch": READ_MESSAGES, "max_bytes": READ_BYTES,
             }  # fmt: skip
             await bus.nc.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(request).encode(), reply=inbox)
@@ -167,6 +179,8 @@ async def send(bus: Bus, data_folder: Path) -> None:
 
 async def _restore(bus: Bus, data_folder: Path) -> None:
     folder = data_folder / FOLDER
+    if not (await bus.js.stream_info(KV)).state.messages:
+        await _send(bus, KV, folder / KV, 0)
     places: dict[str, int] = json.loads((folder / PLACES).read_text(encoding="utf-8"))
     journal = Journal(data_folder / "history")
     for stream, after in places.items():
@@ -199,7 +213,9 @@ async def _publish(bus: Bus, stream: str, batch: list[Stored]) -> int:
     ]
     async with asyncio.timeout(SEND_S):
         answers = await asyncio.gather(*sent)
-    if moved := sum(answer.seq != each.sequence for answer, each in zip(answers, batch, strict=True)):
+    if stream != KV and (
+        moved := sum(answer.seq != each.sequence for answer, each in zip(answers, batch, strict=True))
+    ):
         log.warning("backup.messages_renumbered", stream=stream, messages=moved)
     return len(batch)
 

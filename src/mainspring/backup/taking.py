@@ -205,6 +205,7 @@ class Taking:
             after = min(stored, known.get(stream, stored))
             places[stream], files = await pending.keep(self._bus, stream, after, stored, self._pieces)
             self._manifest.files += files
+        self._manifest.files += await pending.keep_definitions(self._bus, self._pieces)
         self._put(f"data/{pending.FOLDER}/{pending.PLACES}", json.dumps(places).encode())
         size = sum(each.size for each in self._manifest.files if each.path.startswith(f"data/{pending.FOLDER}/"))
         self._say(_BUS.format(size=size / 1e6))

@@ -129,7 +129,7 @@ def rights_of(role: str, instance: str = "", tenant: str = "") -> Rights:
     if role == "backup":
         streams = tuple(
             right
-            for stream in subjects.STREAMS
+            for stream in (*subjects.STREAMS, KV)
             for right in (f"$JS.API.STREAM.INFO.{stream}", f"$JS.API.DIRECT.GET.{stream}")
         )
         return Rights((*_ANSWERS, *streams, subjects.FREEZE, subjects.THAW, subjects.health(role, "*")), ())
