@@ -9,7 +9,7 @@ import { Banner, Empty, Failure, Loading, NoneMatch } from "../components/PageSt
 import { useFailed } from "../failed";
 import { shortAge } from "../format/time";
 import { useLink } from "../live";
-import { usePhone } from "../media";
+import { useNarrow, usePhone } from "../media";
 import { useSession } from "../session";
 import { isTyping, lettersAreKeys } from "../shell/keys";
 import { PRIORITIES } from "../theme/tokens";
@@ -123,10 +123,22 @@ interface ColumnTools {
   pending: ReadonlySet<string>;
   marks: ReadonlyMap<string, Mark[]>;
   acknowledge: ((alarms: readonly string[]) => void) | null;
+  /** On a tablet the place gives way, so that acknowledging is in sight; the detail tells it. */
+  narrow: boolean;
 }
 
-function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge }: ColumnTools): Column<Alarm>[] {
+function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge, narrow }: ColumnTools): Column<Alarm>[] {
   const name = (alarm: Alarm) => <span className={isOpen(alarm) ? "ms-bold" : ""}>{say(alarm.name)}</span>;
+  const place: Column<Alarm> = {
+    key: "place",
+    title: t("tagPlace"),
+    width: "minmax(120px, 2fr)",
+    cell: (alarm) => (
+      <>
+        {alarm.tag_name} <span className="ms-third">{say(alarm.place)}</span>
+      </>
+    ),
+  };
   return [
     {
       key: "select",
@@ -137,29 +149,20 @@ function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge }: Co
       ),
     },
     { key: "sign", title: "", width: "40px", cell: ({ priority, state }) => <AlarmSign priority={priority} state={state} /> },
-    { key: "age", title: t("age"), width: "92px", end: true, cell: ({ raised_ms }) => <Elapsed sinceMs={raised_ms} /> },
-    { key: "alarm", title: t("alarm"), width: "minmax(160px, 3fr)", cell: name },
+    { key: "age", title: t("age"), width: narrow ? "72px" : "92px", end: true, cell: ({ raised_ms }) => <Elapsed sinceMs={raised_ms} /> },
+    { key: "alarm", title: t("alarm"), width: narrow ? "minmax(136px, 3fr)" : "minmax(160px, 3fr)", cell: name },
     {
       key: "value",
       title: t("valueLimit"),
-      width: "minmax(190px, 1.2fr)",
+      width: narrow ? "minmax(164px, 1.2fr)" : "minmax(190px, 1.2fr)",
       end: true,
       cell: (alarm) => <span className="ms-num">{valueAndLimit(alarm, say)}</span>,
     },
-    {
-      key: "place",
-      title: t("tagPlace"),
-      width: "minmax(120px, 2fr)",
-      cell: ({ tag_name, place }) => (
-        <>
-          {tag_name} <span className="ms-third">{say(place)}</span>
-        </>
-      ),
-    },
+    ...(narrow ? [] : [place]),
     {
       key: "state",
       title: t("state"),
-      width: "minmax(210px, 2fr)",
+      width: narrow ? "minmax(150px, 2fr)" : "minmax(210px, 2fr)",
       cell: (alarm) => <StateCell alarm={alarm} pending={pending.has(alarm.alarm)} marks={marks.get(alarm.alarm)} t={t} />,
     },
     {
@@ -267,7 +270,8 @@ export function ActiveAlarms() {
     setSelected(new Set());
   };
   const mayAcknowledge = may("operator");
-  const columns = columnsOf({ t, say, selected, toggle, pending, marks, acknowledge: mayAcknowledge ? act : null });
+  const narrow = useNarrow();
+  const columns = columnsOf({ t, say, selected, toggle, pending, marks, acknowledge: mayAcknowledge ? act : null, narrow });
   const hidden = alarms.length - matching.length;
   const detail = chosen === null ? undefined : alarms.find(({ alarm }) => alarm === chosen);
 

@@ -130,9 +130,11 @@ export function Notices() {
         <Form.Item name="channel" label={t("channel")}>
           <Select options={channels.map((value) => ({ value, label: t(value) }))} />
         </Form.Item>
-        {missing ? <Alert type="warning" title={t(channel === "mail" ? "noMail" : "noHooks")} /> : null}
+        {missing ? <Alert type="warning" className="ms-gap-bottom" title={t(channel === "mail" ? "noMail" : "noHooks")} /> : null}
         {channel === "page" ? (
-          <Permission />
+          <div className="ms-gap-bottom">
+            <Permission />
+          </div>
         ) : (
           <Form.Item
             name="target"
@@ -143,9 +145,8 @@ export function Notices() {
             <Input maxLength={500} autoComplete={channel === "mail" ? "email" : "off"} inputMode={channel === "mail" ? "email" : "url"} />
           </Form.Item>
         )}
-        <Form.Item label={t("area")}>
-          {area === null ? <span className="ms-second">{t("wholePlant")}</span> : <Button size="small" onClick={() => setArea(null)}>{t("wholePlant")}</Button>}
-          <AssetSelect value={area} onChange={setArea} invalid={false} />
+        <Form.Item label={t("area")} htmlFor="notice-area" extra={area === null ? t("wholePlant") : <Button size="small" onClick={() => setArea(null)}>{t("wholePlant")}</Button>}>
+          <AssetSelect id="notice-area" value={area} onChange={setArea} invalid={false} />
         </Form.Item>
         <Form.Item name="priorities" label={t("priorities")} rules={[someChosen]}>
           <Checkbox.Group options={PRIORITIES.map((value) => ({ value, label: t(value) }))} />

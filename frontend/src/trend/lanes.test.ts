@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { colourSlots, lanesOf } from "./lanes";
+import { leadOf } from "./useHistory";
 
 const tag = (number: number, unit: string, kind = "float64"): { tag: number; unit: string; kind: string } => ({ tag: number, unit, kind });
 
@@ -40,4 +41,11 @@ it("keeps a tag's colour while others come and go", () => {
   const second = colourSlots([17, 19, 20], first);
   expect([second.get(17), second.get(19), second.get(20)]).toEqual([0, 2, 1]);
   expect([...colourSlots([18, 20], new Map([...first, ...second])).values()]).toEqual([1, 0]);
+});
+
+it("reads far enough before the picture that a state holds at its edge", () => {
+  const tagOf = (kind: "boolean" | "float64", connection: string | null = "c") => ({ kind, scan_ms: 1000, silence_max_ms: 60_000, connection });
+  expect(leadOf([tagOf("float64")], 300_000)).toBe(0);
+  expect(leadOf([tagOf("float64"), tagOf("boolean")], 300_000)).toBe(90_000);
+  expect(leadOf([tagOf("boolean", null)], 8 * 3_600_000)).toBe(2 * 3_600_000);
 });

@@ -85,7 +85,12 @@ export class Picture {
     this.lines.clear();
     this.compared.clear();
     this.comparedStates.clear();
-    for (const series of answer.series) this.series.set(series.tag, copy(series));
+    for (const series of answer.series) {
+      const own = copy(series);
+      // More was read than is shown: one bucket before the edge says what held there.
+      dropBefore(own, this.span.start_ms);
+      this.series.set(series.tag, own);
+    }
     for (const series of compared?.series ?? []) {
       const pace = this.paces.get(series.tag);
       if (!pace || !compared) continue;

@@ -3,11 +3,11 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { api } from "../api";
 import { live, useLiveSet } from "../live";
 import type { Tag } from "../types";
-import type { TrendAnswer } from "./columns";
-import { drawable } from "./lanes";
-import type { Picture } from "./picture";
+import { gapAfter, type TrendAnswer } from "./columns";
+import { discrete, drawable } from "./lanes";
+import { paceOf, type Picture } from "./picture";
 import { type Range, type Zoom, resolve } from "./range";
-import type { Zone } from "./zone";
+import { MINUTE, type Zone } from "./zone";
 
 const SETTLE_MS = 120;
 const AGAIN_MIN_MS = 30_000;
@@ -26,9 +26,21 @@ export interface Reading {
   reload: () => void;
 }
 
-function ask(tags: readonly number[], span: Zoom, buckets: number, signal: AbortSignal): Promise<TrendAnswer> {
-  const start_ms = Math.round(span.start_ms);
-  return api.post("/history/trend", { tags, start_ms, end_ms: Math.max(Math.round(span.end_ms), start_ms + 1), buckets }, signal);
+const LEAD_MAX_MS = 600_000;
+
+/** How far before the picture to read: a state that holds at its edge was told up to that long before. */
+export function leadOf(tags: readonly Pick<Tag, "kind" | "scan_ms" | "silence_max_ms" | "connection">[], length_ms: number): number {
+  const silences = tags.filter(({ kind }) => discrete(kind)).map((tag) => gapAfter(paceOf(tag), 0));
+  // In whole minutes: a range that grows is not read again for each second it grew.
+  return Math.min(Math.max(0, ...silences), Math.max(LEAD_MAX_MS, Math.ceil(length_ms / 4 / MINUTE) * MINUTE));
+}
+
+function ask(tags: readonly number[], span: Zoom, buckets: number, lead_ms: number, signal: AbortSignal): Promise<TrendAnswer> {
+  const start_ms = Math.max(0, Math.round(span.start_ms - lead_ms));
+  const end_ms = Math.max(Math.round(span.end_ms), start_ms + 1);
+  // As many more buckets as it reads more, so that they stay as narrow.
+  const more = Math.ceil((buckets * (end_ms - start_ms)) / Math.max(span.end_ms - span.start_ms, 1));
+  return api.post("/history/trend", { tags, start_ms, end_ms, buckets: Math.min(more, BUCKETS_MAX) }, signal);
 }
 
 /** Load what the span shows; the old picture stays until the answer is here. */
@@ -46,6 +58,7 @@ export function useHistory(
   const key = numbers.join();
   const buckets = Math.min(Math.max(Math.round(width), BUCKETS_MIN), BUCKETS_MAX);
   const length = span.end_ms - span.start_ms;
+  const lead = leadOf(tags, length);
   // While live the span slides by itself and is read again on a timer, not on every step.
   const place = isLive ? `live ${Math.round(length / 1000)}` : `${span.start_ms} ${span.end_ms}`;
   const latest = useRef(span);
@@ -65,8 +78,8 @@ export function useHistory(
       setState((before) => ({ ...before, loading: true }));
       const before = { start_ms: wanted.start_ms - compare_ms, end_ms: wanted.end_ms - compare_ms };
       Promise.all([
-        ask(chosen, wanted, buckets, abort.signal),
-        compare_ms > 0 ? ask(chosen, before, buckets, abort.signal) : null,
+        ask(chosen, wanted, buckets, lead, abort.signal),
+        compare_ms > 0 ? ask(chosen, before, buckets, lead, abort.signal) : null,
       ]).then(
         ([answer, compared]) => {
           if (abort.signal.aborted) return;
@@ -84,7 +97,7 @@ export function useHistory(
       clearTimeout(timer);
       abort.abort();
     };
-  }, [picture, key, place, buckets, compare_ms, again, width]);
+  }, [picture, key, place, buckets, lead, compare_ms, again, width]);
   const reload = useCallback(() => setAgain((count) => count + 1), []);
   useEffect(() => {
     if (!isLive) return;
