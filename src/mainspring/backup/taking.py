@@ -243,12 +243,12 @@ class Taking:
         url = records.url_of(self._configuration)
         source = records.sqlite_file(url)
         made = self._manifest
+        made.records_ms = time.time_ns() // 1_000_000
         if source is None:
             made.records = "postgresql"
             for file in records.dump(url, self._work / records.DUMP):
                 self._keep(file, f"{records.DUMP}/{file.name}")
         else:
-            made.records_ms = time.time_ns() // 1_000_000
             size, names = records.kept(source, self._pieces, self._work)
             made.files.append(File(manifest.RECORDS_FILE, size, 0o600, 0, names))
 
