@@ -83,7 +83,7 @@ def test_references_become_table_and_register(given: str, table: str, register: 
         ({"reference": "465537"}, "40001"),
         ({"reference": "40001", "register": 5}, "leave one of them out"),
         ({"reference": "40001", "table": "input"}, "leave one of them out"),
-        ({}, "register is missing"),
+        ({}, "Give the register"),
         ({"register": -1}, "greater than or equal"),
         ({"register": 65536}, "less than"),
         ({"register": 65535, "type": "int32"}, "beyond"),

@@ -13,6 +13,7 @@ from pydantic import WithJsonSchema, model_validator
 
 from mainspring.core.drivers import DriverTag, Settings, Value, setting
 from mainspring.core.errors import Rejected
+from mainspring.core.faults import fault
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.drivers.modbus_frames import ADDRESSES, REGISTERS_MAX, REGISTERS_WRITE_MAX, Table
@@ -98,10 +99,9 @@ with warnings.catch_warnings():
                 table, register = _referenced(given["reference"])
                 for key, value in (("table", table), ("register", register)):
                     if given.setdefault(key, value) != value:
-                        message = (
-                            f"reference {given['reference']} is {key} {value}, not {given[key]}; leave one of them out"
-                        )
-                        raise ValueError(message)
+                        raise fault(_CONTRADICTS.format(
+                            reference=given["reference"], key=key, value=value, given=given[key]
+                        ))  # fmt: skip
             given.pop("reference", None)
             if "type" not in given and (given.get("table") in ("coil", "discrete") or given.get("bit") is not None):
                 given["type"] = Type.BIT
@@ -111,17 +111,17 @@ with warnings.catch_warnings():
         def _consistent(self) -> ModbusAddress:
             message = None
             if "register" not in self.model_fields_set:
-                message = "the register is missing; give register, or reference such as 40001"
+                message = _NO_REGISTER
             elif self.table.bits and (self.type is not Type.BIT or self.bit is not None):
-                message = f"table {self.table} holds single bits; leave type and bit out"
+                message = _SINGLE_BITS.format(table=self.table)
             elif not self.table.bits and (self.type is Type.BIT) != (self.bit is not None):
-                message = "type bit and the number of the bit belong together; give both or neither"
+                message = _BIT
             elif self.length != 1 and self.type is not Type.STRING:
-                message = f"length is for strings; type {self.type} takes {self.width} registers"
+                message = _LENGTH.format(type=self.type, width=self.width)
             elif self.end > ADDRESSES:
-                message = f"register {self.register} and type {self.type} reach beyond register {ADDRESSES - 1}"
+                message = _BEYOND.format(register=self.register, type=self.type, last=ADDRESSES - 1)
             if message:
-                raise ValueError(message)
+                raise fault(message)
             return self
 
         @property
@@ -150,11 +150,34 @@ def _referenced(reference: Any) -> tuple[Table, int]:
     match = _REFERENCE.fullmatch(str(reference))
     register = int(match[2]) - 1 if match else -1
     if match is None or not 0 <= register < ADDRESSES:
-        message = f"reference {reference} is none; it is 0, 1, 3 or 4 and a register from 1, as 40001 or 400001"
-        raise ValueError(message)
+        raise fault(_NO_REFERENCE.format(reference=reference))
     return _REFERENCE_TABLES[match[1]], register
 
 
+_NO_REGISTER = Text("Give the register, or a reference such as 40001.", "请填写寄存器地址，或 40001 这样的参考地址。")
+_CONTRADICTS = Text(
+    "Reference {reference} is {key} {value}, not {given}; leave one of them out.",
+    "参考地址 {reference} 的 {key} 为 {value}，与 {given} 不符，请删去其一。",
+)
+_SINGLE_BITS = Text(
+    "Table {table} holds single bits; leave type and bit out.", "数据区 {table} 为单个位，请勿填写数据类型和位号。"
+)
+_BIT = Text(
+    "Type bit and the number of the bit belong together; give both or neither.",
+    "数据类型 bit 与位序号须同时填写或同时留空。",
+)
+_LENGTH = Text(
+    "The length is for strings; type {type} takes {width} registers.",
+    "长度仅用于字符串；类型 {type} 占 {width} 个寄存器。",
+)
+_BEYOND = Text(
+    "Register {register} and type {type} reach beyond register {last}.",
+    "寄存器 {register} 按类型 {type} 超出最后的寄存器 {last}。",
+)
+_NO_REFERENCE = Text(
+    "{reference} is no reference; one is 0, 1, 3 or 4 and a register from 1, as 40001 or 400001.",
+    "{reference} 不是参考地址；应为 0、1、3 或 4 加从 1 起的寄存器号，如 40001 或 400001。",
+)
 _KIND_TEXT = Text(
     "{address} holds text, but the tag's kind is {kind}. Set the kind to text, or choose a numeric type.",
     "{address} 为字符串，而测点类型是 {kind}，请将测点类型改为 text，或选择数值类型。",

@@ -18,6 +18,7 @@ from pydantic import field_validator
 from mainspring.core import quality as q
 from mainspring.core.drivers import Check, Driver, DriverTag, Node, Settings, Trial, Value, checked, setting
 from mainspring.core.errors import MainspringError, NotConnected, Rejected
+from mainspring.core.faults import fault
 from mainspring.core.kinds import Column, Origin, SampleKind
 from mainspring.core.samples import SampleBatch, build
 from mainspring.core.text import Text
@@ -31,6 +32,16 @@ KEPT_AFTER_MS: Final = 3_600_000
 LOOK_S: Final = 0.02
 _EMPTY: Final[dict[Column, Any]] = {Column.FLOAT64: math.nan, Column.INT64: 0, Column.TEXT: ""}
 
+_NO_FILTER: Final = Text(
+    "{text} is not a topic filter: + stands for one level, # for all that follow.",
+    "{text} 不是主题过滤器：+ 代表一级，# 代表其后全部。",
+)
+_NO_TOPIC: Final = Text(
+    "{topic} is not a topic: it has neither + nor #, and no level is too long.",
+    "{topic} 不是主题：不得含 + 或 #，且不得过长。",
+)
+_NO_JSON: Final = Text("With a number for {place} it is not JSON.", "将 {place} 换成数字后不是 JSON。")
+_NO_PLACE: Final = Text("It has no {place}.", "缺少 {place}。")
 _CLOSED: Final = Text("The connection is closed; it is made anew.", "连接已关闭，将重新建立。")
 _UNSEEN: Final = Text(
     "The device has not sent this value yet. Compare topic and path with what it sends.",
@@ -78,8 +89,7 @@ class MqttConfig(MqttSettings):
     def _filters(cls, topics: tuple[str, ...]) -> tuple[str, ...]:
         for text in topics:
             if not valid_filter(text):
-                message = f"{text!r} is not a topic filter: + stands for one level, # for all that follow"
-                raise ValueError(message)
+                raise fault(_NO_FILTER.format(text=text))
         return topics
 
     @property
@@ -116,8 +126,7 @@ class MqttAddress(Settings):
     @classmethod
     def _topic(cls, topic: str) -> str:
         if topic and not valid_topic(topic):
-            message = f"{topic!r} is not a topic: it is not empty and has neither + nor #"
-            raise ValueError(message)
+            raise fault(_NO_TOPIC.format(topic=topic))
         return topic
 
     @field_validator("command")
@@ -126,11 +135,9 @@ class MqttAddress(Settings):
         try:
             orjson.loads(command.replace(PLACE, "0"))
         except orjson.JSONDecodeError as error:
-            message = f"with a number for {PLACE} it is not JSON"
-            raise ValueError(message) from error
+            raise fault(_NO_JSON.format(place=PLACE)) from error
         if PLACE not in command:
-            message = f"it has no {PLACE}"
-            raise ValueError(message)
+            raise fault(_NO_PLACE.format(place=PLACE))
         return command
 
 

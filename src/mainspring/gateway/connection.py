@@ -22,6 +22,7 @@ from mainspring.core import quality as q
 from mainspring.core.definitions import ConnectionDefinition, TagDefinition
 from mainspring.core.drivers import Driver, DriverEntry, DriverTag, Host, Subscribes, WritesAmidReading
 from mainspring.core.errors import DecodeError, MainspringError, NotConnected, Rejected
+from mainspring.core.faults import words
 from mainspring.core.kinds import Origin
 from mainspring.core.samples import SampleBatch
 from mainspring.core.text import Text
@@ -64,6 +65,7 @@ _SLOW: Final = Text(
     "{name} did not finish {what} within {seconds:g} s; the connection is made anew.",
     "{name} 未能在 {seconds:g} 秒内完成{what}；将重新连接。",
 )
+_TOGETHER: Final = Text("settings", "设置")
 _CONNECTING: Final = Text("connecting", "连接")
 _READING: Final = Text("reading", "读取")
 _ENDED: Final = Text("{name} ended the subscription; the connection is made anew.", "{name} 结束了订阅；将重新连接。")
@@ -113,10 +115,12 @@ def _swallow(task: asyncio.Future[Any]) -> None:
         task.exception()
 
 
-def first_fault(error: ValidationError) -> tuple[str, str]:
-    """Return path and reason of the first thing pydantic found."""
-    fault = error.errors()[0]
-    return ".".join(str(part) for part in fault["loc"]) or "settings", fault["msg"]
+def first_fault(error: ValidationError) -> tuple[str | Text, Text]:
+    """Return path and reason of the first thing pydantic found; a Text as path where it is all of it together."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    reason = words(fault)
+    where = ".".join(str(part) for part in fault["loc"]) or _TOGETHER
+    return where, Text(reason.en.rstrip("."), reason.zh.rstrip("。"))
 
 
 def make_driver(

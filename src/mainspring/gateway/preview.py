@@ -88,7 +88,8 @@ class Preview:
                 values.append(None)
             except ValidationError as error:
                 where, reason = first_fault(error)
-                values.append(_unread(_ADDRESS.format(where=where, reason=reason)))
+                together = isinstance(where, Text)
+                values.append(_unread(reason if together else _ADDRESS.format(where=where, reason=reason)))
         return values, tags
 
 

@@ -11,13 +11,14 @@ from pydantic import AfterValidator, Field, model_validator
 
 from mainspring.core.definitions import DeviceDefinition
 from mainspring.core.errors import LimitExceeded
+from mainspring.core.faults import fault
 from mainspring.core.text import Text
 from mainspring.records import changes, credential, outbox
 from mainspring.records.audit import Action, Author, append
 from mainspring.records.connection import GATEWAY_DEFAULT
 from mainspring.records.credential import Credential, CredentialKind
 from mainspring.records.draft import Draft, merged
-from mainspring.records.faults import Invalid, fault
+from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.tenant import Tenant, now_ms
 

@@ -8,9 +8,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fin
 
 from mainspring.core.definitions import Words
 from mainspring.core.errors import ConfigurationError
+from mainspring.core.faults import fault
 from mainspring.core.text import Text
 from mainspring.core.units import check_unit
-from mainspring.records.faults import Invalid, fault, faults
+from mainspring.records.faults import Invalid, faults
 
 _NAMELESS: Final = Text("Give a name in at least one language.", "请至少用一种语言填写名称。")
 

@@ -13,13 +13,14 @@ from pydantic import AfterValidator, Field
 
 from mainspring.bus.credentials import ensure_user
 from mainspring.core import subjects
+from mainspring.core.faults import fault
 from mainspring.core.text import Text
 from mainspring.records import changes, gateway, outbox
 from mainspring.records.audit import Author
 from mainspring.records.connection import GATEWAY_DEFAULT
 from mainspring.records.counter import TENANTS, take
 from mainspring.records.draft import Draft, Name, check
-from mainspring.records.faults import Invalid, fault
+from mainspring.records.faults import Invalid
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User

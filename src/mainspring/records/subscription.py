@@ -16,13 +16,14 @@ from pydantic import AfterValidator, Field, model_validator
 from mainspring.core.alarms import RETURNING, AlarmState, Transition
 from mainspring.core.definitions import Priority
 from mainspring.core.errors import LimitExceeded
+from mainspring.core.faults import fault
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
 from mainspring.records import changes
 from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.draft import Draft, merged
-from mainspring.records.faults import Invalid, fault
+from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.sealed import seal, unseal
 from mainspring.records.tenant import OfTenant, Tenant, now_ms

@@ -12,6 +12,7 @@ from django.db.models import Q
 from pydantic import AfterValidator, Field, model_validator
 
 from mainspring.core.definitions import TagDefinition, Words
+from mainspring.core.faults import fault
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
@@ -24,7 +25,7 @@ from mainspring.records.connection import Connection
 from mainspring.records.counter import ORDINALS, take
 from mainspring.records.draft import Description, Draft, Number, Unit, merged
 from mainspring.records.driver_forms import check_address
-from mainspring.records.faults import Invalid, fault
+from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.search_words import searchable
 from mainspring.records.tenant import Tenant, no_words

@@ -23,8 +23,9 @@ from mainspring.core.errors import (
     Rejected,
     StoreError,
 )
+from mainspring.core.faults import words
 from mainspring.core.text import Text
-from mainspring.records.faults import FIELDS_MAX, Invalid, words
+from mainspring.records.faults import FIELDS_MAX, Invalid
 
 log = structlog.get_logger(__name__)
 
