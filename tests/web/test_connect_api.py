@@ -67,12 +67,15 @@ async def test_values_are_read_before_anything_is_stored(
             {"address": {"register": 7, "type": "int16"}},
             {"address": {"table": "input", "register": 0, "type": "float32", "order": "CDAB"}},
             {"address": {"register": 60_000, "type": "int99"}},
+            {"address": {"type": "int16"}},
         ]
         question = {"driver": "modbus-tcp", "gateway": "g1", "settings": settings, "tags": tags}
         values = (await web.post("/connections/preview", question))["values"]
         assert [(each["value"], each["quality"]) for each in values[:2]] == [(-42.0, GOOD), (2.5, GOOD)]
         assert values[2]["value"] is None
         assert "type" in values[2]["text"]["en"]
+        assert "reference" in values[3]["text"]["en"]
+        assert values[3]["text"]["zh"].startswith("请填写寄存器地址")
         silent = question | {"settings": settings | {"unit": 9, "timeout_ms": 200}}
         answer = await web.ask("POST", "/connections/preview", silent)
         told = answer.json["values"][0]["quality"] if answer.status == 200 else answer.json["text"]["zh"]
