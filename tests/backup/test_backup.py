@@ -30,7 +30,7 @@ from mainspring.core import toml
 from mainspring.core.errors import MainspringError
 
 COMPARED = ("/assets", "/tags", "/connections", "/devices", "/users", "/alarm-definitions", "/gateways")
-OF_THE_MOMENT = {"health", "alive", "listener", "degraded", "release", "seen_ms", "last_sign_in_ms"}
+OF_THE_MOMENT = {"health", "alive", "listener", "degraded", "release", "last_seen_ms", "last_sign_in_ms"}
 BACKUP = '[backup]\nto = "regular"\nrecords_every_s = 1\n'
 MINUTE_MS = 60_000
 OLD_MINUTES = 10
