@@ -168,9 +168,9 @@ def page(kept: dict[str, list[Figure]]) -> str:
         "# Benchmarks",
         "",
         f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Machine: {machine()}. The load is made on the same",
-        "cores. `.venv/bin/python -m benchmarks NAME` runs one scenario and writes this page anew; `--quick` behind it shows",
-        "in short that it works. `.venv/bin/python -m benchmarks.peers` says which programs of others are there to be",
-        "measured beside, and how the rest is installed.",
+        "cores. `.venv/bin/python -m benchmarks NAME` runs one scenario and writes this page anew; with `--quick` it",
+        "shows in short that it works. `.venv/bin/python -m benchmarks.peers` says which programs of others are there",
+        "to be measured beside, and how the rest is installed.",
         "",
     ]
     notes = PAGE.with_name("benchmarks-notes.md")

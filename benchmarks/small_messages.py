@@ -29,7 +29,7 @@ from mainspring.bus.credentials import seed_file
 SCENARIO = "small_messages"
 SECONDS = option("--seconds", 6 if QUICK else 60)
 FLAT_OUT_S = 6 if QUICK else 20
-STORED_WITHIN_S = 60
+STORED_WITHIN_S = 150
 ROLES = ("gateway", "bus", "engine", "historian")
 
 
