@@ -28,9 +28,10 @@ from tests.history.cold_cases import (
     move,
     opened,
 )
+from tests.ports import free_port
 
 from mainspring.core.cold import ColdSettings
-from mainspring.core.errors import ConfigurationError, MainspringError
+from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.history import AggregateQuery, RawQuery
 from mainspring.history.clickhouse_store import ClickhouseStore
 from mainspring.history.cold_place import S3Place
@@ -104,18 +105,23 @@ def test_a_service_that_refuses_says_so_without_telling_the_secret(service: Cold
     wrong = replace(settings, secret="another-secret-nobody-may-read")
     with opened(tmp_path, wrong) as store:
         query = RawQuery(tags=FLOATS, start_ms=START, end_ms=NOW)
-        with pytest.raises(MainspringError) as refused:
+        with pytest.raises(StoreError, match="look at the S3 service") as refused:
             list(store.raw(7, query))
         assert "secret" not in f"{refused.value} {refused.value.text.zh}"
         assert sum(len(chunk) for chunk in store.raw(7, query.model_copy(update={"start_ms": COLD_END}))), "hot days"
         late(store, 10**6)
-        with pytest.raises(MainspringError) as refused:
+        with pytest.raises(StoreError) as refused:
             move(store, NOW + DAY)
+        assert store.trouble() == refused.value.text
         assert "secret" not in f"{refused.value} {refused.value.text.zh}"
         assert "secret" not in repr(wrong)
         assert START + DAY in hot_days(store), "nothing is dropped"
+    nowhere = replace(settings, endpoint=f"http://127.0.0.1:{free_port()}")
+    with opened(tmp_path, nowhere) as store, pytest.raises(StoreError, match="refused"):
+        list(store.raw(7, query))
     with opened(tmp_path, settings) as store:
         move(store, NOW + DAY)
+        assert store.trouble() is None
         assert len(answers(store)["raw 7 float64 all"]) == len(held) + 7
 
 

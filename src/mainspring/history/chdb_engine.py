@@ -19,11 +19,11 @@ from mainspring.history import native
 from mainspring.history.engine import (
     CHECKING,
     CLOSED,
+    EVERYWHERE,
     LEFT_OUT,
     ONE_BLOCK,
     OPEN,
     READ,
-    STATEMENT_BYTES,
     WRITE,
     failure,
     locked,
@@ -62,7 +62,7 @@ class ChdbEngine:
             raise ConfigurationError(_PATH, path=path)
         self.path = path
         self._links = path / "clickhouse" / "shadow"
-        self._settings = f"&max_query_size={STATEMENT_BYTES}"
+        self._settings = "".join(f"&{name}={value}" for name, value in EVERYWHERE.items())
         self._query_settings = "".join(f"&{name}={value}" for name, value in query_settings.items())
         self._idle = threading.Condition()
         self._open: set[Any] = set()

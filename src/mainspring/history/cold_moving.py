@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import structlog
 
-from mainspring.core.errors import MainspringError, StoreError
+from mainspring.core.errors import StoreError
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
 from mainspring.history import cold_files, sql
@@ -54,19 +54,9 @@ class ColdMoving:
         self._file = folder / "cold.part"
         self._codes = names
         self._after_days = after_days
-        self.trouble: Text | None = None
-        """Why the last attempt to move failed."""
 
     def advance(self, now_ms: int) -> Iterator[None]:
         """Do what is due for about `WORK_S`, piece by piece; what is begun goes on with the next call."""
-        try:
-            yield from self._advance(now_ms)
-        except MainspringError as error:
-            self.trouble = error.text
-            raise
-        self.trouble = None
-
-    def _advance(self, now_ms: int) -> Iterator[None]:
         index = self._cold.index
         if index is None or not self._cold.writers.wait(WAIT_S):
             return

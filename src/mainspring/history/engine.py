@@ -22,8 +22,13 @@ CLOSED: Final = Text(
     "The history is closed. The historian is stopping; ask again after it has started.",
     "历史库已关闭：历史服务正在停止，请在其启动后重试。",
 )
-STATEMENT_BYTES: Final = 64 * 1024 * 1024
-"""Longest statement: those that read cold files name each of them."""
+# Statements that read cold files name each of them; where they lie may not answer, which is to be said soon.
+EVERYWHERE: Final = {
+    "max_query_size": 64 * 1024 * 1024,
+    "s3_retry_attempts": 3,
+    "s3_connect_timeout_ms": 5000,
+    "s3_request_timeout_ms": 20_000,
+}
 # One block an insert, however large, so that each partition's share is stored whole or not at all.
 ONE_BLOCK: Final = {
     "max_partitions_per_insert_block": 0,
@@ -43,7 +48,13 @@ _TOO_MUCH: Final = Text(
     "The query needs more memory or time than a query may have ({reason}). Ask for fewer tags or a shorter range.",
     "查询超出单个查询的内存或时间限制（{reason}），请减少标签或缩短时间范围。",
 )
+_NO_ANSWER: Final = Text(
+    "Cold history that was asked for did not come ({reason}). What is in the tables answers; look at the S3 service, "
+    "its address and the key of [history] cold.",
+    "未能取得所查询的冷数据（{reason}）。表中的数据仍可查询，请检查 S3 服务及 [history] cold 的地址和密钥。",
+)
 _OVER_LIMIT: Final = re.compile(r"MEMORY_LIMIT_EXCEEDED|TIMEOUT_EXCEEDED|TOO_MANY_ROWS|TOO_SLOW")
+_FROM_S3: Final = re.compile(r"\(S3_ERROR\)|Code: 499\b")
 _REASON: Final = re.compile(r"\(([A-Z_]{4,})\)")
 
 
@@ -91,6 +102,8 @@ def failure(text: Text, place: object, error: Exception, action: Text) -> StoreE
     reason = found[-1] if found else (said or type(error).__name__).splitlines()[0][:200]
     if action is READ and _OVER_LIMIT.search(said):
         return LimitExceeded(_TOO_MUCH, reason=reason)
+    if _FROM_S3.search(said):
+        return StoreError(_NO_ANSWER, reason=said.partition("DB::Exception: ")[2].partition(": while reading")[0][:200])
     return StoreError(text, place=place, action=action.en, action_zh=action.zh, reason=reason)
 
 

@@ -106,6 +106,7 @@ class SqlStore:
         # The last sequence of each stream up to which this process knows all to be stored whole. See `_store`.
         self._whole: dict[str, int] = {}
         self._doubtful: dict[str, int] = {}
+        self._trouble: Text | None = None
         codes = self._engine.table(f"select code, name from {CLASS}").to_pylist()
         self._codes: dict[str, int] = {row["name"]: row["code"] for row in codes}
         self._class_of = np.full(1, self._code(STANDARD), dtype=np.uint8)
@@ -240,12 +241,17 @@ class SqlStore:
 
     def roll_up(self, now_ms: int) -> Iterator[None]:
         """Do what rollups are due, then move what is to go cold, piece by piece."""
-        yield from self._rollups.advance(now_ms)
-        yield from self._moving.advance(now_ms)
+        try:
+            yield from self._rollups.advance(now_ms)
+            yield from self._moving.advance(now_ms)
+        except MainspringError as error:
+            self._trouble = error.text
+            raise
+        self._trouble = None
 
     def trouble(self) -> Text | None:
-        """Return why old days cannot go cold, if they should."""
-        return self._moving.trouble
+        """Return why rollups are not made or old days cannot go cold."""
+        return self._trouble
 
     def rollups_behind(self, now_ms: int) -> tuple[int, int]:
         """Return for how long no rows of a minute are made, in milliseconds, and how many hours of tags are marked."""
