@@ -1,7 +1,7 @@
 """A gateway beyond a link that is cut, slow and lossy: how soon, how fast and how completely it catches up.
 
-Every reading is numbered and counted afterwards. The gateway has a network namespace of its own: needs root. Prints
-JSON lines. Run: `python -m benchmarks.link`; `python -m benchmarks.link 60` is behind by a minute instead of ten.
+`python -m benchmarks.link [--behind 600] [--quick]`, as root: the gateway has a network namespace of its own. Every
+reading is numbered and counted afterwards.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from tests.faults.link import Far, far
 from tests.faults.numbered import Counted, NumberedSource, settled
 from tests.faults.watching import Seen, watching
 
+from benchmarks.figures import QUICK, option
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
 from mainspring.core import subjects
 from mainspring.drivers.mqtt import KEPT_AFTER_MS
 
-DEVICES, TAGS = 50, 1000
-BEHIND_S = 600
+DEVICES, TAGS = 50, 40 if QUICK else 1000
 CUT_S = 10
 CALM_S = 30
-DAY_S, DAY_TAGS = 86_400, 200
-HARMED_S = 60
+DAY_S, DAY_TAGS = 86_400, 20 if QUICK else 200
+HARMED_S = 20 if QUICK else 60
 CAUGHT_UP_S = 600
 LOOK_S = 0.05
 PAUSE_S = 5
@@ -151,8 +151,8 @@ def catch_up(made: Far, behind_s: int) -> None:
         ages(scenario, "while it catches up", during)
         ages(scenario, "afterwards", seen.since(seen.ages_ms, ended + PAUSE_S))
         memory(scenario, seen)
-    tell(scenario, settled(made.platform, load))
-    tell(f"{scenario}, the live value", settled(made.platform, marker))
+    tell(scenario, settled(made.platform, load, CAUGHT_UP_S))
+    tell(f"{scenario}, the live value", settled(made.platform, marker, CAUGHT_UP_S))
 
 
 def half_gone(seen: Seen, since_s: float) -> bool:
@@ -204,7 +204,7 @@ def bad(made: Far, scenario: str, harm: Callable[[], None]) -> None:
         eventually(
             lambda: seen.waiting[-1][0] > came_back + 2 and seen.waiting[-1][1] <= 1, CAUGHT_UP_S, "all has gone"
         )
-    tell(scenario, settled(made.platform, source))
+    tell(scenario, settled(made.platform, source, CAUGHT_UP_S))
 
 
 def main(behind_s: int) -> None:
@@ -217,4 +217,4 @@ def main(behind_s: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else BEHIND_S)
+    main(int(option("--behind", 30 if QUICK else 600)))

@@ -1,8 +1,8 @@
 """Twice as many readings as the bus can hold, for ten minutes: what waits where, how old live values are, what is lost.
 
 The bus is limited by its own setting: each of its streams has room for some seconds. What that makes of capacity is
-measured first, flat out; then so much twice. Every reading is numbered and counted afterwards. Needs root. Prints JSON
-lines. Run: `python -m benchmarks.overload`; `python -m benchmarks.overload 60` lasts a minute.
+measured first, flat out; then so much twice. Every reading is numbered and counted afterwards.
+`python -m benchmarks.overload [--seconds 600] [--quick]`, as root: the gateway has a network namespace of its own.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from tests.faults.link import Far, far
 from tests.faults.numbered import NumberedSource, settled
 from tests.faults.watching import Seen, watching
 
+from benchmarks.figures import QUICK, option
 from benchmarks.link import CAUGHT_UP_S, ages, memory, say, tell
 
-OVERLOAD_S = 600
 CAPACITY_S = 60
 WARM_S = 30
 TIMES = 2
@@ -47,7 +47,7 @@ def capacity(made: Far, marker: int) -> float:
             asyncio.run(source.run(readings=200))
         stored = float(np.mean(seen.since(seen.stored_per_s, began + WARM_S)))
         eventually(lambda: not waits(seen), CAUGHT_UP_S, "what waited has gone")
-    tell("flat out", settled(made.platform, source))
+    tell("flat out", settled(made.platform, source, CAUGHT_UP_S))
     return stored
 
 
@@ -76,7 +76,7 @@ def overload(made: Far, marker: NumberedSource, values_per_s: float, seconds: in
     ages(scenario, "in overload", seen.since(seen.ages_ms, began, ended))
     ages(scenario, "afterwards", seen.since(seen.ages_ms, drained))
     memory(scenario, seen)
-    tell(scenario, settled(made.platform, load))
+    tell(scenario, settled(made.platform, load, CAUGHT_UP_S))
 
 
 def main(seconds: int) -> None:
@@ -90,8 +90,8 @@ def main(seconds: int) -> None:
         stored = capacity(made, marker.devices[0].tags[0])
         say("flat out", "stored", stored, "values/s")
         overload(made, marker, TIMES * stored, seconds)
-        tell("the live value", settled(made.platform, marker))
+        tell("the live value", settled(made.platform, marker, CAUGHT_UP_S))
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else OVERLOAD_S)
+    main(int(option("--seconds", 30 if QUICK else 600)))

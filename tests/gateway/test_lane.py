@@ -26,11 +26,14 @@ def test_it_grows_while_answers_come_in_time_and_shrinks_while_they_do_not() -> 
 
 def test_one_batch_may_always_go_and_a_doubt_begins_anew() -> None:
     window = Window(1.0)
+    opened = [window.open]
     window.sent(1, 10 * BEGIN_BYTES, 100.0)
-    assert not window.open
+    opened.append(window.open)
     window.answered(1, 200.0)
-    assert window.size == LEAST_BYTES and window.open
+    opened.append(window.open)
     window.sent(2, LEAST_BYTES, 200.0)
-    assert not window.open
+    opened.append(window.open)
     window.forget()
-    assert window.open and not window.under_way
+    opened.append(window.open)
+    assert opened == [True, False, True, False, True]
+    assert window.under_way == 0
