@@ -46,7 +46,7 @@ def readings(rows: int, start_ms: int) -> pa.Table:
     rng = np.random.default_rng(5)
     values = np.cumsum(rng.normal(0, 0.05, (seconds, TAGS)), axis=0) + 50
     names = pa.array([f"bench/T{tag:04}" for tag in range(TAGS)])
-    places = pa.array(np.tile(np.arange(TAGS, dtype=np.int32), seconds))
+    places = np.tile(np.arange(TAGS, dtype=np.int32), seconds)
     times = pa.array(np.repeat(start_ms + np.arange(seconds) * 1000, TAGS), pa.timestamp("ms", "UTC"))
     path = pa.DictionaryArray.from_arrays(places, names)
     return pa.table({"path": path, "time": times, "value": pa.array(values.round(2).ravel())})
@@ -63,7 +63,7 @@ def by_tag(file: Path) -> int:
     each = PARQUET // TAGS
     step_ms = 365 * DAY_MS // each
     names = pa.array([f"bench/T{tag:04}" for tag in range(TAGS)])
-    path = pa.DictionaryArray.from_arrays(pa.array(np.repeat(np.arange(TAGS, dtype=np.int32), each)), names)
+    path = pa.DictionaryArray.from_arrays(np.repeat(np.arange(TAGS, dtype=np.int32), each), names)
     times = np.tile(BEGIN_MS - 400 * DAY_MS + np.arange(each) * step_ms, TAGS)
     values = np.random.default_rng(7).normal(50, 5, PARQUET).round(2)
     table = pa.table({"path": path, "time": pa.array(times, pa.timestamp("ms", "UTC")), "value": pa.array(values)})

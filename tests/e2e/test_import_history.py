@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +19,8 @@ TAGS, ROWS = 20, 120_000
 
 def parquet(file: Path, below: str) -> None:
     times = pa.array(BEGIN_MS + np.arange(ROWS) * 1000, pa.timestamp("ms", "UTC"))
-    columns = {f"{below}/IMP_{tag:02}": np.arange(ROWS) * (tag + 1) / 8 for tag in range(TAGS)}
-    pq.write_table(pa.table({"time": times, **columns}), file, row_group_size=30_000)
+    columns: dict[str, Any] = {f"{below}/IMP_{tag:02}": np.arange(ROWS) * (tag + 1) / 8 for tag in range(TAGS)}
+    pq.write_table(pa.table({"time": times} | columns), file, row_group_size=30_000)
 
 
 def figures(person: Person, tag: int) -> tuple[int, float, float]:
@@ -32,6 +34,10 @@ def figures(person: Person, tag: int) -> tuple[int, float, float]:
         return 0, 0.0, 0.0
     series = answer.json["series"][0]
     return series["count"][0], series["max"][0], series["mean"][0]
+
+
+def whole(person: Person, tag: int, wanted: tuple[int, float, float]) -> bool:
+    return figures(person, tag) == wanted
 
 
 def test_a_file_is_imported_by_command_although_historian_and_bus_are_killed(demo: Platform) -> None:
@@ -60,7 +66,7 @@ def test_a_file_is_imported_by_command_although_historian_and_bus_are_killed(dem
         assert tag["path"] == f"{above['path']}/old/machine/IMP_{number:02}"
         last = (ROWS - 1) * (number + 1) / 8
         wanted = (ROWS, last, last / 2)
-        eventually(lambda tag=tag, wanted=wanted: figures(person, tag["tag"]) == wanted, 60, f"{tag['path']} is whole")
+        eventually(partial(whole, person, tag["tag"], wanted), 60, f"{tag['path']} is whole")
     listed = person.get("/history/imports")["items"][0]
     assert (listed["name"], listed["stage"]) == ("old.parquet", "loaded")
     assert listed["report"]["stored"] + listed["report"]["there"] == TAGS * ROWS

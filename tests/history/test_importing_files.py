@@ -154,7 +154,7 @@ def test_parquet_long_and_wide_and_from_any_row(tmp_path: Path) -> None:
         rest = read(ParquetReader(long, layout, 3), position)
         assert sum(map(len, rest["samples"].values())) == 10 - position["row"]
     wide = tmp_path / "wide.parquet"
-    columns = {"when": moments, "f": [1.5, None] * 5, "n": list(range(10)), "t": ["x"] * 10}
+    columns: dict[str, Any] = {"when": moments, "f": [1.5, None] * 5, "n": list(range(10)), "t": ["x"] * 10}
     pq.write_table(pa.table(columns), wide)
     found = read(ParquetReader(wide, look(wide, "wide.parquet", "UTC").layout))
     assert found["samples"][1] == [(row * 1000, 1.5, 192) for row in range(0, 10, 2)]

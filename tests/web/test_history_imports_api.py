@@ -56,7 +56,8 @@ def put(web: Running, id: str, offset: int, part: bytes, who: str = "engineer") 
 async def upload(web: Running, name: str, content: bytes) -> dict[str, Any]:
     made = await web.ask("POST", "/history/imports", {"name": name, "bytes": len(content)}, "engineer")
     assert made.status == 201, made.body
-    id, state = made.json["id"], made.json
+    state: dict[str, Any] = made.json
+    id = state["id"]
     for offset in range(0, len(content), PART):
         answer = await asyncio.to_thread(put, web, id, offset, content[offset : offset + PART])
         assert answer.status == 200, answer.body
@@ -171,7 +172,8 @@ async def test_another_company_finds_none_of_it_and_an_operator_may_not(web: Run
 
 def parquet(ordinary: int, rows: int) -> bytes:
     times = BEGIN_MS + np.arange(rows) * 1000
-    table = pa.table({"timestamp": pa.array(times, pa.timestamp("ms", "UTC")), "T1": np.arange(rows) / 4})
+    columns: dict[str, Any] = {"timestamp": pa.array(times, pa.timestamp("ms", "UTC")), "T1": np.arange(rows) / 4}
+    table = pa.table(columns)
     out = io.BytesIO()
     pq.write_table(table, out, row_group_size=ordinary)
     return out.getvalue()
