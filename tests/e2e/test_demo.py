@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import stat
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -57,6 +59,16 @@ def test_both_recordings_are_live_and_kept(person: Person) -> None:
 def test_the_address_is_told_once_pages_answer(demo: Platform) -> None:
     eventually(lambda: f"Pages: {demo.url}/" in demo.said, LIVE_S, "the address")
     assert "starts" in demo.said[0]
+
+
+def test_nobody_else_on_the_machine_may_read_what_it_keeps(demo: Platform) -> None:
+    modes: dict[str, int] = {}
+    for file in (demo.folder / "demo").rglob("*"):
+        with suppress(FileNotFoundError):
+            if not file.is_symlink():
+                modes[file.name] = stat.S_IMODE(file.lstat().st_mode)
+    assert {"mainspring.toml", "records.sqlite3", "LIVE", "supervisor.log"} <= modes.keys()
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
 
 def test_what_jumps_says_why(person: Person) -> None:
