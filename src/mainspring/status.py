@@ -175,8 +175,9 @@ def _figures(roles: Sequence[Health], gateways: Mapping[str, GatewayConnections]
         lines.append(say(_READINGS, rate=f"{rate:,.0f}", lag=f"{lag:,.0f} ms"))
     if "disk_free_bytes" in (own := figures.get("supervisor", {})):
         lines.append(say(_DISK, free=f"{own['disk_free_bytes'] / 2**30:,.1f} GB"))
-    if (own := figures.get("backup")) is not None:
-        lines.append(say(_BACKUP, age=_duration(own["last_age_s"] * 1000)) if "last_age_s" in own else say(_NO_BACKUP))
+    if (backup := figures.get("backup")) is not None:
+        known = "last_age_s" in backup
+        lines.append(say(_BACKUP, age=_duration(backup["last_age_s"] * 1000)) if known else say(_NO_BACKUP))
     for subject, gateway in sorted(gateways.items()):
         live = sum(connection.state == "connected" for connection in gateway.connections)
         lines.append(say(_LIVE, place=_of(subject, gateway), live=live, all=len(gateway.connections)))

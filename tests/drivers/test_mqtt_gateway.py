@@ -275,11 +275,11 @@ async def test_from_the_registry_over_the_bus_to_the_device_and_back(tmp_path: P
             reporting.append(asyncio.ensure_future(press.publish("d0/n", held)))
 
         press.on_command = obey
-        await plant.until(lambda: plant.connections is not None and plant.connections.connections != (), 30)
+        await plant.until(lambda: plant.connections is not None and plant.connections.connections != ())
         await _let_in(press)
         await press.publish("d0/n", held)
-        await plant.until(lambda: plant.latest.get(0) == (1, q.GOOD), 30)
-        await plant.until(lambda: plant.connections is not None and known.id in plant.connections.devices, 30)
+        await plant.until(lambda: plant.latest.get(0) == (1, q.GOOD))
+        await plant.until(lambda: plant.connections is not None and known.id in plant.connections.devices)
         refused = await plant.command(CONNECTION, CommandItem(tag=0, value=7), expires_ms=site.now_ms() + 30_000)
         assert refused.items[0].outcome == "refused"
         assert refused.items[0].text is not None
