@@ -71,7 +71,7 @@ def chiller_port(administrator: Person) -> int:
 
 @pytest.fixture
 def tidied(administrator: Person) -> Iterator[list[str]]:
-    """Names of connections removed afterwards with their tags and assets; the page is asked for later and closes first."""
+    """Names of connections removed afterwards with their tags and assets; the page is to close first."""
     names: list[str] = []
     yield names
     for name in names:
