@@ -71,7 +71,7 @@ async def until(web: Running, id: str, *stages: str) -> Any:
         assert state["stage"] in {*stages, "checking", "loading"}, state
         return state if state["stage"] in stages else None
 
-    return await web.until(there, 60)
+    return await web.until(there, 180)
 
 
 async def checked(web: Running, state: dict[str, Any], **layout: Any) -> Any:
@@ -166,7 +166,7 @@ async def test_another_company_finds_none_of_it_and_an_operator_may_not(web: Run
         found = await web.get(f"/history/imports/{made.json['id']}", "stranger")
         return found if found["stage"] == "checked" else None
 
-    state = await web.until(done, 30)
+    state = await web.until(done, 180)
     assert (state["counts"]["values"], state["counts"]["unknown_rows"]) == (0, 1)
 
 
@@ -190,7 +190,7 @@ async def test_killed_while_it_loads_it_goes_on_without_loss_or_double(web: Runn
         found = await web.get(f"/history/imports/{state['id']}", "engineer")
         return found if found["progress"]["done"] > 250_000 or found["stage"] == "loaded" else None
 
-    await web.until(some, 60)
+    await web.until(some, 180)
     own = [each for each in psutil.Process().children() if "mainspring.web.importing.process" in each.cmdline()]
     for each in own:
         each.kill()

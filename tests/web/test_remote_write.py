@@ -178,7 +178,7 @@ async def test_prometheus_itself_writes_what_it_scrapes(web: Running, tmp_path: 
             found = await series(web, "up")
             return len(found["value"]) >= 3 and len((await series(web, "T1"))["value"]) >= 3
 
-        await web.until(written, 60)
+        await web.until(written, 180)
         assert set((await series(web, "up"))["value"]) == {1}
         assert all(number > 0 for number in (await series(web, "T1"))["value"])
     finally:
