@@ -36,8 +36,13 @@ def gone(file: Path, dice: random.Random) -> None:
     file.unlink()
 
 
-@pytest.mark.parametrize("harm", [flip_bit, cut_end, spoil_all, gone])
-@pytest.mark.parametrize("files", [("LIVE.json",), ("LIVE.intent.json",), ("LIVE.json", "LIVE.intent.json")])
+DONE, BEGUN = "LIVE.json", "LIVE.intent.json"
+
+
+@pytest.mark.parametrize(
+    ("files", "harm"),
+    [((DONE,), flip_bit), ((DONE,), gone), ((BEGUN,), cut_end), ((DONE, BEGUN), spoil_all), ((DONE, BEGUN), gone)],
+)
 async def test_a_spoilt_position_is_found_again_by_the_rows(
     plant: Plant, files: tuple[str, ...], harm: Callable[[Path, random.Random], None]
 ) -> None:
