@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -12,6 +13,7 @@ from benchmarks import __main__ as bench
 from benchmarks import peer_victoria, plots
 from benchmarks.asked import questions
 from benchmarks.figures import percentile
+from benchmarks.page import OpenPage
 from benchmarks.peers import Peer
 from benchmarks.values import BLOCK, Mix, ordinals
 
@@ -180,6 +182,42 @@ def test_questions_stay_within_what_there_is() -> None:
         for turn in (-1, 0, 99):
             _, body = question.asked(turn)
             assert body["start_ms"] < body["end_ms"] <= midnight
+
+
+async def test_a_page_opens_its_stream_again_when_it_ends() -> None:
+    opened = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        asked = await reader.readline()
+        while (await reader.readline()).strip():
+            pass
+        if asked.startswith(b"POST"):
+            writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"id": "s"}')
+        else:
+            opened += 1
+            told = f'event: beat\ndata: {{"number": {opened}}}\n\n'.encode()
+            head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            writer.write(head + f"{len(told):x}\r\n".encode() + told + b"\r\n0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    heard: list[tuple[str, int]] = []
+    enough = asyncio.Event()
+
+    def take(name: str, document: dict[str, int]) -> None:
+        heard.append((name, document["number"]))
+        if len(heard) >= 3:
+            enough.set()
+
+    page = await OpenPage.open(server.sockets[0].getsockname()[1], "token", [1], take)
+    async with asyncio.timeout(30):
+        await enough.wait()
+    await page.close()
+    server.close()
+    await server.wait_closed()
+    assert heard[:3] == [("beat", 1), ("beat", 2), ("beat", 3)]
 
 
 def test_percentiles_of_few_values() -> None:
