@@ -110,7 +110,7 @@ export function MapStep({ driver, connection, draft, onChange, assetMissing }: M
           shown={shown}
           faults={faults}
           onChange={changeRows}
-          onLeft={() => undefined}
+          onPasted={() => undefined}
           computed={{
             title: t("becomes"),
             width: 240,

@@ -6,7 +6,7 @@ import { spellingOf, useUnits } from "../units";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
 import { Icon } from "../components/Icon";
-import { filledDown, paste, type RowFault, type SheetColumn, type SheetRow, shortTitle, withCell } from "./rows";
+import { filledDown, paste, type Pasted, type RowFault, type SheetColumn, type SheetRow, shortTitle, withCell } from "./rows";
 import { choiceText } from "./SchemaForm";
 
 const ROW = 32;
@@ -21,7 +21,8 @@ export interface SheetProps {
   shown: readonly SheetColumn[];
   faults: readonly RowFault[];
   onChange: (rows: readonly SheetRow[], changed: ReadonlySet<number>) => void;
-  onLeft: (left: number) => void;
+  /** Told what of a pasted table was not taken. */
+  onPasted: (pasted: Pasted) => void;
   /** A column that follows from the others. */
   computed?: { title: string; width: number; text: (row: SheetRow) => string };
 }
@@ -85,7 +86,7 @@ function Cell({ units, row, index, column, place, fault, enter }: CellProps) {
 }
 
 /** Rows edited as in a spreadsheet: paste, arrow keys, fill down; only the rows in sight are in the document. */
-export function Sheet({ rows, columns, shown, faults, onChange, onLeft, computed }: SheetProps) {
+export function Sheet({ rows, columns, shown, faults, onChange, onPasted, computed }: SheetProps) {
   const t = useWords(connectWords);
   const say = useSay();
   const scroll = useRef<HTMLDivElement>(null);
@@ -138,7 +139,7 @@ export function Sheet({ rows, columns, shown, faults, onChange, onLeft, computed
     event.preventDefault();
     const result = paste(rows, columns, shown, place, text.replaceAll("\r\n", "\n").replaceAll("\r", "\n"));
     onChange(result.rows, new Set(result.rows.map(({ key }) => key)));
-    onLeft(result.left);
+    onPasted(result);
   };
   const focused = (event: FocusEvent) => setLast(at(event.target));
   const lastColumn = last ? shown[last.column] : undefined;

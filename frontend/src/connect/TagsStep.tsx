@@ -12,7 +12,7 @@ import type { Question } from "./Checks";
 import { Faults } from "./Faults";
 import { FileButton } from "./FileButton";
 import { MappingTry } from "./MappingTry";
-import { ADDRESS, columnsFor, emptyRow, lay, ROWS_MAX, rowOfNode, type SheetRow } from "./rows";
+import { ADDRESS, columnsFor, emptyRow, lay, type Pasted, ROWS_MAX, rowOfNode, type SheetRow } from "./rows";
 import { Sheet } from "./Sheet";
 import { filled, type TagsDraft } from "./tags-draft";
 import type { BrowseNode, Driver } from "./types";
@@ -51,7 +51,7 @@ export function TagsStep({ driver, question, connection, draft, onChange }: Tags
   const columns = useMemo(() => columnsFor(driver), [driver]);
   const [all, setAll] = useState(false);
   const units = useUnits().value?.items ?? [];
-  const [left, setLeft] = useState(0);
+  const [{ left, unknown }, setPasted] = useState<Pick<Pasted, "left" | "unknown">>({ left: 0, unknown: [] });
   const [reading, setReading] = useState(false);
   const keyField = columns.find(({ key, required }) => required && key.startsWith(ADDRESS))?.key.slice(ADDRESS.length);
   const stored = useKnownAddresses(connection, keyField);
@@ -67,7 +67,7 @@ export function TagsStep({ driver, question, connection, draft, onChange }: Tags
     onChange({ ...draft, rows: next.length === 0 ? [emptyRow()] : next, faults: faults.filter(({ rowKey }) => !changed.has(rowKey)) });
   const add = (fresh: SheetRow[]) => {
     const kept = [...entered, ...fresh];
-    setLeft(Math.max(0, kept.length - ROWS_MAX));
+    setPasted({ left: Math.max(0, kept.length - ROWS_MAX), unknown: [] });
     change(kept.slice(0, ROWS_MAX), new Set());
   };
   const read = async (file: File) => {
@@ -76,7 +76,7 @@ export function TagsStep({ driver, question, connection, draft, onChange }: Tags
       const answer = await request("POST", "/imports/read", { query: { name: file.name.slice(0, 200) }, file });
       const table = (await answer.json()) as { rows: string[][]; left: number };
       const result = lay(entered, columns, shown, { row: entered.length, column: 0 }, table.rows);
-      setLeft(table.left + result.left);
+      setPasted({ ...result, left: table.left + result.left });
       change(result.rows, new Set());
     } catch (error) {
       failed(error);
@@ -118,9 +118,10 @@ export function TagsStep({ driver, question, connection, draft, onChange }: Tags
             {t("clearRows")}
           </Button>
         </div>
+        {unknown.length > 0 ? <Alert type="warning" title={t("columnsUnknown", { names: unknown.slice(0, 10).join(", ") })} /> : null}
         {left > 0 ? <Alert type="warning" title={t("rowsCut", { max: ROWS_MAX })} /> : null}
         {faults.length > 0 ? <Faults rows={rows} columns={columns} faults={faults} /> : null}
-        <Sheet rows={rows} columns={columns} shown={shown} faults={faults} onChange={change} onLeft={setLeft} />
+        <Sheet rows={rows} columns={columns} shown={shown} faults={faults} onChange={change} onPasted={setPasted} />
         <p className="ms-third ms-caption ms-sheet-hint">{t("sheetHint")}</p>
       </section>
     </div>

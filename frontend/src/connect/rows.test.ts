@@ -36,6 +36,10 @@ describe("headerOf", () => {
     expect(headerOf(["位号", "Register", "note", "scan ms"], columns)?.map((column) => column?.key)).toEqual(["name", "address.register", undefined, "scan_ms"]);
   });
 
+  it("knows what people call a main column for short, before a column of that name that is not shown", () => {
+    expect(headerOf(["位号", "寄存器", "类型"], columns)?.map((column) => column?.key)).toEqual(["name", "address.register", "address.type"]);
+  });
+
   it("does not take a row of values for names", () => {
     expect(headerOf(["unit", "holding", "3", "uint16"], columns)).toBeNull();
   });
@@ -48,6 +52,11 @@ describe("paste", () => {
       { name: "T1", "address.table": "holding", "address.register": "4" },
       { name: "T2", "address.table": "input", "address.register": "6" },
     ]);
+  });
+
+  it("tells the headings that no column has", () => {
+    expect(paste([emptyRow()], columns, shown, { row: 0, column: 0 }, "name\tcolour\tregister\nT1\tred\t4").unknown).toEqual(["colour"]);
+    expect(paste([emptyRow()], columns, shown, { row: 0, column: 0 }, "T1\tholding\t4").unknown).toEqual([]);
   });
 
   it("without names fills from the cell on, keeping other cells", () => {

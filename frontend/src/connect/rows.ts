@@ -142,9 +142,15 @@ export function parsePaste(text: string): string[][] {
 
 const plain = (text: string) => text.trim().toLowerCase().replace(/[\s_-]+/g, " ");
 
+const namesOf = ({ key, title }: SheetColumn): string[] => [key, key.replace(ADDRESS, ""), title.en, title.zh, shortTitle(title.en), shortTitle(title.zh)].map(plain);
+
+/** The column a heading means: its name, or the one main column whose title it begins or ends (寄存器 of 寄存器地址). */
 function columnNamed(text: string, columns: readonly SheetColumn[]): SheetColumn | undefined {
   const wanted = plain(text);
-  return columns.find(({ key, title }) => [key, key.replace(ADDRESS, ""), title.en, title.zh, title.en.split(",")[0] ?? "", title.zh.split("，")[0] ?? ""].some((name) => plain(name) === wanted));
+  const exact = (column: SheetColumn) => namesOf(column).includes(wanted);
+  const main = columns.filter((column) => column.main);
+  const near = wanted.length < 2 ? [] : main.filter(({ title }) => [title.en, title.zh].map(plain).some((name) => name.startsWith(wanted) || name.endsWith(wanted)));
+  return main.find(exact) ?? (near.length === 1 ? near[0] : columns.find(exact));
 }
 
 /** The columns a first row names, or null if it is not a row of names: two of them, or all, must be known. */
@@ -166,6 +172,8 @@ export interface Pasted {
   rows: SheetRow[];
   /** Rows that were left out because an import holds no more. */
   left: number;
+  /** Headings that no column has: what stands below them was left out. */
+  unknown: string[];
 }
 
 /** Lay pasted cells over the sheet from one cell on, or by the names in their first row; new rows are added below. */
@@ -194,7 +202,7 @@ export function lay(rows: readonly SheetRow[], all: readonly SheetColumn[], show
     });
     next[place] = { ...row, cells: { ...row.cells, ...Object.fromEntries(entered) } };
   });
-  return { rows: next, left };
+  return { rows: next, left, unknown: (header && table[0] ? table[0] : []).filter((name, number) => name !== "" && !order[number]) };
 }
 
 function said(key: keyof typeof connectWords, values: Values = {}): Words {

@@ -181,6 +181,10 @@ export const connectWords = {
   allColumns: { en: "all columns", zh: "全部列" },
   removeRow: { en: "Remove row {n}", zh: "删除第 {n} 行" },
   rowsCount: { en: "{n, plural, one {# row} other {# rows}}", zh: "{n} 行" },
+  columnsUnknown: {
+    en: "Left out, for their headings are unknown: {names}. The empty sheet has the headings that are known.",
+    zh: "以下列的表头无法识别，未取入：{names}。可用的表头见空白表格。",
+  },
   rowsCut: { en: "Only the first {max} rows were taken: an import holds no more. Save, then paste the rest.", zh: "仅取前 {max} 行，单次导入不可超过此数。保存后再粘贴其余行。" },
   check: { en: "Check rows", zh: "预检" },
   checkGood: { en: "{n, plural, one {# row is} other {# rows are}} right: {created} new, {updated} changed.", zh: "{n} 行无误：新增 {created}，更新 {updated}。" },
