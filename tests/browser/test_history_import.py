@@ -19,8 +19,8 @@ SAY: dict[Language, dict[str, str]] = {
     "en": {
         "choose": "Choose a file", "check": "Check", "time": "The time cannot be read", "head": "Line",
         "number": "The value is no number", "refused": "Download refused rows", "create": "Create this tag",
-        "load": "Import 4 values", "done": "4 values stored", "file": "Enter from file", "whole": "Import whole history",
-        "title": "Import history",
+        "load": "Import 4 values", "done": "4 values stored", "file": "Enter from file",
+        "whole": "Import whole history", "title": "Import history",
     },
     "zh": {
         "choose": "选择文件", "check": "预检", "time": "时间无法识别", "head": "行号", "number": "值不是数字",
