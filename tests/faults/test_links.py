@@ -20,7 +20,7 @@ DAY_S = 86_400
 STEP_MS = 10_000
 CUT_S = 3
 HARMED_S = 10
-ARRIVES_S = 60
+ARRIVES_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def afterwards(made: Far, source: NumberedSource) -> None:
     """See that everything arrives over the whole link, and that current values go on."""
     made.link.whole()
     made.link.fast()
-    settled(made.platform, source, holds=lambda counted: not counted.lost)
+    settled(made.platform, source, ARRIVES_S, holds=lambda counted: not counted.lost)
     asyncio.run(source.run(seconds=2))
-    counted = settled(made.platform, source)
+    counted = settled(made.platform, source, ARRIVES_S)
     print(counted)
     assert counted.right, counted
 
