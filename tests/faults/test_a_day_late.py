@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ def hours(person: Person, tag: int, start_ms: int) -> tuple[str, list[int]]:
     return answer["source"], good
 
 
+def by_the_hour(person: Person, tag: int, start_ms: int) -> bool:
+    return hours(person, tag, start_ms)[0] == "hour"
+
+
 def corrected(person: Person, tag: int, at_ms: int) -> Any:
     draft = {"tag": tag, "time_ms": at_ms, "value": "-7", "reason": "misread"}
     person.post("/history/correct", draft)
@@ -42,7 +47,8 @@ def test_a_buffer_of_a_day_ago_lands_in_its_place(tmp_path: Path) -> None:
         asyncio.run(source.run(seconds=2))
         settled(made.platform, source)
         source.base_ms = source.base_ms // HOUR_MS * HOUR_MS - 27 * HOUR_MS
-        device.kept.clear(), device.tried.clear()
+        device.kept.clear()
+        device.tried.clear()
         # The second half came first, then what lay before it.
         for first, last in ((READINGS // 2, READINGS), (0, READINGS // 2)):
             asyncio.run(published(source, device, first, last))
@@ -54,7 +60,7 @@ def test_a_buffer_of_a_day_ago_lands_in_its_place(tmp_path: Path) -> None:
         start = source.base_ms - source.base_ms % (3 * HOUR_MS)
         for tag in device.tags:
             assert sum(hours(person, tag, start)[1]) == READINGS, "before the hour is made again"
-            eventually(lambda tag=tag: hours(person, tag, start)[0] == "hour", 60, "the hour is made again")
+            eventually(partial(by_the_hour, person, tag, start), 60, "the hour is made again")
             assert sum(hours(person, tag, start)[1]) == READINGS
         told = corrected(person, device.tags[0], source.base_ms + 5000)
         assert [(row["value"], row["former"], row["reason"]) for row in told] == [(-7, 5, "misread")]
