@@ -46,7 +46,8 @@ _UNKNOWN_TENANT: Final = Text(
 _UNKNOWN_QUERY: Final = Text(
     "The history does not answer {query}. It answers raw, aggregate, trend, states, events, extent, "
     "corrections, correct, import and blob.",
-    "历史服务不支持查询 {query}，可用的有 raw、aggregate、trend、states、events、extent、corrections、correct、import、blob。",
+    "历史服务不支持查询 {query}，可用的有 raw、aggregate、trend、states、events、extent、corrections、"
+    "correct、import、blob。",
 )
 _NOT_YOURS: Final = Text("There is no tag {tag} here.", "此处没有测点 {tag}。")
 _MALFORMED: Final = Text(
