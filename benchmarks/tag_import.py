@@ -74,7 +74,7 @@ def sheet(rows: int, bad: int, connection: str, name: str = "TI") -> bytes:
         line = [f"{name}-{number:06}", "u", connection, str(number % 60_000), "uint16", "Cel", "0.1", "1000"]
         if number in wrong:
             place = wrong[number] % 3
-            line[(5, 3, 6)[place]] = ("degC", "abc", "1,5")[place]
+            line[(5, 3, 6)[place]] = ("parsec/h", "abc", "1,5")[place]
         lines.append(line)
     return xlsx_file(lines)
 

@@ -254,7 +254,7 @@ def count(platform: Platform, source: NumberedSource) -> Counted:
                 statistics = sums.get(source.paths[tag])
                 counted = int(np.sum(statistics["good"].to_numpy())) if statistics is not None else 0
                 found["miscounted"] = int(counted != found.pop("rows"))
-                found["behind"] = int(_behind(now.get(source.paths[tag]), acknowledged[tag]))
+                found["behind"] = int(_behind(source, now.get(source.paths[tag]), acknowledged[tag]))
                 for name, value in found.items():
                     total[name] += value
     return Counted(**total)
@@ -291,12 +291,22 @@ def _of_tag(source: NumberedSource, table: pa.Table | None, kept: Flags, sent: F
     }
 
 
-def _behind(current: pa.Table | None, kept: Flags) -> bool:
+def _behind(source: NumberedSource, current: pa.Table | None, kept: Flags) -> bool:
+    """Tell whether the current value is older than the last acknowledged reading.
+
+    What a gateway says of a device that has not been there since its start is newer, and has no value.
+    """
     numbers = np.flatnonzero(kept)
     if not len(numbers):
         return False
-    value = current.column("integer").to_pylist()[0] if current is not None else None
-    return value is None or value < numbers[-1]
+    if current is None:
+        return True
+    [value] = current.column("integer").to_pylist()
+    [quality] = current.column("quality").to_numpy()
+    [time_ms] = current.column("time").cast(pa.int64()).to_numpy()
+    if quality < q.UNCERTAIN:
+        return bool(time_ms < source.base_ms + numbers[-1] * source.step_ms)
+    return value is None or bool(value < numbers[-1])
 
 
 def settled(
