@@ -2,9 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { Button } from "antd";
 import { api, ApiError } from "../api";
-import { PageState } from "../components/PageState";
 import { useResource } from "../resource";
-import { useZone } from "../session";
 import type { Page } from "../types";
 import { useSay, useWords } from "../words";
 import { historyImportWords } from "../words/history-imports";
@@ -12,6 +10,7 @@ import { importWords } from "../words/imports";
 import { ConnectTabs } from "./ConnectTabs";
 import { FileButton } from "./FileButton";
 import { HISTORY_FILES, type HistoryImport, megabytes, sendFile } from "./history-import";
+import { RecentImports } from "./RecentImports";
 
 /** Sends a file, telling how far it is, until it is whole or the page is left. */
 export function useSending(done: (state: HistoryImport) => void) {
@@ -56,7 +55,6 @@ export function Sending({ state, onStop }: { state: HistoryImport; onStop: () =>
 export function HistoryImportPage() {
   const t = useWords(historyImportWords);
   const ti = useWords(importWords);
-  const zone = useZone();
   const navigate = useNavigate();
   const [over, setOver] = useState(false);
   const open = (id: string) => void navigate(`/connect/history-import/${id}`);
@@ -99,43 +97,13 @@ export function HistoryImportPage() {
         )}
       </div>
       {problem ? <p className="ms-fault" role="alert">{problem}</p> : null}
-      <section className="ms-panel">
-        <h2>{t("recent")}</h2>
-        <PageState state={recent} rows={3}>
-          {({ items }) =>
-            items.length === 0 ? (
-              <p className="ms-third ms-panel-body">{t("nothingYet")}</p>
-            ) : (
-              <div className="ms-scroll">
-                <table className="ms-table">
-                  <thead>
-                    <tr>
-                      <th scope="col">{t("file")}</th>
-                      <th scope="col">{t("when")}</th>
-                      <th scope="col" className="ms-grid-end">{t("size")}</th>
-                      <th scope="col">{t("stage")}</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map(({ id, name, created_ms, bytes, stage }) => (
-                      <tr key={id}>
-                        <td>
-                          <Button type="link" size="small" onClick={() => open(id)}>
-                            {name}
-                          </Button>
-                        </td>
-                        <td className="ms-num ms-second">{zone.full(created_ms).slice(0, 19)}</td>
-                        <td className="ms-num ms-grid-end">{megabytes(bytes)} MB</td>
-                        <td>{stage === "uploading" ? t("stage_uploading") : ti(`stage_${stage}`)}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-            )
-          }
-        </PageState>
-      </section>
+      <RecentImports
+        recent={recent}
+        amount={t("size")}
+        amountOf={({ bytes }) => `${megabytes(bytes)} MB`}
+        stageOf={({ stage }) => (stage === "uploading" ? t("stage_uploading") : ti(`stage_${stage}`))}
+        onOpen={open}
+      />
     </div>
   );
 }

@@ -1,15 +1,12 @@
-import { useEffect, useState } from "react";
+import { type ReactNode, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { Button, Checkbox } from "antd";
-import { api, download } from "../api";
+import { download } from "../api";
 import { PageState } from "../components/PageState";
 import { useFailed } from "../failed";
 import { formatCount } from "../format/number";
 import { usePreferences } from "../preferences";
-import { useResource } from "../resource";
 import { useZone } from "../session";
-import { useFocusOf } from "../shell/focus-back";
-import { tasksChanged } from "../shell/tasks";
 import { useSay, useWords } from "../words";
 import { historyImportWords } from "../words/history-imports";
 import { importWords } from "../words/imports";
@@ -18,8 +15,8 @@ import { FileButton } from "./FileButton";
 import { HISTORY_FILES, type HistoryImport, type HistoryStage, type Layout, megabytes, useHistoryProgress } from "./history-import";
 import { Sending, useSending } from "./HistoryImportPage";
 import { HistoryLayout } from "./HistoryLayout";
+import { useRun } from "./use-run";
 
-const EVERY_MS = 500;
 const STEPS = ["stepFile", "stepColumns", "stepCheck", "stepLoad", "stepReport"] as const;
 const STEP_OF: Record<HistoryStage, number> = { uploading: 0, columns: 1, checking: 2, checked: 2, loading: 3, cancelled: 3, failed: 3, interrupted: 3, loaded: 4 };
 const isWorking = (stage: HistoryStage) => stage === "checking" || stage === "loading";
@@ -28,19 +25,6 @@ interface StageProps {
   state: HistoryImport;
   act: (path: string, body?: unknown) => Promise<void>;
   onLayout: () => void;
-}
-
-/** An import, asked about twice a second while it is worked on. */
-function useHistoryImport(id: string) {
-  const state = useResource(id, (signal) => api.get<HistoryImport>(`/history/imports/${id}`, {}, signal), true);
-  const working = state.value !== undefined && isWorking(state.value.stage);
-  const { reload, loading } = state;
-  useEffect(() => {
-    if (!working || loading) return;
-    const timer = setTimeout(reload, EVERY_MS);
-    return () => clearTimeout(timer);
-  }, [working, loading, reload]);
-  return state;
 }
 
 function Upload({ state, onDone }: { state: HistoryImport; onDone: () => void }) {
@@ -123,62 +107,44 @@ function Downloads({ state }: { state: HistoryImport }) {
   );
 }
 
-function Faults({ state }: { state: HistoryImport }) {
+/** What was refused, or not known: how often, and where first. */
+function Counted({ title, head, rows }: { title: string; head: string; rows: { key: string; shown: ReactNode; count: number; line: number }[] }) {
+  const t = useWords(historyImportWords);
+  if (rows.length === 0) return null;
+  return (
+    <section className="ms-panel">
+      <h2>{title}</h2>
+      <div className="ms-scroll">
+        <table className="ms-table">
+          <thead>
+            <tr>
+              <th scope="col">{head}</th>
+              <th scope="col" className="ms-grid-end">{t("count")}</th>
+              <th scope="col" className="ms-grid-end">{t("firstLine")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ key, shown, count, line }) => (
+              <tr key={key}>
+                <td>{shown}</td>
+                <td className="ms-num ms-grid-end">{formatCount(count)}</td>
+                <td className="ms-num ms-grid-end">{formatCount(line)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function Faults({ state: { causes, unknown } }: { state: HistoryImport }) {
   const t = useWords(historyImportWords);
   const say = useSay();
-  const { causes, unknown } = state;
   return (
     <>
-      {causes.length > 0 ? (
-        <section className="ms-panel">
-          <h2>{t("causes")}</h2>
-          <div className="ms-scroll">
-            <table className="ms-table">
-              <thead>
-                <tr>
-                  <th scope="col">{t("cause")}</th>
-                  <th scope="col" className="ms-grid-end">{t("count")}</th>
-                  <th scope="col" className="ms-grid-end">{t("firstLine")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {causes.map(({ cause, text, count, line }) => (
-                  <tr key={cause}>
-                    <td>{say(text)}</td>
-                    <td className="ms-num ms-grid-end">{formatCount(count)}</td>
-                    <td className="ms-num ms-grid-end">{formatCount(line)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </section>
-      ) : null}
-      {unknown.length > 0 ? (
-        <section className="ms-panel">
-          <h2>{t("unknown")}</h2>
-          <div className="ms-scroll">
-            <table className="ms-table">
-              <thead>
-                <tr>
-                  <th scope="col">{t("name")}</th>
-                  <th scope="col" className="ms-grid-end">{t("count")}</th>
-                  <th scope="col" className="ms-grid-end">{t("firstLine")}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {unknown.map(({ name, count, line }) => (
-                  <tr key={name}>
-                    <td className="ms-code">{name}</td>
-                    <td className="ms-num ms-grid-end">{formatCount(count)}</td>
-                    <td className="ms-num ms-grid-end">{formatCount(line)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </section>
-      ) : null}
+      <Counted title={t("causes")} head={t("cause")} rows={causes.map(({ cause, text, ...found }) => ({ ...found, key: cause, shown: say(text) }))} />
+      <Counted title={t("unknown")} head={t("name")} rows={unknown.map(({ name, ...found }) => ({ ...found, key: name, shown: <span className="ms-code">{name}</span> }))} />
     </>
   );
 }
@@ -286,22 +252,8 @@ function Report({ state, act, onLayout }: StageProps) {
 export function HistoryImportRun() {
   const { id = "" } = useParams();
   const t = useWords(historyImportWords);
-  const failed = useFailed();
   const navigate = useNavigate();
-  const state = useHistoryImport(id);
-  const [editing, setEditing] = useState(false);
-  const work = useFocusOf<HTMLDivElement>(`${state.value?.stage} ${editing}`);
-  const act = async (path: string, body?: unknown) => {
-    try {
-      const next = await api.post<HistoryImport>(`/history/imports/${id}/${path}`, body);
-      setEditing(false);
-      state.set(() => next);
-      state.reload();
-      tasksChanged();
-    } catch (error) {
-      failed(error);
-    }
-  };
+  const { state, act, editing, setEditing, work } = useRun<HistoryImport>(`/history/imports/${id}`, isWorking);
   return (
     <div className="ms-page">
       <nav className="ms-crumbs">

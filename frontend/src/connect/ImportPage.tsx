@@ -2,12 +2,10 @@ import { type DragEvent, useState } from "react";
 import { useNavigate } from "react-router";
 import { Button, Select } from "antd";
 import { api, ApiError, download, request } from "../api";
-import { PageState } from "../components/PageState";
 import { useFailed } from "../failed";
 import { formatCount } from "../format/number";
 import { usePreferences } from "../preferences";
 import { useResource } from "../resource";
-import { useZone } from "../session";
 import type { Page } from "../types";
 import { useSay, useWords } from "../words";
 import { importWords } from "../words/imports";
@@ -15,6 +13,7 @@ import { ConnectTabs } from "./ConnectTabs";
 import { FileButton } from "./FileButton";
 import { useDrivers } from "./use-connections";
 import type { ImportState } from "./import-types";
+import { RecentImports } from "./RecentImports";
 import { SHEET_FILES } from "./TagsStep";
 
 const UPLOAD_MS = 120_000;
@@ -68,7 +67,6 @@ function DropArea({ onFile, busy }: { onFile: (file: File) => void; busy: boolea
 export function ImportPage() {
   const t = useWords(importWords);
   const say = useSay();
-  const zone = useZone();
   const navigate = useNavigate();
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
@@ -94,43 +92,13 @@ export function ImportPage() {
       <ConnectTabs />
       <DropArea onFile={(file) => void send(file)} busy={busy} />
       {problem ? <p className="ms-fault" role="alert">{problem}</p> : null}
-      <section className="ms-panel">
-        <h2>{t("recent")}</h2>
-        <PageState state={recent} rows={3}>
-          {({ items }) =>
-            items.length === 0 ? (
-              <p className="ms-third ms-panel-body">{t("nothingYet")}</p>
-            ) : (
-              <div className="ms-scroll">
-                <table className="ms-table">
-                  <thead>
-                    <tr>
-                      <th scope="col">{t("file")}</th>
-                      <th scope="col">{t("when")}</th>
-                      <th scope="col" className="ms-grid-end">{t("rows")}</th>
-                      <th scope="col">{t("stage")}</th>
-                    </tr>
-                  </thead>
-                  <tbody>
-                    {items.map(({ id, name, created_ms, rows, stage }) => (
-                      <tr key={id}>
-                        <td>
-                          <Button type="link" size="small" onClick={() => void navigate(`/connect/import/${id}`)}>
-                            {name}
-                          </Button>
-                        </td>
-                        <td className="ms-num ms-second">{zone.full(created_ms).slice(0, 19)}</td>
-                        <td className="ms-num ms-grid-end">{formatCount(rows)}</td>
-                        <td>{t(`stage_${stage}`)}</td>
-                      </tr>
-                    ))}
-                  </tbody>
-                </table>
-              </div>
-            )
-          }
-        </PageState>
-      </section>
+      <RecentImports
+        recent={recent}
+        amount={t("rows")}
+        amountOf={({ rows }) => formatCount(rows)}
+        stageOf={({ stage }) => t(`stage_${stage}`)}
+        onOpen={(id) => void navigate(`/connect/import/${id}`)}
+      />
     </div>
   );
 }

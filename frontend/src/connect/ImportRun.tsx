@@ -1,37 +1,20 @@
-import { useEffect, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { App, Button } from "antd";
-import { api, download } from "../api";
+import { download } from "../api";
 import { PageState } from "../components/PageState";
 import { useFailed } from "../failed";
 import { formatCount } from "../format/number";
 import { usePreferences } from "../preferences";
-import { useResource } from "../resource";
-import { useFocusOf } from "../shell/focus-back";
 import { useSay, useWords } from "../words";
 import { importWords } from "../words/imports";
-import { tasksChanged } from "../shell/tasks";
 import { ImportCauses } from "./ImportCauses";
 import { ImportColumns } from "./ImportColumns";
 import { reportText, useProgressText } from "./import-progress";
 import { type Counts, type ImportOptions, type ImportState, type Stage, WORKING } from "./import-types";
+import { useRun } from "./use-run";
 
-const EVERY_MS = 500;
 const STEPS = ["stepFile", "stepColumns", "stepCheck", "stepLoad", "stepReport"] as const;
 const STEP_OF: Record<Stage, number> = { columns: 1, checking: 2, checked: 2, loading: 3, cancelled: 3, failed: 3, interrupted: 3, loaded: 4, undoing: 4, undone: 4 };
-
-/** An import, asked about twice a second while it is worked on. */
-function useImport(id: string) {
-  const state = useResource(id, (signal) => api.get<ImportState>(`/imports/${id}`, {}, signal), true);
-  const working = state.value !== undefined && WORKING.has(state.value.stage);
-  const { reload, loading } = state;
-  useEffect(() => {
-    if (!working || loading) return;
-    const timer = setTimeout(reload, EVERY_MS);
-    return () => clearTimeout(timer);
-  }, [working, loading, reload]);
-  return state;
-}
 
 function Figures({ counts }: { counts: Counts }) {
   const t = useWords(importWords);
@@ -148,22 +131,8 @@ function Report({ state, act, onColumns }: StageProps) {
 export function ImportRun() {
   const { id = "" } = useParams();
   const t = useWords(importWords);
-  const failed = useFailed();
   const navigate = useNavigate();
-  const state = useImport(id);
-  const [editing, setEditing] = useState(false);
-  const work = useFocusOf<HTMLDivElement>(`${state.value?.stage} ${editing}`);
-  const act = async (path: string, body?: unknown) => {
-    try {
-      const next = await api.post<ImportState>(`/imports/${id}/${path}`, body);
-      setEditing(false);
-      state.set(() => next);
-      state.reload();
-      tasksChanged();
-    } catch (error) {
-      failed(error);
-    }
-  };
+  const { state, act, editing, setEditing, work } = useRun<ImportState>(`/imports/${id}`, (stage) => WORKING.has(stage));
   return (
     <div className="ms-page">
       <nav className="ms-crumbs">
