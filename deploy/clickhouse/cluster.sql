@@ -4,7 +4,7 @@ create table if not exists mainspring.sample_float64_local on cluster '{cluster}
         tenant UInt32 codec(ZSTD(1)), retention UInt8 codec(ZSTD(1)),
         tag UInt32 codec(Delta, ZSTD(1)), time Int64 codec(Delta, ZSTD(1)), value Float64 codec(Delta, ZSTD(1)),
         quality UInt8 codec(ZSTD(1)), origin UInt8 codec(ZSTD(1)),
-        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, ZSTD(1))
+        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, T64, ZSTD(1))
     ) engine = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') partition by (retention, intDiv(time, 86400000)) order by (tenant, tag, time) settings fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 16, replicated_deduplication_window = 0;
 
 create table if not exists mainspring.sample_float64 on cluster '{cluster}' as mainspring.sample_float64_local
@@ -14,7 +14,7 @@ create table if not exists mainspring.sample_int64_local on cluster '{cluster}' 
         tenant UInt32 codec(ZSTD(1)), retention UInt8 codec(ZSTD(1)),
         tag UInt32 codec(Delta, ZSTD(1)), time Int64 codec(Delta, ZSTD(1)), value Int64 codec(Delta, ZSTD(1)),
         quality UInt8 codec(ZSTD(1)), origin UInt8 codec(ZSTD(1)),
-        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, ZSTD(1))
+        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, T64, ZSTD(1))
     ) engine = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') partition by (retention, intDiv(time, 86400000)) order by (tenant, tag, time) settings fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 16, replicated_deduplication_window = 0;
 
 create table if not exists mainspring.sample_int64 on cluster '{cluster}' as mainspring.sample_int64_local
@@ -24,7 +24,7 @@ create table if not exists mainspring.sample_text_local on cluster '{cluster}' (
         tenant UInt32 codec(ZSTD(1)), retention UInt8 codec(ZSTD(1)),
         tag UInt32 codec(Delta, ZSTD(1)), time Int64 codec(Delta, ZSTD(1)), value String codec(ZSTD(1)),
         quality UInt8 codec(ZSTD(1)), origin UInt8 codec(ZSTD(1)),
-        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, ZSTD(1))
+        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, T64, ZSTD(1))
     ) engine = ReplicatedMergeTree('/clickhouse/tables/{uuid}/{shard}', '{replica}') partition by (retention, intDiv(time, 86400000)) order by (tenant, tag, time) settings fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 16, replicated_deduplication_window = 0;
 
 create table if not exists mainspring.sample_text on cluster '{cluster}' as mainspring.sample_text_local

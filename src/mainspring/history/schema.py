@@ -32,6 +32,8 @@ CLASSES_MASK: Final = 63
 _SETTINGS: Final = "settings fsync_after_insert = 1, fsync_part_directory = 1, merge_selector_base = 16"
 _DAILY: Final = f"engine = MergeTree partition by (retention, intDiv(time, {DAY_MS}))"
 
+_SEQUENCE: Final = "sequence UInt64 codec(Delta, T64, ZSTD(1))"
+
 
 def _value(column: Column) -> str:
     codec = "ZSTD(1)" if column is Column.TEXT else "Delta, ZSTD(1)"
@@ -43,7 +45,7 @@ def _sample(column: Column) -> str:
         tenant UInt32 codec(ZSTD(1)), retention UInt8 codec(ZSTD(1)),
         tag UInt32 codec(Delta, ZSTD(1)), time Int64 codec(Delta, ZSTD(1)), {_value(column)},
         quality UInt8 codec(ZSTD(1)), origin UInt8 codec(ZSTD(1)),
-        late UInt8 codec(ZSTD(1)), sequence UInt64 codec(Delta, ZSTD(1))
+        late UInt8 codec(ZSTD(1)), {_SEQUENCE}
     ) {_DAILY} order by (tenant, tag, time) {_SETTINGS}"""
 
 
@@ -70,6 +72,7 @@ def _rollup(table: str, partition_ms: int) -> str:
 
 TABLES: Final = (
     *(_sample(column) for column in Column),
+    *(f"alter table {table} modify column {_SEQUENCE}" for table in SAMPLE.values()),
     *(_correction(column) for column in Column),
     *(f"alter table {table} add column if not exists reason String" for table in CORRECTION.values()),
     f"""create table if not exists {ASIDE} (
