@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +60,29 @@ async def test_a_spoilt_position_is_found_again_by_the_rows(
         assert sorted(values(store, ACME, (1,))) == list(range(101))
     # Known again, it is read as any other.
     assert Journal(plant.folder / "positions").read("LIVE")[0] is not None
+
+
+async def test_what_is_doubted_stays_doubted_until_it_is_stored(plant: Plant) -> None:
+    """Ended before all of it was looked up, the next historian does not take the rest for new."""
+    async with at_work(plant):
+        for first in range(0, 50, 10):
+            sequence = await send(plant, numbered([1] * 10, first))
+        await plant.stored(subjects.LIVE, sequence)
+    for name in (DONE, BEGUN):
+        spoil_all(plant.folder / "positions" / name, DICE)
+    async with at_work(plant, rows_max=10) as store:
+        append = store.append
+
+        def first_alone(stream: str, entries: Sequence[Entry], first: int, last: int) -> None:
+            if first > 1:
+                raise OSError("the disk is gone")
+            append(stream, entries, first, last)
+
+        store.append = first_alone  # type: ignore[method-assign]
+        await plant.health(lambda health: health.state == "degraded")
+    async with at_work(plant) as store:
+        await plant.stored(subjects.LIVE, await send(plant, numbered([1], 50)))
+        assert sorted(values(store, ACME, (1,))) == list(range(51))
 
 
 def test_the_position_written_last_counts_and_one_that_is_spoilt_is_told(tmp_path: Path) -> None:

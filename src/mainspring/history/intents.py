@@ -34,6 +34,8 @@ class Position:
     """What tells the message at `stored`: a bus that has lost messages gives their numbers to others."""
     intent_mark: str = ""
     """The same of the last message of the intent."""
+    doubted: int = 0
+    """Up to this sequence messages may be stored already, whatever intents say: see `Storing.resume`."""
     taken: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
 
@@ -82,6 +84,7 @@ def _parsed(written: dict[str, Any]) -> tuple[int, Position]:
         None if intent is None else (int(intent[0]), int(intent[1])),
         str(written.get("mark", "")),
         str(written.get("intent_mark", "")),
+        int(written.get("doubted", 0)),
         Taken(written.get("taken")).ranges,
     )
     return int(written.get("number", 0)), position

@@ -54,6 +54,7 @@ class Storing:
         self._found = {stream: self._journal.read(stream) for stream in subjects.STREAMS}
         known = ((stream, position) for stream, (position, _) in self._found.items())
         self.taken = {stream: Taken(None if position is None else position.taken) for stream, position in known}
+        self._doubted: dict[str, int] = {}
         self._lost_amid = False
         self.trouble: dict[str, Text] = {}
         """By stream, why nothing of it is stored at present."""
@@ -69,21 +70,22 @@ class Storing:
     def resume(self, stream: str, incarnation: str, last: int) -> Position:
         """Return the position in the stream as it is now, up to `last`; a stream made anew begins at nothing.
 
-        Where the position may not be the last that was written, what is stored is told by the rows themselves.
+        Where the position may not be the last that was written, what is stored is told by the rows themselves. That
+        is written down with every position until all of it is stored: the next process must not trust intents sooner.
         """
         position, sure = self._found.get(stream, (None, True))
         position = self.positions.get(stream, position)
         if position is not None and position.incarnation != incarnation:
             log.warning("history.stream_made_anew", stream=stream, stored=position.stored)
             position = Position(incarnation, taken=position.taken)
+        self._found.pop(stream, None)
+        position = self.positions[stream] = position or Position(incarnation)
         if not sure and last:
             log.warning("history.position_found_by_rows", stream=stream, last=last)
-            self._store.doubt(incarnation, last)
-        self._found.pop(stream, None)
-        self.positions[stream] = position or Position(incarnation)
+        self._doubt(stream, position.doubted if sure else max(position.doubted, last))
         if self._lost_amid:
             self._doubt_what_comes(stream)
-        return self.positions[stream]
+        return position
 
     def lost_amid(self) -> None:
         """The bus has lost messages whose storing may have been cut short: in which stream they come again is open."""
@@ -95,7 +97,7 @@ class Storing:
         """Begin again: the bus has lost messages, and gateways send them again; what is stored is known by number."""
         before = self.positions[stream]
         log.error("history.stream_went_back", stream=stream, stored=before.stored)
-        self.positions[stream] = Position(before.incarnation, taken=before.taken)
+        self.positions[stream] = Position(before.incarnation, doubted=self._doubted[stream], taken=before.taken)
         self._journal.write(stream, self.positions[stream])
 
     async def keep(self, stream: str, gathered: Gathered) -> None:
@@ -141,14 +143,19 @@ class Storing:
         await asyncio.to_thread(self._writer.shutdown, wait=True)
 
     def _doubt_what_comes(self, stream: str) -> None:
-        position = self.positions[stream]
-        self._store.doubt(position.incarnation, position.stored + SENT_AGAIN_MAX)
+        self._doubt(stream, max(self._doubted[stream], self.positions[stream].stored + SENT_AGAIN_MAX))
+
+    def _doubt(self, stream: str, last: int) -> None:
+        self._doubted[stream] = last
+        self._store.doubt(self.positions[stream].incarnation, last)
 
     def _write(self, stream: str, gathered: Gathered) -> None:
         """Intent, samples, position: in this order, each on the disk before the next; runs in the writer's thread."""
         first, last = gathered.first, gathered.last
         before = self.positions[stream]
-        self._journal.write(stream, replace(before, intent=(first, last), intent_mark=gathered.mark))
+        doubted = self._doubted[stream]
+        begun = replace(before, intent=(first, last), intent_mark=gathered.mark, doubted=doubted)
+        self._journal.write(stream, begun)
         began = time.perf_counter()
         if gathered.entries:
             self._store.append(before.incarnation, gathered.entries, first, last)
@@ -158,6 +165,12 @@ class Storing:
         self.insert_ms = (time.perf_counter() - began) * 1000
         for sender, number in gathered.numbers:
             self.taken[stream].add(sender, number)
-        position = Position(before.incarnation, last, mark=gathered.mark, taken=self.taken[stream].ranges)
+        position = Position(
+            before.incarnation,
+            last,
+            mark=gathered.mark,
+            doubted=doubted if doubted > last else 0,
+            taken=self.taken[stream].ranges,
+        )
         self._journal.write(stream, position)
         self.positions[stream] = position
