@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.figures import QUICK, say
 from benchmarks.platform_under_test import Platform, platform
-from mainspring.history.importing_prometheus import write_request
+from mainspring.history.importing.prometheus import write_request
 
 PARQUET: Final = 1_000_000 if QUICK else 20_000_000
 TEXT: Final = 200_000 if QUICK else 5_000_000

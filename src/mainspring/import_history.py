@@ -17,7 +17,7 @@ from mainspring.configuration import Configuration
 from mainspring.core.errors import ConfigurationError, Rejected
 from mainspring.core.text import Text
 from mainspring.first_start import publish, web_settings
-from mainspring.history.importing_layout import Layout, check_layout, look
+from mainspring.history.importing.layout import Layout, check_layout, look
 from mainspring.web.configure import configure
 
 if TYPE_CHECKING:

@@ -41,7 +41,7 @@ from mainspring.core.history import AggregateQuery, RawQuery, TrendQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import GOOD
 from mainspring.core.samples import build
-from mainspring.history.cold_place import place_of
+from mainspring.history.cold.place import place_of
 from mainspring.history.sql_store import SqlStore
 from mainspring.roles import history_store
 

@@ -23,7 +23,7 @@ from mainspring.core.history import RawQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.quality import GOOD
 from mainspring.core.samples import build
-from mainspring.history import cold_files
+from mainspring.history.cold import files as cold_files
 from mainspring.history.sql_store import SqlStore
 
 PROCESS = Path(__file__).with_name("cold_process.py")

@@ -34,7 +34,7 @@ from mainspring.core.cold import ColdSettings
 from mainspring.core.errors import ConfigurationError, StoreError
 from mainspring.core.history import AggregateQuery, RawQuery
 from mainspring.history.clickhouse_store import ClickhouseStore
-from mainspring.history.cold_place import S3Place
+from mainspring.history.cold.place import S3Place
 
 COLD_END = TODAY - DAY
 

@@ -19,8 +19,8 @@ from mainspring.core.history import AggregateQuery, RawQuery
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import SampleBatch, build
 from mainspring.history.chdb_store import ChdbStore
-from mainspring.history.importing import PIECE_ROWS_MAX
-from mainspring.history.importing_store import OLD, STORED, THERE
+from mainspring.history.importing.intake import PIECE_ROWS_MAX
+from mainspring.history.importing.store import OLD, STORED, THERE
 
 DAY_MS = 86_400_000
 BEGIN_MS = 1_767_225_600_000

@@ -13,12 +13,12 @@ import pytest
 
 from mainspring.core.errors import Rejected
 from mainspring.core.kinds import Column
-from mainspring.history.importing_csv import CsvReader
-from mainspring.history.importing_influx import InfluxReader
-from mainspring.history.importing_layout import Layout, check_layout, look
-from mainspring.history.importing_parquet import ParquetReader
-from mainspring.history.importing_rows import FLOAT, NOBODY, REFUSED, TEXT, WHOLE, Target, settle
-from mainspring.history.importing_values import times
+from mainspring.history.importing.csv_files import CsvReader
+from mainspring.history.importing.influx import InfluxReader
+from mainspring.history.importing.layout import Layout, check_layout, look
+from mainspring.history.importing.parquet_files import ParquetReader
+from mainspring.history.importing.rows import FLOAT, NOBODY, REFUSED, TEXT, WHOLE, Target, settle
+from mainspring.history.importing.values import times
 
 BEGIN_MS = 1_767_225_600_000
 NOW_MS = BEGIN_MS + 10**10

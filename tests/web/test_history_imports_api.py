@@ -22,7 +22,7 @@ from tests.web.running import Records, Running, records, running
 
 from mainspring.bus.credentials import seed_file
 from mainspring.core.kinds import Origin
-from mainspring.history import importing_window
+from mainspring.history.importing import window
 
 BEGIN_MS = 1_767_225_600_000
 PART = 64 * 1024
@@ -180,7 +180,7 @@ def parquet(ordinary: int, rows: int) -> bytes:
 
 
 async def test_killed_while_it_loads_it_goes_on_without_loss_or_double(web: Running) -> None:
-    rows = importing_window.ROWS + 300_000
+    rows = window.ROWS + 300_000
     state = await upload(web, "wide.parquet", parquet(200_000, rows))
     state = await checked(web, state)
     assert (state["layout"]["form"], state["counts"]["values"]) == ("wide", rows)

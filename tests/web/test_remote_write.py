@@ -19,7 +19,7 @@ from tests.records.plant import modbus, tag
 from tests.web.running import Records, Running, now_ms, records, running
 
 from mainspring.core.kinds import Origin
-from mainspring.history.importing_prometheus import write_request
+from mainspring.history.importing.prometheus import write_request
 from mainspring.web.api import remote_write
 
 HOUR = 3_600_000

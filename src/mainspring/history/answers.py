@@ -31,7 +31,7 @@ from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 from mainspring.core.text import Text
 from mainspring.history.blobs import BlobAnswers
-from mainspring.history.importing import Importing
+from mainspring.history.importing.intake import Importing
 from mainspring.history.ownership import Ownership
 
 CHUNKS_AHEAD: Final = 4

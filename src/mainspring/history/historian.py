@@ -26,7 +26,7 @@ from mainspring.history.blobs import BlobAnswers, BlobStore, FolderBlobs
 from mainspring.history.freezing import Freezing
 from mainspring.history.gathering import Gathered, Gathering
 from mainspring.history.housekeeping import Housekeeping
-from mainspring.history.importing import Importing
+from mainspring.history.importing.intake import Importing
 from mainspring.history.ownership import Ownership
 from mainspring.history.reading import MadeAnewError, Reader, WentBackError
 from mainspring.history.settings import HistorianSettings, Store

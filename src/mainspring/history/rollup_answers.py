@@ -16,7 +16,7 @@ import pyarrow as pa
 from mainspring.core.history import AggregateQuery, Query, TrendQuery
 from mainspring.core.kinds import Column
 from mainspring.history import sql
-from mainspring.history.cold import Cold
+from mainspring.history.cold.layer import Cold
 from mainspring.history.engine import Engine
 from mainspring.history.rollup_rows import (
     HOUR_MS,

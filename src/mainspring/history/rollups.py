@@ -21,7 +21,7 @@ import pyarrow as pa
 import structlog
 
 from mainspring.history import checked, sql
-from mainspring.history.cold import Cold
+from mainspring.history.cold.layer import Cold
 from mainspring.history.engine import WRITE, Engine
 from mainspring.history.late_marks import Keys, LateMarks, keys_of, tags_and_hours
 from mainspring.history.rollup_rows import (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from mainspring.history.cold import Cold
+from mainspring.history.cold.layer import Cold
 from mainspring.history.engine import Engine
 from mainspring.history.retention import EVENTS, SET_ASIDE, STANDARD, Partition, cut_ms, droppable
 from mainspring.history.rollup_rows import HOUR_MS

@@ -34,10 +34,10 @@ from mainspring.core.samples import SampleBatch
 from mainspring.core.subjects import LATE
 from mainspring.core.text import Text
 from mainspring.history import native, sql
-from mainspring.history.cold import Cold
-from mainspring.history.cold_moving import ColdMoving
+from mainspring.history.cold.layer import Cold
+from mainspring.history.cold.moving import ColdMoving
 from mainspring.history.engine import Engine
-from mainspring.history.importing_store import OLD, STORED, THERE, Order, there
+from mainspring.history.importing.store import OLD, STORED, THERE, Order, there
 from mainspring.history.retention import STANDARD, Partition
 from mainspring.history.rollup_answers import RollupAnswers
 from mainspring.history.rollup_rows import HOUR_MS

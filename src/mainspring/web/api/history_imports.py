@@ -13,7 +13,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from mainspring.bus.credentials import seed_file
-from mainspring.history.importing_layout import Layout
+from mainspring.history.importing.layout import Layout
 from mainspring.records.import_processes import Processes
 from mainspring.records.rights import Right
 from mainspring.web.configure import WebSettings, current

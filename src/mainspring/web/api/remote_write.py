@@ -15,9 +15,9 @@ from pydantic import Field
 from mainspring.core import subjects
 from mainspring.core.errors import DecodeError, LimitExceeded, NotConnected, StoreError
 from mainspring.core.text import Text
-from mainspring.history.importing_prometheus import NAME, rows_of
-from mainspring.history.importing_rows import CAUSES, Rows, Settled, Target, settle
-from mainspring.history.importing_window import Window
+from mainspring.history.importing.prometheus import NAME, rows_of
+from mainspring.history.importing.rows import CAUSES, Rows, Settled, Target, settle
+from mainspring.history.importing.window import Window
 from mainspring.records.rights import Right
 from mainspring.web.faults import answer
 from mainspring.web.importing.tags import Tags

@@ -24,8 +24,8 @@ from zoneinfo import ZoneInfo
 from mainspring.core.errors import Conflict, LimitExceeded, MainspringError, StoreError
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
-from mainspring.history.importing_layout import Layout, check_layout
-from mainspring.history.importing_rows import CAUSES
+from mainspring.history.importing.layout import Layout, check_layout
+from mainspring.history.importing.rows import CAUSES
 from mainspring.records.audit import Author
 from mainspring.records.faults import Invalid
 from mainspring.records.import_files import WORKING, ImportFolder, ImportStore, now_ms

@@ -19,7 +19,7 @@ class HistoryProcess(Process):
 
     def _read(self, wanted: dict[str, Any]) -> dict[str, Any]:
         from mainspring.core.errors import MainspringError
-        from mainspring.history.importing_layout import look
+        from mainspring.history.importing.layout import look
 
         try:
             seen = look(Path(wanted["file"]), wanted["name"], wanted["zone"])

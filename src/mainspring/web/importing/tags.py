@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
-from mainspring.history.importing_rows import BOOLEAN_WORDS, NOBODY, TAKEN_AS, Target
+from mainspring.history.importing.rows import BOOLEAN_WORDS, NOBODY, TAKEN_AS, Target
 from mainspring.records.asset import slug_of
 from mainspring.records.audit import Author
 from mainspring.records.tag import Tag

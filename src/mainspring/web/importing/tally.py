@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
-from mainspring.history.importing_rows import CAUSES, Rows, Settled
+from mainspring.history.importing.rows import CAUSES, Rows, Settled
 
 REFUSED_MAX: Final = 100_000
 """Refused rows that are kept with their content; further ones are counted."""

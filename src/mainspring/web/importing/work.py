@@ -21,12 +21,12 @@ from django.db import DatabaseError, connections
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.text import Text
-from mainspring.history.importing_csv import CsvReader
-from mainspring.history.importing_influx import InfluxReader
-from mainspring.history.importing_layout import Layout
-from mainspring.history.importing_parquet import ParquetReader
-from mainspring.history.importing_rows import Rows, Settled, settle
-from mainspring.history.importing_window import Window
+from mainspring.history.importing.csv_files import CsvReader
+from mainspring.history.importing.influx import InfluxReader
+from mainspring.history.importing.layout import Layout
+from mainspring.history.importing.parquet_files import ParquetReader
+from mainspring.history.importing.rows import Rows, Settled, settle
+from mainspring.history.importing.window import Window
 from mainspring.records.audit import Action, Author, Deed, append
 from mainspring.records.import_files import ImportFolder, now_ms
 from mainspring.records.import_work import INTERRUPTED

@@ -22,7 +22,7 @@ from mainspring.core.errors import LimitExceeded, Rejected, StoreError
 from mainspring.core.kinds import Column
 from mainspring.core.samples import SampleBatch, decode
 from mainspring.core.text import Text
-from mainspring.history.importing_store import OLD, STORED, THERE
+from mainspring.history.importing.store import OLD, STORED, THERE
 from mainspring.history.ownership import Ownership
 from mainspring.history.settings import HistorianSettings, Store
 

@@ -18,10 +18,10 @@ import structlog
 from mainspring.core.errors import StoreError
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
-from mainspring.history import cold_files, sql
-from mainspring.history.cold import Cold, cold_rows, partition_of
-from mainspring.history.cold_files import Written
-from mainspring.history.cold_index import GENERATIONS, MANIFEST, ColdFile, Hot, folder_of, manifest
+from mainspring.history import sql
+from mainspring.history.cold.files import Written, compare, verify, write
+from mainspring.history.cold.index import GENERATIONS, MANIFEST, ColdFile, Hot, folder_of, manifest
+from mainspring.history.cold.layer import Cold, cold_rows, partition_of
 from mainspring.history.engine import Engine
 from mainspring.history.schema import CLASSES_MASK, DAY_MS, SAMPLE
 
@@ -172,7 +172,7 @@ class ColdMoving:
         if not old:
             text = f"{rows} order by tenant, tag, time {_GENTLY}"
         batches = self._engine.chunks(text)
-        written = yield from cold_files.write(self._file, hot.kind, batches)
+        written = yield from write(self._file, hot.kind, batches)
         # What is left of the answer is given up now.
         del batches
         if not written.rows:
@@ -181,9 +181,9 @@ class ColdMoving:
         path = (
             f"{folder_of(tenant, hot.day)}/kind={hot.kind}/class={retention}/{written.tag_min:010d}-{version}.parquet"
         )
-        yield from cold_files.verify(self._file, path, written)
+        yield from verify(self._file, path, written)
         yield from place.put(self._file, path)
-        yield from cold_files.compare(place.read(path), path, written)
+        yield from compare(place.read(path), path, written)
         index.add(hot, _noted(hot, owner, path, written))
         self._file.unlink()
         return written.next_tag

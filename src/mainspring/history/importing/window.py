@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import SampleBatch
-from mainspring.history.importing import PIECE_ROWS_MAX
-from mainspring.history.importing_rows import Part
-from mainspring.history.importing_values import Cells, numbers, pc
+from mainspring.history.importing.intake import PIECE_ROWS_MAX
+from mainspring.history.importing.rows import Part
+from mainspring.history.importing.values import Cells, numbers, pc
 
 ROWS: Final = 2_000_000
 """So many samples are held, 42 MB, and three times that while they are put in order."""

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from mainspring.core.errors import Rejected
 from mainspring.core.text import Text
-from mainspring.history.importing_csv import named
-from mainspring.history.importing_layout import Layout
-from mainspring.history.importing_rows import Rows
-from mainspring.history.importing_values import Cells, is_text, times
+from mainspring.history.importing.csv_files import named
+from mainspring.history.importing.layout import Layout
+from mainspring.history.importing.rows import Rows
+from mainspring.history.importing.values import Cells, is_text, times
 
 ROWS_AT_ONCE: Final = 500_000
 _KIND: Final = Text(

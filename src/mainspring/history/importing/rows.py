@@ -13,7 +13,7 @@ import pyarrow as pa
 from mainspring.core import quality as levels
 from mainspring.core.kinds import Column, SampleKind
 from mainspring.core.text import Text
-from mainspring.history.importing_values import Cells, Found, flags, floats, integers, numbers, pc, texts
+from mainspring.history.importing.values import Cells, Found, flags, floats, integers, numbers, pc, texts
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01, as the history itself has it."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mainspring.core.errors import Rejected
 from mainspring.core.text import Text
-from mainspring.history.importing_values import looks_like_time
+from mainspring.history.importing.values import looks_like_time
 
 FORMATS: Final = ("csv", "parquet", "influx")
 HEAD_BYTES: Final = 1024 * 1024

@@ -1,7 +1,7 @@
 """Cold history: whole past days leave the tables for Parquet files, and are read as if they had not.
 
-Days before the frontier are moved (`cold_moving`). What comes later for those days is stored under another retention
-class (`cold_index.GENERATIONS`), so that what is being moved does not change, and is folded into the files when the
+Days before the frontier are moved (`moving`). What comes later for those days is stored under another retention
+class (`index.GENERATIONS`), so that what is being moved does not change, and is folded into the files when the
 frontier moves on. A partition of a table is dropped only after its files were verified, the index counts them, and
 every query that began before has ended.
 """
@@ -23,9 +23,10 @@ from mainspring.core.errors import ConfigurationError, LimitExceeded
 from mainspring.core.history import Extent
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
-from mainspring.history import cold_files, sql
-from mainspring.history.cold_index import MANIFEST, ColdFile, ColdIndex, Hot, read_manifest
-from mainspring.history.cold_place import Place, place_of
+from mainspring.history import sql
+from mainspring.history.cold.files import structure
+from mainspring.history.cold.index import MANIFEST, ColdFile, ColdIndex, Hot, read_manifest
+from mainspring.history.cold.place import Place, place_of
 from mainspring.history.retention import STANDARD, Partition
 from mainspring.history.schema import DAY_MS, SAMPLE
 
@@ -203,7 +204,7 @@ def cold_rows(place: Place, kind: Column, paths: Sequence[str]) -> str:
     """Return what to select the rows of cold files from, times in milliseconds."""
     return (
         "(select tag, toUnixTimestamp64Milli(time) as time, value, quality, origin, late, sequence "
-        f"from {place.table(paths, cold_files.structure(kind))})"
+        f"from {place.table(paths, structure(kind))})"
     )
 
 

@@ -13,9 +13,9 @@ import pyarrow.csv as pv
 
 from mainspring.core.errors import Rejected
 from mainspring.core.text import Text
-from mainspring.history.importing_layout import Layout, cells
-from mainspring.history.importing_rows import CONTENT_MAX, Fault, Rows
-from mainspring.history.importing_values import Cells, pc, times
+from mainspring.history.importing.layout import Layout, cells
+from mainspring.history.importing.rows import CONTENT_MAX, Fault, Rows
+from mainspring.history.importing.values import Cells, pc, times
 
 BLOCK_BYTES: Final = 8 * 1024 * 1024
 LINE_BYTES_MAX: Final = 1024 * 1024

@@ -16,8 +16,8 @@ from google.protobuf.message import DecodeError as ProtobufError
 from mainspring.core import quality
 from mainspring.core.errors import DecodeError
 from mainspring.core.text import Text
-from mainspring.history.importing_influx import named_by
-from mainspring.history.importing_rows import Rows
+from mainspring.history.importing.influx import named_by
+from mainspring.history.importing.rows import Rows
 
 SIZE_MAX: Final = 64 * 1024 * 1024
 """Of an unpacked message."""

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mainspring.history.importing_csv import BLOCK_BYTES, Blocks, ends_of, line_at, not_text, without
-from mainspring.history.importing_layout import Layout
-from mainspring.history.importing_rows import CONTENT_MAX, Fault, Rows
-from mainspring.history.importing_values import Cells, flags, numbers, pc, times
+from mainspring.history.importing.csv_files import BLOCK_BYTES, Blocks, ends_of, line_at, not_text, without
+from mainspring.history.importing.layout import Layout
+from mainspring.history.importing.rows import CONTENT_MAX, Fault, Rows
+from mainspring.history.importing.values import Cells, flags, numbers, pc, times
 
 _ESCAPED: Final = re.compile(r"\\([,= \\\"])")
 _PARTS: Final = re.compile(r'((?:\\.|[^ \\])+) +((?:"(?:\\.|[^"\\])*"|\\.|[^ "\\])+)(?: +(-?\d+))? *$')

@@ -1,0 +1,1 @@
+"""Cold history: whole past days in Parquet files, found, moved and read beside the tables."""
