@@ -97,6 +97,8 @@ class Devices:
         self.count = count
         self.answered = 0
         self.sent_s: dict[int, deque[float]] = {}
+        self.told_ms = [0] * count
+        """The time in each device's last message: two of them never carry the same, as two readings do not."""
         self.latency_s: list[float] = []
 
     def connect(self) -> float:
@@ -174,8 +176,9 @@ class Devices:
         return sent
 
     def _message(self, device: int, number: int) -> bytes:
+        self.told_ms[device] = time_ms = max(time.time_ns() // 1_000_000, self.told_ms[device] + 1)
         content = b'{"time":%d,"temperature":%d.25,"pressure":%d.5,"flow":%d.125}' % (
-            time.time_ns() // 1_000_000, number % 997, number % 991, number % 983,
+            time_ms, number % 997, number % 991, number % 983,
         )  # fmt: skip
         return packets.publish(Message(f"plant/d{device}", content, 1, False, False, number % 65535 + 1))
 

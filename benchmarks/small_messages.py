@@ -1,9 +1,10 @@
 """5,000 MQTT devices that send three values in JSON each second, alarm rules on; then as fast as they are acknowledged.
 
 `python -m benchmarks.small_messages [--seconds 60] [--quick]`. A whole platform takes, evaluates and keeps them; a
-message is acknowledged when it is synced to disk. The same devices then send to Mosquitto alone (a broker: nothing is
-evaluated or kept), to Node-RED and to thingsboard-gateway behind Mosquitto. Devices are a process of their own on the
-same cores.
+message is acknowledged when it is synced to disk. Every value that is acknowledged is stored, or is left out and
+counted because it equals the one before: what is acknowledged and what became of it must come out even. The same
+devices then send to Mosquitto alone (a broker: nothing is evaluated or kept), to Node-RED and to thingsboard-gateway
+behind Mosquitto. Devices are a process of their own on the same cores.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from benchmarks import peers_messages
 from benchmarks.figures import QUICK, bars, option, say
@@ -25,6 +28,7 @@ from benchmarks.mqtt_devices import DEVICES, VALUES, definitions
 from benchmarks.platform_under_test import FIRST, Platform, cpu_seconds, free_ports, platform
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
+from mainspring.core import subjects
 
 SCENARIO = "small_messages"
 SECONDS = option("--seconds", 6 if QUICK else 60)
@@ -69,37 +73,92 @@ async def define(running: Platform) -> None:
     await asyncio.to_thread(running.until_tags, DEVICES * VALUES)
 
 
+class Counts(NamedTuple):
+    """Values since the platform's start, as its roles report them."""
+
+    came: int
+    """What devices sent to the gateway."""
+    left_out: int
+    """Of these, what report by exception left out because it said nothing new."""
+    logged: int
+    """What is left, and what the gateway says itself (first contact, silence)."""
+    stored: int
+    waiting: int
+    """Batches in the gateway's log that the bus has not acknowledged."""
+
+    @property
+    def added(self) -> int:
+        """What the gateway said itself."""
+        return self.logged - (self.came - self.left_out)
+
+
 def figures(running: Platform, role: str) -> dict[str, Any]:
     """Return the figures that a role reports."""
     found = next(each for each in running.ask("/health")["roles"] if each["role"] == role)
     return dict(found["figures"])
 
 
-def stored(running: Platform, before: float, values: float) -> float:
-    """Wait until so many values more are in the history; returns the moment by the monotonic clock."""
+def counts(running: Platform) -> Counts:
+    """Return how many values came how far."""
+    gateway, stored = figures(running, "gateway"), figures(running, "historian")["samples"]
+    return Counts(
+        int(gateway["samples_came"]), int(gateway["samples_left_out"]), int(gateway["samples_logged"]), int(stored),
+        int(gateway["spool_batches"]),
+    )  # fmt: skip
+
+
+def settled(running: Platform, came: int) -> tuple[Counts, float]:
+    """Wait until so many values came and all that was logged is stored; returns it and the moment it was reported."""
     deadline = time.monotonic() + STORED_WITHIN_S
-    while figures(running, "historian")["samples"] < before + values:
+    while (now := counts(running)).came < came or now.stored != now.logged:
         if time.monotonic() > deadline:
-            kept = figures(running, "historian")["samples"] - before
-            sys.exit(f"{kept:,.0f} of {values:,.0f} values were stored within {STORED_WITHIN_S} s")
+            sys.exit(f"of {came:,} values {now} is reported after {STORED_WITHIN_S} s")
         time.sleep(0.1)
-    return time.monotonic()
+    return now, time.monotonic()
+
+
+async def in_tables(running: Platform) -> int:
+    """Count the company's values in the history's own tables."""
+    bus = await Bus.connect(running.bus_url, seed_file(running.secrets, "web"), "web")
+    answer = await bus.ask(subjects.history("plant", "extent"), b"{}", timeout_s=60)
+    await bus.close()
+    return int(pa.ipc.open_stream(answer).read_all().to_pylist()[0]["samples"])
 
 
 def ours(running: Platform, port: int, words: str, seconds: float, rate: float, wanted: str) -> float:
     """Let the devices send to the platform; returns values stored a second."""
-    with sending(port, seconds, rate) as send:
-        before, kept_before = running.roles(), figures(running, "historian")["samples"]
-        used_before, began = cpu_seconds(before), time.monotonic()
-        told = send()
-        values = told["answered"] * VALUES
-        took = stored(running, kept_before, values) - began
-        used = {name: now - used_before[name] for name, now in cpu_seconds(before).items()}
     scenario = f"Mainspring, {words}"
+    with sending(port, seconds, rate) as send:
+        before, _ = settled(running, 0)
+        kept_before = asyncio.run(in_tables(running))
+        roles = running.roles()
+        used_before, began = cpu_seconds(roles), time.monotonic()
+        told = send()
+        ended, waiting = time.monotonic(), counts(running).waiting
+        values = int(told["answered"]) * VALUES
+        after, stored_at = settled(running, before.came + values)
+        used = {name: now - used_before[name] for name, now in cpu_seconds(roles).items()}
+    kept = asyncio.run(in_tables(running)) - kept_before
+    stored, left_out = after.stored - before.stored, after.left_out - before.left_out
+    added = after.added - before.added
     say(scenario, "all devices connected after", told["opened_s"], "s")
     say(scenario, "values acknowledged, synced to disk", values / told["took_s"], "values/s", wanted)
-    say(scenario, "values stored", values / took, "values/s")
+    say(
+        scenario,
+        "values stored, until the last one is",
+        stored / (stored_at - began),
+        "values/s",
+        "" if rate else wanted,
+    )
+    say(scenario, "the last one is stored after its acknowledgement", stored_at - ended, "s")
+    say(scenario, "batches waiting in the gateway at the last acknowledgement", waiting, "")
     say(scenario, "messages not acknowledged", told["sent"] - told["answered"], "", "0")
+    say(scenario, "values acknowledged in all", values, "")
+    say(scenario, "values stored in all", stored, "")
+    say(scenario, "values left out, equal to the one before", left_out, "")
+    say(scenario, "values added by the gateway (silence)", added, "")
+    say(scenario, "acknowledged - left out + added - stored", values - left_out + added - stored, "", "0")
+    say(scenario, "stored - counted in the history's tables", stored - kept, "", "0")
     if rate:
         say(scenario, "acknowledged within, median", told["p50_ms"], "ms")
         say(scenario, "acknowledged within, 99th percentile", told["p99_ms"], "ms")
@@ -107,9 +166,10 @@ def ours(running: Platform, port: int, words: str, seconds: float, rate: float, 
         say(scenario, name, 100 * used[name] / told["took_s"], "% of a core")
     say(scenario, "gateway, bus, engine and historian a message",
         sum(used[name] for name in ROLES) / told["answered"] * 1e6, "µs of a core")  # fmt: skip
+    say(scenario, "gateway a message", used["gateway"] / told["answered"] * 1e6, "µs of a core")
     say(scenario, "the devices themselves", 100 * told["cpu_s"] / told["took_s"], "% of a core")
-    say(scenario, "memory of the gateway", before["gateway"].memory_info().rss / 2**20, "MB")
-    return values / told["took_s"]
+    say(scenario, "memory of the gateway", roles["gateway"].memory_info().rss / 2**20, "MB")
+    return stored / (stored_at - began)
 
 
 def main() -> None:

@@ -92,6 +92,18 @@ async def test_tags_wait_then_come_alive_on_aligned_ticks(tmp_path: Path, device
     assert all(sample[1] % 100 == 0 for sample in of_1[2:])
 
 
+async def test_every_reading_is_reported_or_counted_as_left_out(tmp_path: Path, device: Device) -> None:
+    of = connection("d")
+    async with running(tmp_path, of, [tag(1, of.id, scan_ms=100)]) as bench:
+        await bench.until(lambda: bench.gatherer.came_total >= 5)
+        device.values["a"] = 9.0
+        await bench.until_value(1, 9.0)
+        assert [sample[2] for sample in bench.collect() if sample[3] == q.GOOD] == [1.5, 9.0]
+        assert bench.gatherer.left_out_total == bench.gatherer.came_total - 2
+        # The gateway's own is the one sample that says that nothing was read yet.
+        assert bench.gatherer.rows_total == len(bench.samples) == 3
+
+
 async def test_a_lost_device_is_bad_at_once_with_its_last_value_and_comes_back(
     tmp_path: Path, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,7 +96,10 @@ async def test_health_says_in_words_what_is_wrong(site: Site, device: Device) ->
     assert site.connections.connections[0].tags_bad == 1
     assert site.health is not None
     assert site.health.state == "running"
-    assert {"samples_per_s", "spool_batches", "spool_bytes", "lag_ms"} <= site.health.figures.keys()
+    figures = site.health.figures
+    assert {"samples_per_s", "spool_batches", "spool_bytes", "lag_ms"} <= figures.keys()
+    assert figures["samples_came"] > figures["samples_left_out"] > 0
+    assert figures["samples_logged"] > figures["samples_came"] - figures["samples_left_out"]
 
 
 async def test_test_and_browse(site: Site, device: Device) -> None:

@@ -71,6 +71,17 @@ class Gatherer:
         self.stirred = asyncio.Event()
         self.rows = 0
         self.rows_total = 0
+        """Readings taken in: those that are reported and the gateway's own."""
+        self.came_total = 0
+        """Readings that devices sent, of tags that are known."""
+        self.left_out_total = 0
+        """Of these, what said nothing new and was left out."""
+
+    def put_reported(self, came: int, reported: list[SampleBatch]) -> None:
+        """Take in what is reported of `came` readings of devices; the others are counted as left out."""
+        self.came_total += came
+        self.left_out_total += came - sum(map(len, reported))
+        self.put(reported)
 
     def put(self, batches: list[SampleBatch]) -> None:
         """Take readings in."""

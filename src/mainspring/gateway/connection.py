@@ -371,7 +371,7 @@ class Connection:
         believable = (batch.time > 0) & (batch.time <= now_ms() + FUTURE_MAX_MS)
         scaled, foreign = self._reports.late(batch.take(believable))
         self.figures.count(len(batch), foreign, now_ms())
-        self._gatherer.put(scaled)
+        self._gatherer.put_reported(sum(map(len, scaled)), scaled)
 
     async def _all_kept(self) -> None:
         """Return once all that was delivered is in the log; raises NotConnected if some of it was not taken."""
@@ -382,7 +382,7 @@ class Connection:
     def _take(self, batch: SampleBatch, *, own_times: bool = False) -> None:
         reported, foreign = self._reports.apply(batch, own_times=own_times)
         self.figures.count(len(batch), foreign, now_ms())
-        self._gatherer.put(reported)
+        self._gatherer.put_reported(len(batch) - foreign, reported)
 
     def _classes(self, driver: Driver, *, read_now: bool) -> list[ScanClass]:
         tags = [(self.tags[tag.ordinal].scan_ms, tag) for _, tag in self._driver_tags()]

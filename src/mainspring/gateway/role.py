@@ -129,6 +129,9 @@ class Gateway:
             text=None if text is None else text.document(),
             figures={
                 "samples_per_s": rows / elapsed_s,
+                "samples_came": float(self.gatherer.came_total),
+                "samples_left_out": float(self.gatherer.left_out_total),
+                "samples_logged": float(self.gatherer.rows_total),
                 "spool_batches": float(self.publisher.waiting),
                 "spool_bytes": float(self.log.size),
                 "lag_ms": float(self.publisher.lag_ms(now)),
