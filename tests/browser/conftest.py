@@ -19,7 +19,7 @@ Language = Literal["en", "zh"]
 Theme = Literal["light", "dark"]
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (360, 780)
-WAIT_MS: Final = 20_000
+WAIT_MS: Final = 45_000
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

@@ -15,7 +15,7 @@ from tests.e2e.platform import Person, Platform, eventually
 from mainspring.records.sheets import read_sheet, xlsx_file
 
 GOOD = 192
-LONG_MS = 30_000
+LONG_MS = 60_000
 ROWS = (("supply", 0, "float32", "[degF]"), ("flow", 10, "uint16", "[gal_us]/min"), ("power", 12, "uint32", "kW"))
 WORDS: dict[Language, dict[str, str]] = {
     "en": {

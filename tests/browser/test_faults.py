@@ -18,7 +18,7 @@ from tests.e2e.platform import Person, Platform, eventually
 
 from mainspring.simulators.modbus_tcp import words_of
 
-LONG_MS = 40_000
+LONG_MS = 60_000
 AN_HOUR_AHEAD = "const real = Date.now; Date.now = () => real() + 3_600_000;"
 HUGE = 1e308
 

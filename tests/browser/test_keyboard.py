@@ -19,7 +19,7 @@ from tests.e2e.platform import Person
 from mainspring.records.sheets import xlsx_file
 
 __all__ = ["chiller_port", "tidied"]
-LONG_MS: Final = 30_000
+LONG_MS: Final = 60_000
 WORDS: Final[dict[str, dict[Language, str]]] = {
     "alarms": {"en": "Active alarms", "zh": "活动报警"},
     "too high": {"en": "Press pressure too high", "zh": "压机压力过高"},
@@ -314,6 +314,7 @@ def test_a_sheet_with_faults_is_imported_and_taken_back(
     keys.press("Escape")
     keys.waits_at("button", "撤销导入")
     keys.press("Enter")
+    keys.waits_at("button", re.compile("^取 ?消$"))
     keys.tab_to("button", "撤销导入")
     keys.press("Enter")
     expect(page.get_by_text("已撤销 11")).to_be_visible(timeout=LONG_MS)

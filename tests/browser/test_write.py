@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import PHONE, Language, Open, asset_path, settled
 from tests.e2e.platform import Person, Platform, eventually
 
-SLOW_MS = 30_000
+SLOW_MS = 60_000
 OWN = "a password of one's own"
 WORDS: dict[str, dict[Language, str]] = {
     "write": {"en": "Write {}", "zh": "写入 {}"},

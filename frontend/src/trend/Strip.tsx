@@ -13,6 +13,8 @@ import { DAY } from "./zone";
 
 export const STRIP_HEIGHT = 40;
 const BUCKETS = 400;
+/** The lanes above tell that history does not answer; the strip only tries again. */
+const AGAIN_MS = 10_000;
 
 function paint(canvas: HTMLCanvasElement, series: TrendSeries | undefined, bucket_ms: number, whole: Zoom, colour: string): void {
   const ratio = devicePixelRatio;
@@ -60,7 +62,12 @@ export function Strip({ tag, picture, round, left, width, onMove }: StripProps) 
     const answer = await api.post<TrendAnswer>("/history/trend", { tags: [tag], ...whole, buckets: BUCKETS }, signal);
     return { whole, answer };
   });
-  const { value } = found;
+  const { value, error, reload } = found;
+  useEffect(() => {
+    if (error === null) return;
+    const again = setTimeout(reload, AGAIN_MS);
+    return () => clearTimeout(again);
+  }, [error, reload]);
   useEffect(() => {
     if (canvas.current && value) {
       paint(canvas.current, value.answer.series[0], value.answer.bucket_ms, value.whole, palettes[mode].third);
