@@ -14,6 +14,7 @@ import pytest
 from tests.bus.conftest import BusUnderTest, running_bus
 from tests.history.clickhouse_peer import Peer
 from tests.history.clickhouse_peer import running as clickhouse_running
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -58,7 +59,7 @@ class Plant:
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ,
             )  # fmt: skip
 
-    async def stored(self, stream: str, sequence: int, timeout_s: float = 30) -> None:
+    async def stored(self, stream: str, sequence: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the historian says that it has stored a sequence."""
         reached = asyncio.Event()
 
@@ -68,11 +69,12 @@ class Plant:
 
         subscription = await self.admin.nc.subscribe(subjects.position(stream), cb=heard)
         try:
-            await asyncio.wait_for(reached.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await reached.wait()
         finally:
             await subscription.unsubscribe()
 
-    async def health(self, wanted: object = None, timeout_s: float = 20) -> Health:
+    async def health(self, wanted: object = None, timeout_s: float = PATIENCE_S) -> Health:
         """Return the next health for which `wanted` holds."""
         subscription = await self.admin.nc.subscribe(subjects.health("historian", "*"))
         try:
@@ -87,9 +89,10 @@ class Plant:
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
-    """Ask a historian to stop, within the five seconds that a clean stop may take."""
+    """Ask a historian to stop."""
     process.terminate()
-    assert await asyncio.wait_for(process.wait(), 5) == 0
+    async with asyncio.timeout(PATIENCE_S):
+        assert await process.wait() == 0
 
 
 @pytest.fixture

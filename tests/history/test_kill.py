@@ -6,6 +6,8 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Coroutine
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,19 @@ from mainspring.history.chdb_store import ChdbStore
 
 KILLS = 6
 ROWS = 240
+MESSAGES = 200
+"""Between two kills: as many on a slow machine as on a fast one, for each start may have to look all of them up."""
 DAY = 86_400_000
+PATIENCE_S = 300
+
+
+async def unless_it_ends(process: asyncio.subprocess.Process, waiting: Coroutine[Any, Any, None]) -> None:
+    """Wait, but no longer than the process is there."""
+    waits, ends = asyncio.create_task(waiting), asyncio.create_task(process.wait())
+    await asyncio.wait({waits, ends}, return_when=asyncio.FIRST_COMPLETED)
+    assert not ends.done(), f"it ended by itself with {process.returncode}; its log lies in the test's folder"
+    ends.cancel()
+    await waits
 
 
 @pytest.mark.slow
@@ -29,39 +43,36 @@ async def test_every_number_is_there_once_after_many_kills(plant: Plant) -> None
     now = time.time_ns() // 1_000_000
     published = {subjects.LIVE: 0, subjects.LATE: 0}
     sent = 0
-    going = True
 
     async def publish() -> None:
         nonlocal sent
-        while going:
+        for _ in range(MESSAGES):
             numbers = np.arange(sent, sent + ROWS)
             # Twelve days, so that each insert touches twelve partitions and can be cut between any two.
             times = now - numbers % 12 * DAY - numbers // 12 % 1000
             batch = build(Column.FLOAT64, numbers % 20, times, numbers, 192, Origin.MACHINE)
             late = chance.random() < 0.3
-            acknowledged = await plant.gateway.js.publish(subjects.readings("acme", "g1", late=late), batch.encode())
+            subject = subjects.readings("acme", "g1", late=late)
+            acknowledged = await plant.gateway.js.publish(subject, batch.encode(), timeout=PATIENCE_S)
             published[acknowledged.stream] = acknowledged.seq
             sent += ROWS
-            await asyncio.sleep(0.002)
 
-    publisher = asyncio.create_task(publish())
     for _ in range(KILLS):
+        publisher = asyncio.create_task(publish())
         historian = await plant.start("gather_ms=20")
         # The first position said means that it is at work; the instant of the kill is any after that.
-        await plant.stored(subjects.LIVE, 1, 120)
+        await unless_it_ends(historian, plant.stored(subjects.LIVE, 1, PATIENCE_S))
         await asyncio.sleep(chance.uniform(0.0, 0.4))
-        assert historian.returncode is None
         historian.kill()
         await historian.wait()
+        await publisher
         # Every other time a file of its position is spoilt, too; the rows tell what is stored.
         for file in sorted((plant.folder / "positions").glob("L*.json"))[:: chance.randrange(1, 4)]:
             if chance.random() < 0.5:
                 flip_bit(file, chance)
-    going = False
-    await publisher
-    historian = await plant.start()
+    historian = await plant.start("gather_ms=500")
     for stream, sequence in published.items():
-        await plant.stored(stream, sequence, 180)
+        await unless_it_ends(historian, plant.stored(stream, sequence, PATIENCE_S))
     await end(historian)
 
     store = ChdbStore(plant.folder / "history", rollup_quiet_s=0)
