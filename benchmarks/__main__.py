@@ -84,7 +84,7 @@ def main(arguments: list[str]) -> int:
         for figure in figures:
             if "plot" not in figure:
                 print(f"   {label(name, figure)}: {shown(figure)}", flush=True)
-        kept[name] = figures
+        kept[name] = beside_former(figures, kept.get(name, []))
     if "--quick" in options:
         return failed
     RESULTS.write_text("".join(json.dumps({"run": name, **figure}, ensure_ascii=False) + "\n"
@@ -92,6 +92,15 @@ def main(arguments: list[str]) -> int:
     draw(kept)
     PAGE.write_text(page(kept), encoding="utf-8")
     return failed
+
+
+def beside_former(figures: list[Figure], former: list[Figure]) -> list[Figure]:
+    """Give each figure what the run before found for it, so that the page shows whether a second run says the same."""
+    values = {(each.get("scenario"), each["figure"]): each["value"] for each in former if "plot" not in each}
+    for figure in figures:
+        if "plot" not in figure and (before := values.get((figure.get("scenario"), figure["figure"]))) is not None:
+            figure["before"] = before
+    return figures
 
 
 def run(command: list[str], seconds_max: int) -> str | None:
@@ -134,9 +143,11 @@ def _kept() -> dict[str, list[Figure]]:
     return kept
 
 
-def shown(figure: Figure) -> str:
-    """Write a figure with its unit."""
-    value = figure["value"]
+def shown(figure: Figure, which: str = "value") -> str:
+    """Write a figure with its unit; nothing where it was not measured."""
+    value = figure.get(which)
+    if value is None:
+        return ""
     if isinstance(value, int | float):
         digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.4g}"
         return f"{digits} {figure['unit']}"
@@ -169,17 +180,19 @@ def page(kept: dict[str, list[Figure]]) -> str:
         "",
         f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Machine: {machine()}. The load is made on the same",
         "cores. `.venv/bin/python -m benchmarks NAME` runs one scenario and writes this page anew; with `--quick` it",
-        "shows in short that it works. `.venv/bin/python -m benchmarks.peers` says which programs of others are there",
-        "to be measured beside, and how the rest is installed.",
+        "shows in short that it works. *Run before* is what the run before found. `.venv/bin/python -m benchmarks.peers`",
+        "says which programs of others are there to be measured beside, and how the rest is installed.",
         "",
     ]
     notes = PAGE.with_name("benchmarks-notes.md")
     for name, words, _seconds in SCENARIOS:
         if not kept.get(name):
             continue
-        lines += [f"## {name}", "", words + ".", "", "| figure | value | wanted |", "|---|---|---|"]
+        lines += [f"## {name}", "", words + ".", "", "| figure | value | run before | wanted |", "|---|---|---|---|"]
         told = [row for row in kept[name] if "plot" not in row]
-        lines += [f"| {label(name, row)} | {shown(row)} | {row.get('wanted', '')} |" for row in told]
+        lines += [
+            f"| {label(name, row)} | {shown(row)} | {shown(row, 'before')} | {row.get('wanted', '')} |" for row in told
+        ]
         lines.append("")
         for row in kept[name]:
             if "plot" in row:
