@@ -21,9 +21,12 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 def application() -> Application:
     """Make the application; `configure` must have been called. It runs in the event loop of its server."""
-    from django.core.asgi import get_asgi_application
+    import django
 
-    return limited(traced(cast("Application", get_asgi_application())), current().request_bytes_max)
+    from mainspring.web.middleware import Handler
+
+    django.setup(set_prefix=False)
+    return limited(traced(cast("Application", Handler())), current().request_bytes_max)
 
 
 def traced(inner: Application) -> Application:

@@ -55,17 +55,17 @@ def database(url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def held_open(url: str) -> Iterator[None]:
-    """Hold a SQLite file open; another kind of database needs no holding.
+def held_open(url: str) -> Iterator[sqlite3.Connection | None]:
+    """Hold a SQLite file open, and give the connection; another kind of database needs no holding.
 
     Who closes it last writes its journal back and removes it, while everyone who opens it waits: with a connection for
     each request that would happen all the time.
     """
     entry = database(url)
     if not entry["ENGINE"].endswith("sqlite3"):
-        yield
+        yield None
         return
     with closing(sqlite3.connect(entry["NAME"])) as connection:
         connection.executescript(_PRAGMAS)
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        yield
+        yield connection

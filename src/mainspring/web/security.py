@@ -27,6 +27,7 @@ from mainspring.records.rights import RIGHT_WORDS, ROLE_WORDS, Right, Role, leas
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
 from mainspring.web.faults import FORGED, SIGN_IN, Forged, NotSignedIn, answer
+from mainspring.web.known_tokens import known_tokens
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 API_PREFIX: Final = "/api/"
@@ -128,17 +129,36 @@ def _actor(request: HttpRequest) -> Actor | None:
     authorization = request.headers.get("Authorization", "")
     if authorization:
         # Whoever shows a token is judged by it alone; a cookie beside it does not count.
-        scheme, _, shown = authorization.partition(" ")
-        token = credential.verify(shown.strip()) if scheme.lower() == "bearer" else None
-        if token is None:
-            return None
-        pseudonym = token.user.pseudonym if token.user else token.id
-        return Actor(token.tenant, Role(token.role), pseudonym, address_of(request), token.user, token)
+        shown = _shown(authorization)
+        token = credential.verify(shown) if shown else None
+        return _bearer(request, token) if token else None
     user = get_user(request)
     if not isinstance(user, User):
         return None
     request.user = user  # Django ends and renews sessions by it
     return Actor(user.tenant, Role(user.role), user.pseudonym, address_of(request), user)
+
+
+def _shown(authorization: str) -> str:
+    scheme, _, shown = authorization.partition(" ")
+    return shown.strip() if scheme.lower() == "bearer" else ""
+
+
+def _bearer(request: HttpRequest, token: Credential) -> Actor:
+    pseudonym = token.user.pseudonym if token.user else token.id
+    return Actor(token.tenant, Role(token.role), pseudonym, address_of(request), token.user, token)
+
+
+async def _identified(request: HttpRequest) -> Actor | None:
+    """Find the actor without a thread where a token is known."""
+    shown = _shown(request.headers.get("Authorization", ""))
+    if shown and (known := known_tokens.find(shown)):
+        return _bearer(request, known)
+    version = known_tokens.version()
+    actor = await sync_to_async(_actor)(request)
+    if actor is not None and actor.token is not None:
+        known_tokens.keep(shown, actor.token, version)
+    return actor
 
 
 Answer = Callable[[HttpRequest], Any]
@@ -151,7 +171,7 @@ def identify(get_response: Answer) -> Answer:
 
         async def identified_async(request: HttpRequest) -> HttpResponse:
             if request.path.startswith(API_PREFIX):
-                request.actor = await sync_to_async(_actor)(request)  # type: ignore[attr-defined]
+                request.actor = await _identified(request)  # type: ignore[attr-defined]
             return await cast("Callable[[HttpRequest], Awaitable[HttpResponse]]", get_response)(request)
 
         return identified_async

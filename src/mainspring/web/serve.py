@@ -46,6 +46,7 @@ async def run(
     from mainspring.web.api.history_imports import history_imports
     from mainspring.web.api.imports import imports
     from mainspring.web.asgi import application
+    from mainspring.web.known_tokens import known_tokens
     from mainspring.web.listen import Listener
     from mainspring.web.live import hub
     from mainspring.web.notices.notifier import Notifier
@@ -72,7 +73,7 @@ async def run(
     ]
     stopped = asyncio.create_task(stop.wait())
     try:
-        with held_open(settings.database_url):
+        with held_open(settings.database_url) as records, known_tokens.watching(records):
             done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()

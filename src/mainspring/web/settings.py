@@ -26,8 +26,8 @@ INSTALLED_APPS = [
 ROOT_URLCONF = "mainspring.web.urls"
 MIDDLEWARE = [
     "mainspring.web.security.headers",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "mainspring.web.middleware.Sessions",
+    "mainspring.web.middleware.Forgery",
     "mainspring.web.security.identify",
 ]
 TEMPLATES: list[dict[str, Any]] = []
