@@ -238,13 +238,13 @@ class Hub:
     def subscribe(self, recipient: Recipient, text: str, qos: int) -> list[Message]:
         """Enter a device's filter; returns the retained messages it gets at once."""
         self._subscriptions.add(text, recipient, qos)
-        self._routes.clear()
+        self._forget_routes(text)
         return self._retained.matching(text)
 
     def unsubscribe(self, recipient: Recipient, text: str) -> None:
         """Take a device's filter out."""
         self._subscriptions.remove(text, recipient)
-        self._routes.clear()
+        self._forget_routes(text)
 
     def refuse(self, text: Text, count: int = 1) -> None:
         """Count a refusal, on the pages of all connections that read from the listener."""
@@ -328,6 +328,13 @@ class Hub:
                 receipt.kept()
         self.answer()
         self.release(messages)
+
+    def _forget_routes(self, text: str) -> None:
+        """Forget where the topics of a filter go; most devices read one topic of their own as they come and go."""
+        if "+" in text or "#" in text:
+            self._routes.clear()
+        else:
+            self._routes.pop(text, None)
 
     def _route(self, topic: str) -> Route:
         outlets = tuple(outlet for outlet in self._outlets if outlet.takes(topic))

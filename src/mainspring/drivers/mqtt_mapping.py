@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -36,6 +37,7 @@ _FACTORS: Final = {"ms": 1.0, "s": 1000.0, "us": 1e-3, "ns": 1e-6}
 _STEP: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _MISSING: Final = object()
 _INT64: Final = 2**63
+_NUMBERS: Final = frozenset((int, float))
 _EMPTY: Final[dict[Column, Any]] = {Column.FLOAT64: math.nan, Column.INT64: 0, Column.TEXT: ""}
 
 NOT_JSON: Final = Text(
@@ -107,6 +109,8 @@ def dig(document: Any, path: Path) -> Any:
 
 def moment(found: Any, form: TimeFormat) -> int | None:
     """Return a time in milliseconds UTC, None if it is not in the declared form; a naive ISO time is UTC."""
+    if form == "ms" and type(found) is int:
+        return found if abs(found) < _INT64 else None
     if form == "iso8601":
         if not isinstance(found, str):
             return None
@@ -118,8 +122,6 @@ def moment(found: Any, form: TimeFormat) -> int | None:
             return None
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         return None
-    if form == "ms" and isinstance(found, int):
-        return found if abs(found) < _INT64 else None
     time_ms = found * _FACTORS[form]
     return int(time_ms) if abs(time_ms) < _INT64 else None
 
@@ -155,6 +157,16 @@ class Plan:
 
     items: list[tuple[str | Path, DriverTag]] = field(default_factory=list)
     names: dict[str, list[DriverTag]] = field(default_factory=dict)
+    pick: Callable[[Any], tuple[Any, ...]] | None = None
+    """Takes all values out of an object at once, where all of them are floats at its top."""
+    ordinals: tuple[int, ...] = ()
+
+    def close(self) -> None:
+        """Prepare for messages once all tags are in."""
+        names = [path for path, tag in self.items if isinstance(path, str) and tag.kind is SampleKind.FLOAT]
+        if len(names) == len(self.items) > 1:
+            self.pick = itemgetter(*names)
+            self.ordinals = tuple(tag.ordinal for _, tag in self.items)
 
 
 class _Rows:
@@ -199,12 +211,14 @@ class Mapping:
                 # A name at the top is nearly all that devices send: looked up without a loop.
                 simple = len(path) == 1 and isinstance(path[0], str)
                 plan.items.append((path[0] if simple and isinstance(path[0], str) else path, tag))
+        for plan in self.plans.values():
+            plan.close()
 
     def take(self, messages: Sequence[Message], now_ms: int) -> list[SampleBatch]:
         """Return the samples of messages, at most one batch of each column type for ROWS_MAX rows."""
         rows = {column: _Rows() for column in Column}
         read = self._listed if self.layout.listed else self._values
-        loads, plans = orjson.loads, self.plans
+        loads, plans, floats = orjson.loads, self.plans, rows[Column.FLOAT64]
         for message in messages:
             plan = plans.get(message.topic)
             if plan is None:
@@ -215,7 +229,8 @@ class Mapping:
             except orjson.JSONDecodeError:
                 self._count(NOT_JSON)
                 continue
-            read(document, plan, rows, now_ms, message.retain)
+            if plan.pick is None or not self._at_once(document, plan, floats, now_ms, message.retain):
+                read(document, plan, rows, now_ms, message.retain)
         for text, count in self._refused.items():
             self._refuse(text, count)
         self._refused.clear()
@@ -223,6 +238,25 @@ class Mapping:
 
     def _count(self, text: Text) -> None:
         self._refused[text] = self._refused.get(text, 0) + 1
+
+    def _at_once(self, document: Any, plan: Plan, floats: _Rows, now_ms: int, retained: bool) -> bool:
+        """Take a message that has a number for each tag, as nearly all have; False, with nothing taken, if not."""
+        assert plan.pick is not None
+        try:
+            values = plan.pick(document)
+        except (KeyError, TypeError):
+            return False
+        if not _NUMBERS.issuperset(map(type, values)):
+            return False
+        if self._faults and not self._faults.keys().isdisjoint(plan.ordinals):
+            return False
+        time_ms, level = self._circumstances((document,), now_ms, retained)
+        if time_ms is not None:
+            floats.tag += plan.ordinals
+            floats.time += (time_ms,) * len(values)
+            floats.value += values
+            floats.quality += (level,) * len(values)
+        return True
 
     def _values(self, document: Any, plan: Plan, rows: dict[Column, _Rows], now_ms: int, retained: bool) -> None:
         time_ms, level = self._circumstances((document,), now_ms, retained)

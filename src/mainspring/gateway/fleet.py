@@ -49,6 +49,8 @@ TOGETHER: Final = 25
 TOGETHER_S: Final = 0.02
 SPREAD_MS: Final = 0.25
 """Over so much time for each connection the reads of one tick are spread: what one read costs."""
+COLLECT_AFTER: Final = (20_000, 20, 20)
+"""Objects between two searches for garbage, by generation: messages on their way are thousands, and none is garbage."""
 SET_ASIDE_S: Final = 60.0
 """How often at most definitions are set aside from the search for garbage."""
 
@@ -147,6 +149,7 @@ class Fleet:
 
     async def run(self) -> None:
         """Apply changes until cancelled."""
+        gc.set_threshold(*COLLECT_AFTER)
         while True:
             await self._stirred.wait()
             await asyncio.sleep(SETTLE_S)
