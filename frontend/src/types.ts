@@ -155,6 +155,8 @@ export interface Alarm {
   decimals: number | null;
   /** Words of the tag's values, where it has some. */
   words?: Record<string, Words> | null;
+  /** Whether its tag replays a recording. */
+  replayed: boolean;
   condition: Condition;
   priority: Priority;
   state: AlarmState;
@@ -206,6 +208,8 @@ export interface AlarmEvent {
   decimals: number | null;
   /** Words of the tag's values, where it has some. */
   words?: Record<string, Words> | null;
+  /** Whether its tag replays a recording. */
+  replayed: boolean;
 }
 export interface AlarmDefinition {
   id: string;
@@ -248,7 +252,7 @@ export interface OverviewArea {
 }
 export interface Overview {
   areas: OverviewArea[];
-  sources: { live: number; total: number; lost: { id: string; name: string; since_ms: number | null; text: Words | null }[] };
+  sources: { live: number; total: number; replayed: number; lost: { id: string; name: string; replayed: boolean; since_ms: number | null; text: Words | null }[] };
   alarm_rate_per_h: number | null;
   alarms_last_10_min: number | null;
   lag_ms: number | null;

@@ -38,6 +38,7 @@ def test_a_recorded_fault_is_acknowledged_and_later_cleared(open_page: Open, adm
     grid = page.get_by_role("grid", name="Active alarms")
     waiting = grid.get_by_role("button", name="Acknowledge", exact=True)
     expect(waiting.first).to_be_visible(timeout=ALARM_MS)
+    expect(grid.get_by_role("img", name="replayed from a recording").first).to_have_text("↻")
 
     def over() -> str | None:
         """Acknowledge on the page, one after the other, until one of those is cleared; returns its name."""

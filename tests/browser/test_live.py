@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tests.browser.conftest import Open, asset_path, settled, shift_sum
+from tests.browser.conftest import Language, Open, asset_path, settled, shift_sum
 from tests.e2e.platform import Person, Platform
 
 CUT_MS = 15_000
@@ -31,6 +31,28 @@ def test_values_change_and_nothing_else_moves(administrator: Person, open_page: 
         before = value.inner_text()
         expect(value).not_to_have_text(before, timeout=20_000)
     assert shifted() == 0
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "replayed from a recording"), ("zh", "录制数据回放")])
+def test_what_a_recording_replays_is_marked_on_overview_and_connections(
+    open_page: Open, language: Language, said: str
+) -> None:
+    page = open_page("/", language).page
+    settled(page)
+    expect(page.get_by_role("img", name=said).first).to_have_text("↻")
+    page.goto(page.url + "connect")
+    settled(page)
+    chiller = page.get_by_role("row").filter(has_text="Chiller 6")
+    expect(chiller.get_by_role("img", name=said)).to_have_text("↻")
+
+
+def test_all_columns_of_a_table_of_tags_are_in_sight(administrator: Person, open_page: Open) -> None:
+    page = open_page(asset_path(administrator, "Chiller 6"), purpose="connector").page
+    settled(page)
+    edit = page.get_by_role("row").nth(1).get_by_role("button", name="Edit")
+    expect(edit).to_be_in_viewport(ratio=1)
+    table = page.get_by_role("grid")
+    assert table.evaluate("each => each.scrollWidth <= each.clientWidth"), "nothing is cut at the right"
 
 
 def test_a_device_cut_off_is_said_in_words_and_heals_by_itself(

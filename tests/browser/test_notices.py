@@ -12,11 +12,13 @@ from tests.e2e.platform import Person, eventually
 WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {
         "notices": "Notifications", "person": "Signed in as", "subscribe": "Subscribe", "how": "How",
-        "browser": "This browser", "no mail": "No mail server is set", "low": "low", "remove": "Remove",
+        "browser": "This browser", "no mail": "No mail server is set", "mail": "Mail", "remove": "Remove",
+        "critical": "critical", "high": "high", "medium": "medium", "low": "low", "diagnostic": "diagnostic",
     },
     "zh": {
         "notices": "通知", "person": "已登录", "subscribe": "订阅", "how": "方式", "browser": "浏览器",
-        "no mail": "平台未设置邮件服务器", "low": "低", "remove": "删除",
+        "no mail": "平台未设置邮件服务器", "mail": "邮件", "remove": "删除",
+        "critical": "紧急", "high": "高", "medium": "中", "low": "低", "diagnostic": "诊断",
     },
 }  # fmt: skip
 SHOWN: Final = """() => {
@@ -48,8 +50,14 @@ def test_an_alarm_is_shown_by_the_browser_to_who_subscribed(
     settled(page)
     opened(page, words)
     drawer = page.get_by_role("dialog")
-    expect(drawer.get_by_text(words["no mail"])).to_be_visible()
-    expect(drawer.get_by_role("button", name=words["subscribe"])).to_be_disabled()
+    subscribe = drawer.get_by_role("button", name=words["subscribe"])
+    expect(subscribe, "what works here is chosen to begin with").to_be_enabled()
+    for name, chosen in (("critical", True), ("high", True), ("medium", True), ("low", False), ("diagnostic", False)):
+        expect(drawer.get_by_role("checkbox", name=words[name], exact=True)).to_be_checked(checked=chosen)
+    drawer.get_by_label(words["how"]).click()
+    page.get_by_title(words["mail"], exact=True).last.click()
+    expect(drawer.get_by_text(words["no mail"])).to_contain_text("mainspring.toml")
+    expect(subscribe).to_be_disabled()
     drawer.get_by_label(words["how"]).click()
     page.get_by_title(words["browser"], exact=True).last.click()
     drawer.get_by_role("checkbox", name=words["low"], exact=True).check()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from tests.records.plant import author
 from tests.web.running import Records, Running, running
 
 from mainspring.core import subjects
+from mainspring.records import connection
+from mainspring.records.connection import ConnectionDraft
+from mainspring.records.tag import Tag
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000000"
 
@@ -66,6 +71,22 @@ async def test_a_search_takes_fragments_of_path_and_name(web: Running) -> None:
     await raised(web)
     assert [row["tag_name"] for row in (await web.get("/alarms?search=site%20t1"))["items"]] == ["T1"]
     assert (await web.get("/alarms?search=site%20nowhere"))["hidden"] == 2
+
+
+async def test_an_alarm_of_a_replayed_recording_is_marked(kept: Records, tmp_path: Path) -> None:
+    def replay() -> None:
+        draft = ConnectionDraft(name="PLC", driver="modbus-tcp", settings={"host": "127.0.0.1"}, replayed=True)
+        made = connection.create(author(kept.plant), draft)
+        Tag.objects.filter(pk=kept.tags["T1"].pk).update(connection=made.id)
+
+    await asyncio.to_thread(replay)
+    async with running(tmp_path, kept, historian=True) as web:
+        await raised(web)
+        marks = {"T1": True, "T2": False}
+        assert {row["tag_name"]: row["replayed"] for row in await listed(web, 2)} == marks
+        await web.stored(2, subjects.ALARM)
+        past = (await web.get("/alarms/history"))["items"]
+        assert {row["tag_name"]: row["replayed"] for row in past} == marks
 
 
 async def test_acknowledging_tells_what_was_refused_and_is_audited(web: Running) -> None:

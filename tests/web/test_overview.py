@@ -47,7 +47,7 @@ async def test_everything_there(kept: Records, tmp_path: Path) -> None:
         )  # fmt: skip
         assert (second["alarms"], second["tag_count"], second["bad_count"]) == ({}, 1, 0)
         assert (overview["alarm_rate_per_h"], overview["alarms_last_10_min"]) == (1, 1)
-        assert overview["sources"] == {"live": 0, "total": 0, "lost": []}
+        assert overview["sources"] == {"live": 0, "total": 0, "replayed": 0, "lost": []}
         assert overview["lag_ms"] >= 0
         await web.value("T1", 150.0, quality=0x54)
         await web.value("T2", 20.0, quality=0x08)
@@ -109,7 +109,9 @@ async def test_sources_that_are_lost_are_told_with_their_words(database: None, t
     def made() -> tuple[Records, list[UUID]]:
         kept = records()
         drafts = (
-            ConnectionDraft(name=name, driver="modbus-tcp", gateway="g1", settings={"host": "127.0.0.1"})
+            ConnectionDraft(
+                name=name, driver="modbus-tcp", gateway="g1", settings={"host": "127.0.0.1"}, replayed=name == "PLC 2"
+            )
             for name in ("PLC 1", "PLC 2")
         )
         return kept, [connection.create(author(kept.plant), draft).id for draft in drafts]
@@ -133,7 +135,8 @@ async def test_sources_that_are_lost_are_told_with_their_words(database: None, t
         await web.until(heard)
         sources = (await web.get("/overview"))["sources"]
         assert sources == {
-            "live": 1, "total": 2, "lost": [{"id": str(ids[1]), "name": "PLC 2", "since_ms": 5, "text": words}],
+            "live": 1, "total": 2, "replayed": 1,
+            "lost": [{"id": str(ids[1]), "name": "PLC 2", "replayed": True, "since_ms": 5, "text": words}],
         }  # fmt: skip
 
 

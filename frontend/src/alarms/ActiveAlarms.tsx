@@ -17,12 +17,12 @@ import type { Alarm } from "../types";
 import { type Say, useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
 import { AlarmDetail } from "./AlarmDetail";
+import { AlarmValue } from "./AlarmValue";
 import { Flood } from "./Flood";
 import { floodOf } from "./flood-areas";
 import { type Mark, useMarks } from "./marks";
 import { useCalmOrder } from "./order";
 import { alarmStore, useAlarmList } from "./store";
-import { valueAndLimit } from "./text";
 import { WorkDialog } from "./WorkDialog";
 
 const STATES = ["active-unacknowledged", "active-acknowledged", "cleared-unacknowledged"] as const;
@@ -156,7 +156,7 @@ function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge, narr
       title: t("valueLimit"),
       width: narrow ? "minmax(164px, 1.2fr)" : "minmax(190px, 1.2fr)",
       end: true,
-      cell: (alarm) => <span className="ms-num">{valueAndLimit(alarm, say)}</span>,
+      cell: (alarm) => <span className="ms-num"><AlarmValue alarm={alarm} /></span>,
     },
     ...(narrow ? [] : [place]),
     {
@@ -189,7 +189,7 @@ function PhoneRow({ alarm, pending, marks, t }: StateCellProps) {
         <Elapsed sinceMs={alarm.raised_ms} />
       </span>
       <span className="ms-row ms-second ms-caption">
-        <span className="ms-num ms-grow ms-cut">{valueAndLimit(alarm, say)}</span>
+        <span className="ms-num ms-grow ms-cut"><AlarmValue alarm={alarm} /></span>
         <StateCell alarm={alarm} pending={pending} marks={marks} t={t} />
       </span>
     </>

@@ -13,7 +13,8 @@ import { useSession, useZone } from "../session";
 import type { Alarm, AlarmEvent } from "../types";
 import { useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
-import { lengthText, transitionWord, valueAndLimit } from "./text";
+import { AlarmValue } from "./AlarmValue";
+import { lengthText, transitionWord } from "./text";
 import { type Deed, WorkDialog } from "./WorkDialog";
 
 const MONTH_MS = 30 * 86_400_000;
@@ -27,7 +28,6 @@ const LOGGED = 30;
 const COMMENT_MAX = 500;
 
 function Line({ event }: { event: AlarmEvent }) {
-  const say = useSay();
   const t = useWords(alarmWords);
   const zone = useZone();
   return (
@@ -38,14 +38,13 @@ function Line({ event }: { event: AlarmEvent }) {
         {event.by ? `, ${event.by}` : ""}
         {event.comment ? <span className="ms-third"> {event.comment}</span> : null}
       </span>
-      <span className="ms-num ms-second">{event.by ? "" : valueAndLimit(event, say)}</span>
+      <span className="ms-num ms-second">{event.by ? null : <AlarmValue alarm={event} />}</span>
     </li>
   );
 }
 
 /** The last times it was raised, how long each lasted, and what people did. */
 function Events({ alarm, changed_ms, comments }: { alarm: string; changed_ms: number; comments: number }) {
-  const say = useSay();
   const t = useWords(alarmWords);
   const zone = useZone();
   const events = useResource(
@@ -72,7 +71,7 @@ function Events({ alarm, changed_ms, comments }: { alarm: string; changed_ms: nu
                   <span className="ms-grow ms-second">
                     {ends.has(event.time_ms) ? t("lasted", { length: lengthText(t, (ends.get(event.time_ms) ?? 0) - event.time_ms) }) : ""}
                   </span>
-                  <span className="ms-num ms-second">{valueAndLimit(event, say)}</span>
+                  <span className="ms-num ms-second"><AlarmValue alarm={event} /></span>
                 </li>
               ))}
             </ul>
@@ -151,7 +150,15 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
     <div className="ms-stack">
       <dl className="ms-facts">
         <dt>{t("valueLimit")}</dt>
-        <dd className="ms-num">{valueAndLimit(alarm, say)}</dd>
+        <dd className="ms-num">
+          <AlarmValue alarm={alarm} />
+        </dd>
+        {alarm.replayed ? (
+          <>
+            <dt>{t("source")}</dt>
+            <dd>{t("replayed")}</dd>
+          </>
+        ) : null}
         <dt>{t("condition")}</dt>
         <dd>{t(alarm.condition)}</dd>
         <dt>{t("priority")}</dt>

@@ -15,7 +15,8 @@ import { PRIORITIES } from "../theme/tokens";
 import { type AlarmEvent, type AlarmState, type AlarmTransition, type Overview, TRANSITIONS } from "../types";
 import { type Say, useSay, useWords } from "../words";
 import { alarmWords } from "../words/alarms";
-import { transitionWord, valueAndLimit } from "./text";
+import { AlarmValue } from "./AlarmValue";
+import { transitionWord } from "./text";
 
 const HOUR_MS = 3_600_000;
 const LIMIT = 1000;
@@ -49,7 +50,7 @@ function columnsOf(t: Say<typeof alarmWords>, say: ReturnType<typeof useSay>, zo
       title: t("valueLimit"),
       width: "minmax(200px, 1.2fr)",
       end: true,
-      cell: (event) => <span className="ms-num">{valueAndLimit(event, say)}</span>,
+      cell: (event) => <span className="ms-num"><AlarmValue alarm={event} /></span>,
     },
     {
       key: "place",
@@ -177,7 +178,7 @@ export function AlarmHistory() {
                     </span>
                     <span className="ms-row ms-second ms-caption ms-num">
                       <span className="ms-grow">{zone.full(event.time_ms)}</span>
-                      {valueAndLimit(event, say)}
+                      <AlarmValue alarm={event} />
                     </span>
                   </>
                 )}

@@ -14,6 +14,7 @@ const alarm = (id: string, change: Partial<Alarm> = {}): Alarm => ({
   asset: "a",
   unit: "MPa",
   decimals: 3,
+  replayed: false,
   condition: "HH",
   priority: "high",
   state: "active-unacknowledged",

@@ -97,7 +97,7 @@ export function Checks({ test, driver, settings, onCure, onAgain }: ChecksProps)
               </span>
               <span className="ms-check-name">{say(check.name)}</span>
               <span className="ms-check-detail">{say(check.detail)}</span>
-              <span className="ms-num ms-third">{elapsedText(check.elapsed_ms)}</span>
+              <span className="ms-num ms-third ms-grid-end">{elapsedText(check.elapsed_ms)}</span>
             </li>
           ))}
         </ol>

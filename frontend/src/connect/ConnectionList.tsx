@@ -3,6 +3,7 @@ import { useNavigate } from "react-router";
 import { Button, Input } from "antd";
 import { type Column, Grid } from "../components/Grid";
 import { Empty, NoneMatch, PageState } from "../components/PageState";
+import { Replayed } from "../components/Replayed";
 import { ageText } from "../format/time";
 import { formatNumber } from "../format/number";
 import { live } from "../live";
@@ -28,6 +29,14 @@ function refusedText({ refused }: Health, t: Told): string {
 }
 export const rateText = (value: number) => formatNumber(value, value < 100 ? 1 : 0);
 
+function Name({ connection: { name, replayed } }: { connection: Connection }) {
+  return (
+    <>
+      {replayed ? <Replayed /> : null} <span className="ms-bold" title={name}>{name}</span>
+    </>
+  );
+}
+
 interface Tools {
   t: Told;
   title: (driver: string) => string;
@@ -39,7 +48,7 @@ function columnsOf({ t, title, age, trouble }: Tools): Column<Connection>[] {
   const figure = (connection: Connection, text: string) => <span className="ms-num">{reports(connection) ? text : "–"}</span>;
   return [
     { key: "state", title: t("state"), width: "112px", cell: ({ health }) => <StateMark state={health.state} /> },
-    { key: "name", title: t("name"), width: "minmax(170px, 1.6fr)", cell: ({ name }) => <span className="ms-bold" title={name}>{name}</span> },
+    { key: "name", title: t("name"), width: "minmax(170px, 1.6fr)", cell: (row) => <Name connection={row} /> },
     { key: "protocol", title: t("protocol"), width: "minmax(150px, 1fr)", cell: ({ driver }) => <span title={title(driver)}>{title(driver)}</span> },
     { key: "address", title: t("address"), width: "minmax(190px, 1.8fr)", cell: ({ settings }) => <span className="ms-code" title={addressText(settings)}>{addressText(settings)}</span> },
     { key: "rate", title: t("valuesRate"), width: "80px", end: true, cell: (row) => figure(row, rateText(row.health.samples_per_s)) },
@@ -65,7 +74,9 @@ function PhoneRow({ connection, tools }: { connection: Connection; tools: Tools 
   return (
     <>
       <span className="ms-row">
-        <span className="ms-bold ms-cut ms-grow">{connection.name}</span>
+        <span className="ms-cut ms-grow">
+          <Name connection={connection} />
+        </span>
         <StateMark state={connection.health.state} />
       </span>
       <span className="ms-row ms-caption ms-second">

@@ -76,7 +76,7 @@ export function columnsFor({ name, address_schema, subscribes }: Driver): SheetC
     own("area", "text", "", 100, false),
     own("line", "text", "", 100, true),
     own("device", "text", "", 100, true),
-    own("unit", "unit", "", 84, true, "both"),
+    own("unit", "unit", "", 128, true, "both"),
     own("gain", "number", "1", 64, true),
     own("offset", "number", "0", 64, true),
     own("dead_band", "number", "0", 84, true),

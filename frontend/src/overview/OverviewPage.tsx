@@ -1,12 +1,13 @@
 import { useEffect } from "react";
 import { Link, useNavigate } from "react-router";
 import { Button } from "antd";
+import { AlarmValue } from "../alarms/AlarmValue";
 import { useAlarmList } from "../alarms/store";
-import { valueAndLimit } from "../alarms/text";
 import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { Elapsed } from "../components/Elapsed";
 import { Empty, PageState } from "../components/PageState";
+import { Replayed } from "../components/Replayed";
 import { formatBytes, formatCount } from "../format/number";
 import { ageText, shortAge } from "../format/time";
 import { live } from "../live";
@@ -110,6 +111,11 @@ function Sources({ sources }: { sources: Overview["sources"] }) {
           {t("sources")}
         </Link>
         <span className="ms-second ms-num ms-normal">{t("sourcesLive", { live: sources.live, total: sources.total })}</span>
+        {sources.replayed > 0 ? (
+          <span className="ms-second ms-num ms-normal">
+            <Replayed /> {t("sourcesReplayed", { n: sources.replayed })}
+          </span>
+        ) : null}
       </h2>
       <div className="ms-panel-body">
         {sources.lost.length === 0 ? <p className="ms-second">{t("allLive")}</p> : null}
@@ -119,6 +125,7 @@ function Sources({ sources }: { sources: Overview["sources"] }) {
               <Link to={`/connect/${lost.id}`} className="ms-bold">
                 {lost.name}
               </Link>{" "}
+              {lost.replayed ? <Replayed /> : null}{" "}
               {lost.since_ms === null ? null : <span className="ms-num">{t("downFor", { age: ageText(lost.since_ms, live.now(), zone) })}</span>}
               <div className="ms-second">{say(lost.text)}</div>
             </li>
@@ -175,7 +182,7 @@ function Worst() {
             <Link to={`/alarms?alarm=${alarm.alarm}`} className="ms-row ms-quiet-link ms-worst ms-inset">
               <AlarmSign priority={alarm.priority} state={alarm.state} />
               <span className={alarm.state.endsWith("-unacknowledged") ? "ms-bold ms-cut ms-grow" : "ms-cut ms-grow"}>{say(alarm.name)}</span>
-              <span className="ms-num ms-second">{valueAndLimit(alarm, say)}</span>
+              <span className="ms-num ms-second"><AlarmValue alarm={alarm} /></span>
               <span className="ms-worst-age">
                 <Elapsed sinceMs={alarm.raised_ms} />
               </span>

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { Button, Select } from "antd";
 import { allTags } from "../all-tags";
-import { valueAndLimit } from "../alarms/text";
+import { AlarmValue } from "../alarms/AlarmValue";
 import { api } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { Elapsed } from "../components/Elapsed";
@@ -28,7 +28,7 @@ function ActiveHere({ alarms }: { alarms: readonly Alarm[] }) {
           <Link to={`/alarms?alarm=${alarm.alarm}`} className="ms-grow ms-cut">
             {say(alarm.name)}
           </Link>
-          <span className="ms-num ms-second">{valueAndLimit(alarm, say)}</span>
+          <span className="ms-num ms-second"><AlarmValue alarm={alarm} /></span>
           <Elapsed sinceMs={alarm.raised_ms} />
         </li>
       ))}

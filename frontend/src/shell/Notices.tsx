@@ -80,37 +80,84 @@ function Row({ subscription, reload }: { subscription: Subscription; reload: () 
   );
 }
 
-/** The person's own subscriptions to alarms. */
-export function Notices() {
+/** How to subscribe: by a way that works here, to begin with. */
+function Subscribe({ mail, hosts, onMade }: { mail: boolean; hosts: readonly string[]; onMade: (secret: string) => void }) {
   const t = useWords(noticesWords);
   const failed = useFailed();
   const { person } = useSession();
   const [form] = Form.useForm<Draft>();
-  const channel = Form.useWatch("channel", form) ?? "mail";
+  // Low alarms are four of five where priorities are well set, and diagnostic ones are for maintenance: both wait for the list.
+  const initial: Draft = { channel: mail ? "mail" : "page", priorities: ["critical", "high", "medium"], transitions: ["raised"], gather_s: 10 };
+  const channel = Form.useWatch("channel", form) ?? initial.channel;
   const [area, setArea] = useState<ChosenAsset | null>(null);
+  const create = async (draft: Draft) => {
+    try {
+      const made = await api.post<{ secret: string }>("/subscriptions", { ...draft, asset: area?.id ?? null });
+      form.resetFields(["target"]);
+      onMade(made.secret);
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const missing = channel === "mail" ? !mail : channel === "webhook" && hosts.length === 0;
+  const channels = CHANNELS.filter((each) => each !== "webhook" || rankOf(person.role) >= rankOf("engineer"));
+  // Not `required`: antd would put aria-required on a group of boxes, where it means nothing.
+  const someChosen = {
+    validator: (_rule: unknown, chosen: readonly string[]) => (chosen.length > 0 ? Promise.resolve() : Promise.reject(new Error(t("required")))),
+  };
+  return (
+    <Form form={form} layout="vertical" requiredMark={false} onFinish={create} initialValues={initial}>
+      <Form.Item name="channel" label={t("channel")}>
+        <Select options={channels.map((value) => ({ value, label: t(value) }))} />
+      </Form.Item>
+      {missing ? <Alert type="warning" className="ms-gap-bottom" title={t(channel === "mail" ? "noMail" : "noHooks")} /> : null}
+      {channel === "page" ? (
+        <div className="ms-gap-bottom">
+          <Permission />
+        </div>
+      ) : (
+        <Form.Item
+          name="target"
+          label={t(channel === "mail" ? "mailAddress" : "hookAddress")}
+          extra={channel === "webhook" && hosts.length > 0 ? t("hosts", { hosts: hosts.join(", ") }) : null}
+          rules={[{ required: true, message: t("required") }]}
+        >
+          <Input maxLength={500} autoComplete={channel === "mail" ? "email" : "off"} inputMode={channel === "mail" ? "email" : "url"} />
+        </Form.Item>
+      )}
+      <Form.Item label={t("area")} htmlFor="notice-area" extra={area === null ? t("wholePlant") : <Button size="small" onClick={() => setArea(null)}>{t("wholePlant")}</Button>}>
+        <AssetSelect id="notice-area" value={area} onChange={setArea} invalid={false} />
+      </Form.Item>
+      <Form.Item name="priorities" label={t("priorities")} rules={[someChosen]}>
+        <Checkbox.Group options={PRIORITIES.map((value) => ({ value, label: t(value) }))} />
+      </Form.Item>
+      <Form.Item name="transitions" label={t("transitions")} rules={[someChosen]}>
+        <Checkbox.Group options={TRANSITIONS.map((value) => ({ value, label: t(value) }))} />
+      </Form.Item>
+      {channel === "page" ? null : (
+        <Form.Item name="gather_s" label={t("gather")}>
+          <Select options={GATHERED_S.map((value) => ({ value, label: t("seconds", { n: value }) }))} />
+        </Form.Item>
+      )}
+      <Button type="primary" htmlType="submit" disabled={missing}>
+        {t("add")}
+      </Button>
+    </Form>
+  );
+}
+
+/** The person's own subscriptions to alarms. */
+export function Notices() {
+  const t = useWords(noticesWords);
   const [secret, setSecret] = useState("");
   const found = useResource("subscriptions", (signal) => api.get<Subscriptions>("/subscriptions", {}, signal));
   const reload = () => {
     found.reload();
     window.dispatchEvent(new Event(CHANGED));
   };
-  const create = async (draft: Draft) => {
-    try {
-      const made = await api.post<{ secret: string }>("/subscriptions", { ...draft, asset: area?.id ?? null });
-      setSecret(made.secret);
-      form.resetFields(["target"]);
-      reload();
-    } catch (error) {
-      failed(error);
-    }
-  };
-  const mail = found.value?.mail ?? true;
-  const hosts = found.value?.webhook_hosts ?? [];
-  const missing = channel === "mail" ? !mail : channel === "webhook" && hosts.length === 0;
-  const channels = CHANNELS.filter((each) => each !== "webhook" || rankOf(person.role) >= rankOf("engineer"));
-  // Not `required`: antd would put aria-required on a group of boxes, where it means nothing.
-  const someChosen = {
-    validator: (_rule: unknown, chosen: readonly string[]) => (chosen.length > 0 ? Promise.resolve() : Promise.reject(new Error(t("required")))),
+  const made = (secret: string) => {
+    setSecret(secret);
+    reload();
   };
   return (
     <div className="ms-stack">
@@ -126,55 +173,21 @@ export function Notices() {
           }
         />
       ) : null}
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={create} initialValues={{ channel: "mail", priorities: ["critical", "high"], transitions: ["raised"], gather_s: 10 }}>
-        <Form.Item name="channel" label={t("channel")}>
-          <Select options={channels.map((value) => ({ value, label: t(value) }))} />
-        </Form.Item>
-        {missing ? <Alert type="warning" className="ms-gap-bottom" title={t(channel === "mail" ? "noMail" : "noHooks")} /> : null}
-        {channel === "page" ? (
-          <div className="ms-gap-bottom">
-            <Permission />
-          </div>
-        ) : (
-          <Form.Item
-            name="target"
-            label={t(channel === "mail" ? "mailAddress" : "hookAddress")}
-            extra={channel === "webhook" && hosts.length > 0 ? t("hosts", { hosts: hosts.join(", ") }) : null}
-            rules={[{ required: true, message: t("required") }]}
-          >
-            <Input maxLength={500} autoComplete={channel === "mail" ? "email" : "off"} inputMode={channel === "mail" ? "email" : "url"} />
-          </Form.Item>
-        )}
-        <Form.Item label={t("area")} htmlFor="notice-area" extra={area === null ? t("wholePlant") : <Button size="small" onClick={() => setArea(null)}>{t("wholePlant")}</Button>}>
-          <AssetSelect id="notice-area" value={area} onChange={setArea} invalid={false} />
-        </Form.Item>
-        <Form.Item name="priorities" label={t("priorities")} rules={[someChosen]}>
-          <Checkbox.Group options={PRIORITIES.map((value) => ({ value, label: t(value) }))} />
-        </Form.Item>
-        <Form.Item name="transitions" label={t("transitions")} rules={[someChosen]}>
-          <Checkbox.Group options={TRANSITIONS.map((value) => ({ value, label: t(value) }))} />
-        </Form.Item>
-        {channel === "page" ? null : (
-          <Form.Item name="gather_s" label={t("gather")}>
-            <Select options={GATHERED_S.map((value) => ({ value, label: t("seconds", { n: value }) }))} />
-          </Form.Item>
-        )}
-        <Button type="primary" htmlType="submit" disabled={missing}>
-          {t("add")}
-        </Button>
-      </Form>
       <PageState state={found} rows={3}>
-        {({ items }) =>
-          items.length === 0 ? (
-            <p className="ms-third">{t("none")}</p>
-          ) : (
-            <ul className="ms-list">
-              {items.map((subscription) => (
-                <Row key={subscription.id} subscription={subscription} reload={reload} />
-              ))}
-            </ul>
-          )
-        }
+        {({ items, mail, webhook_hosts }) => (
+          <>
+            <Subscribe mail={mail} hosts={webhook_hosts} onMade={made} />
+            {items.length === 0 ? (
+              <p className="ms-third">{t("none")}</p>
+            ) : (
+              <ul className="ms-list">
+                {items.map((subscription) => (
+                  <Row key={subscription.id} subscription={subscription} reload={reload} />
+                ))}
+              </ul>
+            )}
+          </>
+        )}
       </PageState>
     </div>
   );

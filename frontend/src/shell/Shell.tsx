@@ -6,6 +6,7 @@ import { ApiError } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { Icon, type IconName } from "../components/Icon";
 import { Banner, StaleBanner } from "../components/PageState";
+import { Replayed } from "../components/Replayed";
 import { formatNumber } from "../format/number";
 import { usePageNotices } from "./page-notices";
 import { useDegradedRoles, useFeed } from "../live";
@@ -89,7 +90,9 @@ function CriticalLine() {
     <div className="ms-critical ms-blink" role="status">
       <AlarmSign priority="critical" />
       <span className="ms-bold ms-cut">{say(first.name)}</span>
-      <span className="ms-num ms-no-phone">{value}</span>
+      <span className="ms-num ms-no-phone">
+        {first.replayed ? <Replayed /> : null} {value}
+      </span>
       <span className="ms-num ms-second ms-no-phone">{t("limitIs", { limit: `${formatNumber(first.limit, first.decimals)} ${first.unit}` })}</span>
       <span className="ms-grow" />
       {open.length > 1 ? <span className="ms-third ms-num">{t("oneOf", { n: open.length })}</span> : null}

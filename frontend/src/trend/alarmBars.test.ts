@@ -23,6 +23,7 @@ const event = (alarm: string, transition: AlarmEvent["transition"], time_ms: num
   path: "", place: { en: "Unit", zh: "装置" },
   unit: "MPa",
   decimals: 3,
+  replayed: false,
 });
 
 it("makes one bar of raise, acknowledge and clear, also when the raise was before the span", () => {

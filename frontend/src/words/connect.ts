@@ -199,7 +199,7 @@ export const connectWords = {
   col_device: { en: "Device", zh: "设备" },
   col_description: { en: "Description", zh: "说明" },
   col_kind: { en: "Kind", zh: "值类型" },
-  col_unit: { en: "Unit", zh: "单位" },
+  col_unit: { en: "Engineering unit", zh: "工程单位" },
   col_gain: { en: "Gain", zh: "增益" },
   col_offset: { en: "Offset", zh: "偏移" },
   col_scan_ms: { en: "Scan (ms)", zh: "扫描（毫秒）" },

@@ -10,10 +10,13 @@ export const noticesWords = {
   mail: { en: "Mail", zh: "邮件" },
   webhook: { en: "Webhook", zh: "Webhook" },
   page: { en: "This browser", zh: "浏览器" },
-  noMail: { en: "No mail server is set on this platform. An administrator names one under [mail].", zh: "平台未设置邮件服务器，请管理员在 [mail] 中配置。" },
+  noMail: {
+    en: "No mail server is set on this platform. An administrator writes its name as host under [mail] in mainspring.toml and starts the platform again.",
+    zh: "平台未设置邮件服务器。请管理员在 mainspring.toml 的 [mail] 中填写 host，并重启平台。",
+  },
   noHooks: {
-    en: "No host for webhooks is allowed on this platform. An administrator adds one to [notifications] webhook_hosts.",
-    zh: "平台未允许任何 Webhook 主机，请管理员添加到 [notifications] webhook_hosts。",
+    en: "No host for webhooks is allowed on this platform. An administrator adds one to webhook_hosts under [notifications] in mainspring.toml and starts the platform again.",
+    zh: "平台未允许任何 Webhook 主机。请管理员在 mainspring.toml 的 [notifications] 中添加到 webhook_hosts，并重启平台。",
   },
   hosts: { en: "Allowed hosts: {hosts}", zh: "允许的主机：{hosts}" },
   mailAddress: { en: "Mail address", zh: "邮箱地址" },

@@ -12,6 +12,7 @@ export const overviewWords = {
   floodNone: { en: "none", zh: "无" },
   sources: { en: "Sources", zh: "数据来源" },
   sourcesLive: { en: "{live} of {total} live", zh: "{total} 个中 {live} 个在线" },
+  sourcesReplayed: { en: "{n, plural, one {# replays a recording} other {# replay recordings}}", zh: "{n} 个为录制数据回放" },
   allLive: { en: "All sources answer.", zh: "所有来源均有应答。" },
   downFor: { en: "down {age}", zh: "中断 {age}" },
   system: { en: "System", zh: "系统" },

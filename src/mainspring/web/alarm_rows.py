@@ -64,7 +64,7 @@ def names(tenant: str, alarms: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     for start in range(0, len(wanted), NAMES_AT_ONCE):
         definitions = AlarmDefinition.objects.filter(
             tenant__key=tenant, pk__in=wanted[start : start + NAMES_AT_ONCE]
-        ).select_related("tag__asset__parent")
+        ).select_related("tag__asset__parent", "tag__connection")
         for definition in definitions:
             found[definition.id] = _tag_names(definition.tag) | {
                 "name": definition.name,
@@ -107,7 +107,7 @@ def _tags(tenant: str, ordinals: Iterable[int]) -> Iterable[Tag]:
     wanted = list(ordinals)
     for start in range(0, len(wanted), NAMES_AT_ONCE):
         part = Tag.objects.filter(tenant__key=tenant, ordinal__in=wanted[start : start + NAMES_AT_ONCE])
-        yield from part.select_related("asset__parent")
+        yield from part.select_related("asset__parent", "connection")
 
 
 def _tag_names(tag: Tag) -> dict[str, Any]:
@@ -120,6 +120,7 @@ def _tag_names(tag: Tag) -> dict[str, Any]:
         "unit": SIGNS.get(tag.unit, tag.unit),
         "decimals": tag.decimals,
         "words": tag.words,
+        "replayed": tag.connection is not None and tag.connection.replayed,
     }
 
 

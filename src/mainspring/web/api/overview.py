@@ -86,6 +86,7 @@ def _by_area(areas: Sequence[Asset], alarms: Sequence[tuple[str, Priority]]) -> 
 def _sources(tenant: Tenant) -> dict[str, Any]:
     connections = list(Connection.objects.of(tenant).filter(enabled=True))
     live, lost = 0, []
+    replayed = sum(connection.replayed for connection in connections)
     for connection in connections:
         health = runtime.connection_health(tenant.key, connection.gateway, connection.id)
         if health is not None and health.state == "connected":
@@ -95,11 +96,12 @@ def _sources(tenant: Tenant) -> dict[str, Any]:
             {
                 "id": connection.id,
                 "name": connection.name,
+                "replayed": connection.replayed,
                 "since_ms": health.since_ms if health else None,
                 "text": health.text if health else None,
             }
         )
-    return {"live": live, "total": len(connections), "lost": lost[:50]}
+    return {"live": live, "total": len(connections), "replayed": replayed, "lost": lost[:50]}
 
 
 async def _alarm_rates(tenant: str) -> dict[str, Any]:
