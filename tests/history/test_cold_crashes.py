@@ -119,6 +119,7 @@ def test_a_place_without_space_keeps_the_day_in_the_tables(tmp_path: Path, small
         with pytest.raises(StoreError, match="No space left") as full:
             move(store)
         assert str(small_disk) in full.value.text.zh
+        assert "磁盘空间不足" in full.value.text.zh
         assert numbers_of(store) == list(range(ROWS))
         assert hot_days(store) == {START, START + DAY}
         filler.unlink()

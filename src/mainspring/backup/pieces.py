@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from mainspring.core.errors import ConfigurationError, Conflict, StoreError
+from mainspring.core.errors import ConfigurationError, Conflict, StoreError, reason_of
 from mainspring.core.files import replace_file
 from mainspring.core.text import Text
 
@@ -140,7 +140,7 @@ def sync() -> None:
 
 def failed(folder: Path, error: OSError) -> StoreError:
     """Return the tree error for a folder of backups that cannot be written."""
-    return StoreError(_FAILED, folder=folder, reason=error.strerror or type(error).__name__)
+    return StoreError(_FAILED, folder=folder, reason=reason_of(error))
 
 
 def check_room(folder: Path, needed: int) -> None:

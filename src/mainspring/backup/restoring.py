@@ -20,7 +20,7 @@ from mainspring.backup.manifest import File, Manifest
 from mainspring.backup.pieces import Pieces
 from mainspring.backup.taking import PROGRESS_S, Say, last_migration
 from mainspring.core import subjects
-from mainspring.core.errors import ConfigurationError, NotFound, StoreError
+from mainspring.core.errors import ConfigurationError, NotFound, StoreError, reason_of
 from mainspring.core.text import Text
 from mainspring.gateway.segments import SegmentLog
 from mainspring.history.intents import Journal
@@ -128,7 +128,7 @@ def restore(folder: Path, into: Path, say: Say, *, id: str = "", records_at: str
         if new:
             into.rmdir()
         if isinstance(error, OSError):
-            raise StoreError(_FAILED, folder=into, reason=error.strerror or type(error).__name__) from error
+            raise StoreError(_FAILED, folder=into, reason=reason_of(error)) from error
         raise
     say(_DONE.format(files=len(made.files), size=made.size / 1e6, id=made.id))
     _tell(made, state and state[0], into, say)
@@ -150,7 +150,7 @@ def _empty(into: Path) -> bool:
             return False
         into.mkdir(parents=True, mode=0o700)
     except OSError as error:
-        raise StoreError(_FAILED, folder=into, reason=error.strerror or type(error).__name__) from error
+        raise StoreError(_FAILED, folder=into, reason=reason_of(error)) from error
     return True
 
 

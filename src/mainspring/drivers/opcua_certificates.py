@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mainspring.core.errors import Rejected
+from mainspring.core.errors import Rejected, reason_of
 from mainspring.core.text import Text
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def application(folder: Path) -> Identity:
             _make(folder, bundle)
         return identity(bundle, bundle, folder / _PUBLIC)
     except OSError as error:
-        raise Rejected(_UNREADABLE, path=bundle, reason=error.strerror or error) from error
+        raise Rejected(_UNREADABLE, path=bundle, reason=reason_of(error)) from error
 
 
 def identity(certificate_path: Path, key_path: Path, public: Path | None = None) -> Identity:

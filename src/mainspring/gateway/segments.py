@@ -22,7 +22,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from mainspring.core.errors import Conflict, StoreError
+from mainspring.core.errors import Conflict, StoreError, reason_of
 from mainspring.core.files import sync_folder
 from mainspring.core.text import Text
 
@@ -149,7 +149,7 @@ class SegmentLog:
                 self._rotate()
         except OSError as error:
             self._undo(segment)
-            raise StoreError(_FAILED, folder=self.folder, reason=error.strerror or type(error).__name__) from error
+            raise StoreError(_FAILED, folder=self.folder, reason=reason_of(error)) from error
 
     def continue_after(self, sequence: int) -> None:
         """Number the next record after `sequence`, which is beyond the end of this log."""

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mainspring.core import subjects
 from mainspring.core.blobs import Blob, Part, decode_part, parse
-from mainspring.core.errors import DecodeError, NotFound, Rejected, StoreError
+from mainspring.core.errors import DecodeError, NotFound, Rejected, StoreError, reason_of
 from mainspring.core.files import replace_file, sync_folder
 from mainspring.core.text import Text
 
@@ -113,7 +113,7 @@ class FolderBlobs:
                 os.fsync(out.fileno())
             self._complete(file, partial, blob)
         except OSError as error:
-            raise StoreError(_FAILED, folder=self._folder, reason=error.strerror or type(error).__name__) from error
+            raise StoreError(_FAILED, folder=self._folder, reason=reason_of(error)) from error
         return blob.size, True
 
     def find(self, tenant: str, sha256: str) -> tuple[Blob, Path]:

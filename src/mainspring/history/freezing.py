@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
 from mainspring.core import subjects
-from mainspring.core.errors import NotFound, StoreError
+from mainspring.core.errors import NotFound, StoreError, reason_of
 from mainspring.core.text import Text
 
 FOLDER: Final = "frozen"
@@ -60,8 +60,7 @@ class Freezing:
         try:
             return json.dumps(await asyncio.to_thread(self._still, list(self._threads), work)).encode()
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise StoreError(_FAILED, folder=self._folder, reason=reason) from error
+            raise StoreError(_FAILED, folder=self._folder, reason=reason_of(error)) from error
 
     async def thaw(self) -> None:
         """Let go of what a backup that was cut short has left."""

@@ -15,7 +15,7 @@ import structlog
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.alarms import EVENT_SCHEMA
-from mainspring.core.errors import MainspringError
+from mainspring.core.errors import MainspringError, reason_of
 from mainspring.core.text import Text
 from mainspring.history.gathering import Gathered
 from mainspring.history.intents import Journal, Position
@@ -112,8 +112,7 @@ class Storing:
                 except MainspringError as error:
                     trouble = error.text
                 except OSError as error:
-                    reason = error.strerror or type(error).__name__
-                    trouble = _NOT_WRITTEN.format(path=self._settings.folder, reason=reason)
+                    trouble = _NOT_WRITTEN.format(path=self._settings.folder, reason=reason_of(error))
             if stream not in self.trouble:
                 log.error("history.not_stored", stream=stream, reason=trouble.en)
             self.trouble[stream] = trouble

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from mainspring.core.cold import S3_URL, ColdSettings
-from mainspring.core.errors import ConfigurationError, StoreError
+from mainspring.core.errors import ConfigurationError, StoreError, reason_of
 from mainspring.core.files import replace_file, sync_folder
 from mainspring.core.text import Text
 from mainspring.history import sql
@@ -134,9 +134,8 @@ class FolderPlace:
         try:
             yield
         except OSError as error:
-            reason = error.strerror or type(error).__name__
             raise StoreError(
-                _FAILED, place=self._folder, path=path, reason=reason, action=action[0], action_zh=action[1]
+                _FAILED, place=self._folder, path=path, reason=reason_of(error), action=action[0], action_zh=action[1]
             ) from error
 
 
