@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 from tests.e2e.platform import BUS, Platform
 
+TURN_S = 0.05
 ROLES = ("gateway", BUS, "historian", "engine", "web")
 
 
@@ -53,3 +56,24 @@ def freeze(platform: Platform, roles: tuple[str, ...], seconds: float) -> None:
         for each in frozen:
             with suppress(psutil.Error):
                 each.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def slowed(process: psutil.Process, share: float) -> Iterator[None]:
+    """Let a process go on for this share of the time only, in short turns, as a machine too small for it would."""
+    ended = threading.Event()
+
+    def take_turns() -> None:
+        with suppress(psutil.Error):
+            while not ended.wait(TURN_S * share):
+                process.send_signal(signal.SIGSTOP)
+                ended.wait(TURN_S * (1 - share))
+                process.send_signal(signal.SIGCONT)
+
+    thread = threading.Thread(target=take_turns, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 from tests.e2e.platform import BUS
@@ -26,7 +27,12 @@ class Seen:
     waiting: list[tuple[float, float]] = field(default_factory=list)
     behind_ms: list[tuple[float, float]] = field(default_factory=list)
     """How old the oldest reading is that waits in the gateway's log."""
-    stored_per_s: list[tuple[float, float]] = field(default_factory=list)
+    log_bytes: list[tuple[float, float]] = field(default_factory=list)
+    """How large the gateway's log is, with what waits in it and what is not let go of yet."""
+    stored: list[tuple[float, float]] = field(default_factory=list)
+    """How many readings the historian has stored since its start."""
+    told: list[tuple[float, str]] = field(default_factory=list)
+    """What the gateway says of itself where its operator looks."""
 
     def since(self, series: list[tuple[float, float]], start_s: float, end_s: float = float("inf")) -> list[float]:
         """Return the values of a time."""
@@ -55,19 +61,22 @@ def _watch(made: Far, tag: int, seen: Seen, ended: threading.Event) -> None:
             if shown is not None and shown["time"]:
                 seen.ages_ms.append((time.monotonic(), time.time() * 1000 - shown["time"]))
             if number % FIGURES_EVERY == 0:
-                _figures(made, seen, {each["role"]: each["figures"] for each in person.get("/health")["roles"]})
+                _figures(seen, {each["role"]: each for each in person.get("/health")["roles"]})
         if number % FIGURES_EVERY == 0:
             _memory(made, seen)
         number += 1
 
 
-def _figures(made: Far, seen: Seen, figures: dict[str, dict[str, float]]) -> None:
+def _figures(seen: Seen, roles: dict[str, dict[str, Any]]) -> None:
     now_s = time.monotonic()
-    if "gateway" in figures:
-        seen.waiting.append((now_s, figures["gateway"]["spool_batches"]))
-        seen.behind_ms.append((now_s, figures["gateway"]["behind_ms"]))
-    if "historian" in figures:
-        seen.stored_per_s.append((now_s, figures["historian"]["samples_per_s"]))
+    if "gateway" in roles:
+        figures = roles["gateway"]["figures"]
+        seen.waiting.append((now_s, figures["spool_batches"]))
+        seen.behind_ms.append((now_s, figures["behind_ms"]))
+        seen.log_bytes.append((now_s, figures["spool_bytes"]))
+        seen.told.append((now_s, (roles["gateway"]["text"] or {}).get("en", "")))
+    if "historian" in roles:
+        seen.stored.append((now_s, roles["historian"]["figures"]["samples"]))
 
 
 def _memory(made: Far, seen: Seen) -> None:

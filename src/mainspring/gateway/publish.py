@@ -37,11 +37,13 @@ from mainspring.gateway.segments import Reader, Record, Segment, SegmentLog
 log = structlog.get_logger(__name__)
 
 ACK_TIMEOUT_S: Final = 5.0
-BEHIND_MS: Final = 60_000
+BEHIND_MS: Final = 15_000
 """From here on it is said that readings wait."""
 LOOK_S: Final = 0.5
 HELD_S: Final = 0.05
 RETRY_MAX_S: Final = 5.0
+REFUSED_RETRY_S: Final = 1.0
+"""A full stream has room again as soon as the historian has stored some of it, and what is fresh must not wait then."""
 UNCONFIRMED_MAX: Final = 20_000
 UNSTORED_BYTES_MAX: Final = 32 * 1024 * 1024
 """Of LATE, what the historian has not confirmed: the rest waits here and not in the bus, whose disk is for all."""
@@ -54,10 +56,11 @@ _REFUSED: Final = Text(
     "总线拒收 {stream} 的读数（{reason}）；读数保留在段日志中，将自动重发。请检查总线磁盘与历史库。",
 )
 _BEHIND: Final = Text(
-    "Readings of the last {minutes:.0f} minutes wait in the segment log: {batches} batches. Fresh ones go first, these "
+    "Readings of the last {seconds:.0f} s wait in the segment log: {batches} batches. Fresh ones go first, these "
     "follow by themselves as fast as link and platform take them.",
-    "段日志中有最近 {minutes:.0f} 分钟的读数待发：{batches} 个批次。新读数优先发送，其余随链路与平台能力自动补传。",
+    "段日志中有最近 {seconds:.0f} 秒的读数待发：{batches} 个批次。新读数优先发送，其余随链路与平台能力自动补传。",
 )
+_BOTH: Final = Text("{behind} {trouble}", "{behind}{trouble}")
 _AWAY: Final = Text(
     "The bus does not answer; readings are kept in the segment log and sent when it is back.",
     "总线无应答；读数保存在段日志中，恢复后自动补传。",
@@ -108,9 +111,10 @@ class Publisher:
             return _AWAY
         trouble = next((lane.text for lane in self.lanes.values() if lane.text is not None), None)
         behind_ms = self.behind_ms(time.time_ns() // 1_000_000)
-        if trouble is not None or behind_ms < BEHIND_MS:
+        if behind_ms < BEHIND_MS:
             return trouble
-        return _BEHIND.format(minutes=behind_ms / 60_000, batches=self.waiting)
+        behind = _BEHIND.format(seconds=behind_ms / 1000, batches=self.waiting)
+        return behind if trouble is None else _BOTH.format(behind=behind, trouble=trouble)
 
     @property
     def waiting(self) -> int:
@@ -203,7 +207,7 @@ class Publisher:
             with suppress(TimeoutError):
                 async with asyncio.timeout(delay_s):
                     await lane.returned.wait()
-            delay_s = min(delay_s * 2, RETRY_MAX_S)
+            delay_s = min(delay_s * 2, RETRY_MAX_S if lane.refusal is None else REFUSED_RETRY_S)
 
     def _say(self, lane: Lane, text: Text) -> None:
         if lane.text is None or lane.text.en != text.en:

@@ -31,6 +31,9 @@ HOLD_AGAIN_S: Final = 30.0
 FOREIGN_MAX: Final = 1000
 """Gateways whose foreign tags are reported, those with most first."""
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
+STORED_S: Final = 2.0
+"""What is gathered at once should be stored within this: until then its room in the bus is taken."""
+ROWS_LEAST: Final = 50_000
 
 
 @dataclass(slots=True)
@@ -53,6 +56,28 @@ class Gathered:
         return "" if self.newest is None else mark_of(self.newest)
 
 
+class Pace:
+    """How many rows of a stream are gathered at once: as many as were last seen to be stored in good time."""
+
+    def __init__(self, rows_max: int) -> None:
+        self.rows = self._rows_max = rows_max
+        self._given = 0
+        self._given_s = 0.0
+
+    def begins(self, now_s: float) -> None:
+        """Note that what was given last is stored."""
+        took_s = now_s - self._given_s
+        if self._given >= self.rows // 2 and took_s > STORED_S:
+            self.rows = max(ROWS_LEAST, int(self._given * STORED_S / took_s))
+        elif took_s < STORED_S / 2:
+            self.rows *= 2
+        self.rows = min(self.rows, self._rows_max)
+
+    def ended(self, rows: int, now_s: float) -> None:
+        """Note that so many rows go to be stored now."""
+        self._given, self._given_s = rows, now_s
+
+
 class Gathering:
     """Turns messages into what is stored, and counts what is not."""
 
@@ -60,6 +85,7 @@ class Gathering:
         self._owners = owners
         self._taken = taken
         self._rows_max = rows_max
+        self._paces = {stream: Pace(rows_max) for stream in subjects.STREAMS}
         self._no_hold_before_s: dict[str, float] = {}
         self._foreign: Counter[tuple[str, str]] = Counter()
         self.last_on: dict[str, dict[str, int]] = {stream: {} for stream in subjects.STREAMS}
@@ -71,11 +97,14 @@ class Gathering:
         gathered = Gathered()
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + gather_s
-        while gathered.rows < self._rows_max and gathered.size < BATCH_BYTES_MAX:
+        pace = self._paces[reader.stream]
+        pace.begins(loop.time())
+        while gathered.rows < pace.rows and gathered.size < BATCH_BYTES_MAX:
             message = await reader.next(ends_s - loop.time())
             if message is None:
                 break
             await self.take(gathered, *message)
+        pace.ended(gathered.rows, loop.time())
         return gathered
 
     async def take(self, gathered: Gathered, sequence: int, message: Msg) -> None:

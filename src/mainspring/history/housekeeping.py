@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 from nats.errors import Error as NatsError
+from nats.js.api import StreamState
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -24,10 +25,9 @@ log = structlog.get_logger(__name__)
 ROLL_UP_EVERY_S: Final = 5.0
 ROLL_UP_RETRY_S: Final = 30.0
 PURGE_EVERY_S: Final = 10.0
-TIGHT: Final = 0.5
-"""A stream that is fuller than this gives up its replay: a full one refuses what is fresh."""
-TIGHT_EVERY_S: Final = 2.0
-TIGHT_KEEP_S: Final = 20
+LOOK_EVERY_S: Final = 1.0
+REPLAY_SHARE: Final = 0.5
+"""How much of a stream what is stored may fill, to be read again by others: a full stream refuses what is fresh."""
 INSPECT_REST: Final = 9
 """A piece is inspected, then it is rested for so many times as long as that took."""
 
@@ -51,6 +51,7 @@ class Housekeeping:
         self._roller = ThreadPoolExecutor(1, thread_name_prefix="history-rollup")
         self._dropper = ThreadPoolExecutor(1, thread_name_prefix="history-retain")
         self._stored_at: dict[str, deque[tuple[float, int]]] = {stream: deque() for stream in subjects.STREAMS}
+        self._purged_s = dict.fromkeys(subjects.STREAMS, 0.0)
         self.size = 0
         """Bytes on disk, as last looked at."""
         self.damaged: list[str] = []
@@ -69,13 +70,12 @@ class Housekeeping:
             if loop.time() >= retain_at_s:
                 retain_at_s = loop.time() + self._settings.retain_every_s
                 await loop.run_in_executor(self._dropper, self._retain)
-            tight = False
             for stream in subjects.STREAMS:
                 try:
-                    tight |= await self._purge(stream)
+                    await self._purge(stream)
                 except (NatsError, TimeoutError) as error:
                     log.warning("history.not_purged", stream=stream, reason=repr(error))
-            await asyncio.sleep(min(TIGHT_EVERY_S if tight else PURGE_EVERY_S, self._settings.replay_keep_s / 2))
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def roll_up(self) -> None:
         """Roll up what is due, and rest as long as each piece took: readings and queries come first."""
@@ -137,28 +137,35 @@ class Housekeeping:
         days = settings.retention_days.get("blob", settings.retention_days.get("standard", 3650))
         self._blobs.retain(_now_ms(), days, settings.blob_bytes_max)
 
-    async def _purge(self, stream: str) -> bool:
+    async def _purge(self, stream: str) -> None:
         """Remove stored messages, but the last of each subject: its gateway asks for it when it comes back.
 
-        Returns whether the stream is short of room, so that it must be looked at soon again.
+        What was stored some minutes ago goes now and then, and at once what keeps a small disk from taking new ones.
         """
         if stream not in self._storing.positions or not self._bus.connected:
-            return False
+            return
         found = await self._bus.js.stream_info(stream)
-        tight = found.state.bytes > TIGHT * (found.config.max_bytes or float("inf"))
-        kept_s = self._settings.replay_keep_s
-        keep_s = min(kept_s, TIGHT_KEEP_S) if tight else kept_s
         now_s = asyncio.get_running_loop().time()
+        stored = self._storing.positions[stream].stored
         marks = self._stored_at[stream]
-        marks.append((now_s, self._storing.positions[stream].stored))
-        upto = 0
-        while marks and marks[0][0] <= now_s - keep_s:
-            upto = marks.popleft()[1]
+        marks.append((now_s, stored))
+        upto = min(stored, _over(found.state, REPLAY_SHARE * (found.config.max_bytes or 0)))
+        keep_s = self._settings.replay_keep_s
+        if now_s >= self._purged_s[stream] + min(PURGE_EVERY_S, keep_s / 2):
+            self._purged_s[stream] = now_s
+            while marks and marks[0][0] <= now_s - keep_s:
+                upto = max(upto, marks.popleft()[1])
         if not upto:
-            return tight
+            return
         for subject, last in self._gathering.last_on[stream].items():
             await self._bus.js.purge_stream(stream, seq=min(upto + 1, last), subject=subject)
-        return tight
+
+
+def _over(state: StreamState, bytes_max: float) -> int:
+    """Return the message up to which a stream holds more than so many bytes, as far as its messages are of one size."""
+    if state.bytes <= bytes_max or bytes_max <= 0:
+        return 0
+    return state.first_seq + int((state.last_seq - state.first_seq) * (1 - bytes_max / state.bytes))
 
 
 def _now_ms() -> int:

@@ -51,7 +51,7 @@ class Reader:
 
     def __init__(self, bus: Bus, stream: str, missing: Callable[[int, int], None]) -> None:
         self._bus = bus
-        self._stream = stream
+        self.stream = stream
         self._missing = missing
         self._subscription: Subscription | None = None
         self._consumer = ""
@@ -71,7 +71,7 @@ class Reader:
             try:
                 self._incarnation = await self._incarnation_now()
             except (NatsError, TimeoutError) as error:
-                log.warning("history.stream_waits", stream=self._stream, reason=repr(error))
+                log.warning("history.stream_waits", stream=self.stream, reason=repr(error))
                 await asyncio.sleep(RETRY_S)
             else:
                 return self._incarnation
@@ -93,7 +93,7 @@ class Reader:
                     await self._request()
                 message = await self._message(left)
             except (NatsError, TimeoutError, ConnectionError) as error:
-                log.warning("history.reader_renewed", stream=self._stream, after=self._after, reason=repr(error))
+                log.warning("history.reader_renewed", stream=self.stream, after=self._after, reason=repr(error))
                 await self.close()
                 await asyncio.sleep(min(RETRY_S, left))
                 continue
@@ -113,9 +113,9 @@ class Reader:
                 await subscription.unsubscribe()
 
     async def _incarnation_now(self) -> str:
-        found = await self._bus.js.stream_info(self._stream)
+        found = await self._bus.js.stream_info(self.stream)
         created, self.last = found.created, found.state.last_seq
-        return f"{self._stream}@{int(created.timestamp() * 1000) if created else 0}"
+        return f"{self.stream}@{int(created.timestamp() * 1000) if created else 0}"
 
     async def _open(self) -> None:
         if await self._incarnation_now() != self._incarnation:
@@ -130,12 +130,12 @@ class Reader:
             deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
             opt_start_seq=self._after if self._known else self._after + 1,
             ack_policy=AckPolicy.NONE,
-            filter_subject=STREAMS[self._stream][0],
+            filter_subject=STREAMS[self.stream][0],
             inactive_threshold=INACTIVE_S,
             mem_storage=True,
             num_replicas=1,
         )
-        await self._bus.js.add_consumer(self._stream, config)
+        await self._bus.js.add_consumer(self.stream, config)
         self._expected = 1
         self._wanted = 0
         self._heard_s = asyncio.get_running_loop().time()
@@ -151,7 +151,7 @@ class Reader:
         }
         self._wanted = REQUEST_MESSAGES
         await self._bus.nc.publish(
-            f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._consumer}",
+            f"$JS.API.CONSUMER.MSG.NEXT.{self.stream}.{self._consumer}",
             json.dumps(request).encode(),
             reply=self._subscription.subject,
         )
