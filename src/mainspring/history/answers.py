@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any, Final
 
 import numpy as np
@@ -34,6 +34,8 @@ from mainspring.history.blobs import BlobAnswers
 from mainspring.history.importing.intake import Importing
 from mainspring.history.ownership import Ownership
 
+CHUNK_BYTES_MIN: Final = 256 * 1024
+"""A raw answer goes in chunks of about so much; a shorter one goes in one piece, which needs no confirmation."""
 CHUNKS_AHEAD: Final = 4
 """Chunks of a raw answer that wait for an asker who takes them slowly."""
 RAW_THREADS: Final = 4
@@ -82,7 +84,7 @@ class Answers:
             return await self._importing.take(key, payload)
         try:
             if query == "raw":
-                return self._raw(tenant, RawQuery.model_validate_json(payload))
+                return await self._raw(tenant, RawQuery.model_validate_json(payload))
             if query == "correct":
                 correction = Correction.model_validate_json(payload)
                 self._require_own(key, correction.tag)
@@ -142,66 +144,93 @@ class Answers:
         )
         self._store.correct(tenant, batch, correction.by, correction.reason)
 
-    async def _raw(self, tenant: int, query: RawQuery) -> AsyncIterator[bytes]:
-        """Stream a raw answer; one thread reads it from start to end and waits for the asker."""
-        loop = asyncio.get_running_loop()
-        chunks: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue(CHUNKS_AHEAD)
-        gone = threading.Event()
-
-        def left() -> bool:
-            return gone.is_set() or self._closing.is_set()
-
-        def hand(chunk: bytes | BaseException | None) -> None:
-            """Wait for a place in the queue, unless nobody takes from it any more."""
-            place = asyncio.run_coroutine_threadsafe(chunks.put(chunk), loop)
-            while not left():
-                with suppress(TimeoutError):
-                    place.result(0.1)
-                    return
-            place.cancel()
+    async def _raw(self, tenant: int, query: RawQuery) -> Answer:
+        """Answer a raw query; one thread reads it from start to end and waits for the asker."""
+        chunks = _Chunks(asyncio.get_running_loop(), self._closing)
 
         def read() -> None:
             try:
-                sink = _Sink(hand)
+                sink = _Sink()
                 with pa.ipc.new_stream(pa.PythonFile(sink, mode="w"), RAW_SCHEMAS[query.column]) as writer:
                     for batch in self._store.raw(tenant, query):
-                        if left():
+                        if chunks.unwanted():
                             return
                         writer.write_batch(batch)
-                        sink.give()
-                sink.give()
-                hand(None)
+                        if len(sink.written) >= CHUNK_BYTES_MIN:
+                            chunks.hand(sink.taken())
+                chunks.hand(sink.taken(), last=True)
             except BaseException as error:
-                hand(error)
+                chunks.hand(error)
 
-        loop.run_in_executor(self._raw_pool, read)
+        asyncio.get_running_loop().run_in_executor(self._raw_pool, read)
+        parts = chunks.parts()
+        first = await anext(parts)
+        if chunks.ended:
+            await parts.aclose()
+            return first
+
+        async def whole() -> AsyncIterator[bytes]:
+            async with aclosing(parts):
+                yield first
+                async for part in parts:
+                    yield part
+
+        return whole()
+
+
+class _Chunks:
+    """What a thread reads, on its way to the event loop; a bounded number wait."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, closing: threading.Event) -> None:
+        self._loop = loop
+        self._closing = closing
+        self._gone = threading.Event()
+        self._queue: asyncio.Queue[tuple[bytes | BaseException, bool]] = asyncio.Queue(CHUNKS_AHEAD)
+        self.ended = False
+
+    def unwanted(self) -> bool:
+        """Tell whether nobody takes chunks any more."""
+        return self._gone.is_set() or self._closing.is_set()
+
+    def hand(self, chunk: bytes | BaseException, *, last: bool = False) -> None:
+        """Wait for a place in the queue, unless nobody takes from it any more; called by the thread."""
+        place = asyncio.run_coroutine_threadsafe(self._queue.put((chunk, last)), self._loop)
+        while not self.unwanted():
+            with suppress(TimeoutError):
+                place.result(0.1)
+                return
+        place.cancel()
+
+    async def parts(self) -> AsyncGenerator[bytes]:
+        """Give the chunks as they come; a failure of the thread is raised here."""
         try:
-            while (chunk := await chunks.get()) is not None:
+            while not self.ended:
+                chunk, self.ended = await self._queue.get()
                 if isinstance(chunk, BaseException):
                     raise chunk
                 yield chunk
         finally:
-            gone.set()
+            self._gone.set()
 
 
 class _Sink(io.RawIOBase):
-    """Collects what Arrow writes and hands it on a record batch at a time."""
+    """Collects what Arrow writes."""
 
-    def __init__(self, hand: Callable[[bytes], None]) -> None:
-        self._hand = hand
-        self._written = bytearray()
+    def __init__(self) -> None:
+        self.written = bytearray()
 
     def writable(self) -> bool:
         return True
 
     def write(self, part: Any) -> int:
-        self._written += part
+        self.written += part
         return len(part)
 
-    def give(self) -> None:
-        if self._written:
-            self._hand(bytes(self._written))
-            self._written.clear()
+    def taken(self) -> bytes:
+        """Return what was written, and begin anew."""
+        written = bytes(self.written)
+        self.written.clear()
+        return written
 
 
 def encode(table: pa.Table) -> bytes:

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from mainspring.core.history import AggregateQuery, Query, TrendQuery
-from mainspring.core.kinds import Column
 from mainspring.history import sql
 from mainspring.history.cold.layer import Cold
+from mainspring.history.corrected import Corrected
 from mainspring.history.engine import Engine
 from mainspring.history.rollup_rows import (
     HOUR_MS,
@@ -76,8 +76,9 @@ class Plan:
 class RollupAnswers:
     """Answers what rollups can answer, None else."""
 
-    def __init__(self, engine: Engine, rollups: Rollups, cold: Cold) -> None:
+    def __init__(self, engine: Engine, rollups: Rollups, cold: Cold, corrected: Corrected) -> None:
         self._engine = engine
+        self._corrected = corrected
         self._cold = cold
         self._rollups = rollups
 
@@ -153,8 +154,7 @@ class RollupAnswers:
                 parts.append({**rows, "until": rows["time"] + length_ms})
         if plan.raw:
             condition = f"{own} and {sql.during(plan.raw)}"
-            named = self._engine.table(sql.corrected_columns(condition)).to_pylist()
-            corrected = [Column(row["name"]) for row in named]
+            corrected = self._corrected.columns(tenant, tags, condition)
             since, until = min(since for since, _ in plan.raw), max(until for _, until in plan.raw)
             with self._cold.reading(tenant, tags, since, until, sql.NUMERIC) as readings:
                 found = self._engine.table(sql.in_order(readings, sql.NUMERIC, condition, corrected))

@@ -15,6 +15,8 @@ from mainspring.history.schema import CLASSES_MASK, CORRECTION, DAY_MS, EVENT, S
 
 LOOK_BACK_MS: Final = DAY_MS
 """How far before a range its first held value is looked for."""
+FEW_MS: Final = DAY_MS
+"""Raw samples of so much time of tags are read by one thread: where processors are busy, more wait for each other."""
 GOOD_ROW: Final = f"quality >= {GOOD} and isFinite(value)"
 NUMERIC: Final = (Column.FLOAT64, Column.INT64)
 
@@ -131,7 +133,10 @@ def raw(readings: Readings, tenant: int, query: RawQuery, corrected: Collection[
     """Samples, oldest first."""
     condition = where(tenant, query.tags, query.start_ms, query.end_ms)
     source = samples(readings, query.column, condition, corrected)
-    return f"select tag, time, value, quality, origin, flags from ({source}) order by time, tag limit {query.limit}"
+    if query.column in corrected:
+        source = f"select tag, time, value, quality, origin, flags from ({source})"
+    few = len(query.tags) * (query.end_ms - query.start_ms) <= FEW_MS
+    return f"{source} order by time, tag limit {query.limit}{' settings max_threads = 1' if few else ''}"
 
 
 def corrections(readings: Readings, tenant: int, query: RawQuery) -> str:

@@ -36,6 +36,7 @@ from mainspring.core.text import Text
 from mainspring.history import native, sql
 from mainspring.history.cold.layer import Cold
 from mainspring.history.cold.moving import ColdMoving
+from mainspring.history.corrected import Corrected
 from mainspring.history.engine import Engine
 from mainspring.history.importing.store import OLD, STORED, THERE, Order, there
 from mainspring.history.retention import STANDARD, Partition
@@ -117,7 +118,8 @@ class SqlStore:
             raise
         self._moving = ColdMoving(self._engine, self._cold, folder, self._codes, cold.after_days if cold else 0)
         self._rollups = Rollups(self._engine, folder, self._cold, rollup_quiet_s)
-        self._rolled_up = RollupAnswers(self._engine, self._rollups, self._cold)
+        self._corrected = Corrected(self._engine)
+        self._rolled_up = RollupAnswers(self._engine, self._rollups, self._cold, self._corrected)
         self._space = Space(self._engine, self._rollups, self._codes, self._cold)
 
     # Writing
@@ -226,6 +228,7 @@ class SqlStore:
         columns["made_us"] = np.full(rows, made_us, dtype=np.int64)
         columns["made_by"] = [by] * rows
         columns["reason"] = [reason] * rows
+        self._corrected.note(tenant, np.unique(batch.tag).tolist())
         with self._rollups.changing(columns):
             self._engine.insert(CORRECTION[batch.column], columns)
 
@@ -262,10 +265,10 @@ class SqlStore:
 
     def raw(self, tenant: int, query: RawQuery) -> Iterator[pa.RecordBatch]:
         """Answer a raw query in chunks."""
-        condition = sql.where(tenant, query.tags, query.start_ms, query.end_ms)
         schema = RAW_SCHEMAS[query.column]
+        corrected = self._among(tenant, query, 0)
         with self._reading(tenant, query, 0, (query.column,)) as readings:
-            for batch in self._engine.chunks(sql.raw(readings, tenant, query, self._corrected(condition))):
+            for batch in self._engine.chunks(sql.raw(readings, tenant, query, corrected)):
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
 
     def aggregate(self, tenant: int, query: AggregateQuery) -> pa.Table:
@@ -276,7 +279,7 @@ class SqlStore:
         now_ms = time.time_ns() // 1_000_000
         if (answer := self._rolled_up.aggregate(tenant, query, self._classes(query.tags), now_ms)) is not None:
             return answer
-        corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms - sql.LOOK_BACK_MS, query.end_ms))
+        corrected = self._among(tenant, query, sql.LOOK_BACK_MS)
         with self._reading(tenant, query, sql.LOOK_BACK_MS) as readings:
             answer = self._engine.table(sql.aggregate(readings, tenant, query, corrected, now_ms))
         return answer.replace_schema_metadata({"source": "raw"})
@@ -285,7 +288,7 @@ class SqlStore:
         """Answer a trend query."""
         if (answer := self._rolled_up.trend(tenant, query, self._classes(query.tags))) is not None:
             return answer
-        corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms, query.end_ms))
+        corrected = self._among(tenant, query, 0)
         with self._reading(tenant, query, 0) as readings:
             text, bucket_ms = sql.trend(readings, tenant, query, corrected)
             answer = self._engine.table(text)
@@ -294,7 +297,7 @@ class SqlStore:
 
     def states(self, tenant: int, query: StateQuery) -> pa.Table:
         """Answer a time-in-state query."""
-        corrected = self._corrected(sql.where(tenant, query.tags, query.start_ms - sql.LOOK_BACK_MS, query.end_ms))
+        corrected = self._among(tenant, query, sql.LOOK_BACK_MS)
         with self._reading(tenant, query, sql.LOOK_BACK_MS, (Column.INT64,)) as readings:
             now_ms = time.time_ns() // 1_000_000
             return self._engine.table(sql.states(readings, tenant, query, corrected, now_ms))
@@ -438,14 +441,15 @@ class SqlStore:
         start_ms = max(0, query.start_ms - before_ms)
         return self._cold.reading(tenant, query.tags, start_ms, query.end_ms, kinds)
 
+    def _among(self, tenant: int, query: Query, before_ms: int) -> frozenset[Column]:
+        """Return the column types of a query's readings, and those so long before it, that have corrections."""
+        condition = sql.where(tenant, query.tags, query.start_ms - before_ms, query.end_ms)
+        return self._corrected.columns(tenant, query.tags, condition)
+
     def _classes(self, tags: Sequence[int]) -> list[int]:
         """Return the retention classes of some tags."""
         places = np.minimum(np.asarray(tags, dtype=np.int64), len(self._class_of) - 1)
         return [int(code) for code in np.unique(self._class_of[places])]
-
-    def _corrected(self, condition: str) -> frozenset[Column]:
-        rows = self._engine.table(sql.corrected_columns(condition)).to_pylist()
-        return frozenset(Column(row["name"]) for row in rows)
 
     def _code(self, retention: str) -> int:
         """Return the number of a retention class, giving it one on first use."""
