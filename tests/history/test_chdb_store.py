@@ -125,3 +125,24 @@ def test_space_is_made_from_the_oldest_but_not_from_events_or_today() -> None:
     assert droppable(parts, now, {}, 1025, {}) == [parts[2], parts[1]]
     assert droppable(parts, now, {}, 0, {}) == [parts[2], parts[1], parts[3]]
     assert droppable(parts, now, {"a": 1}, 1030, {}) == [parts[1]]
+
+
+def test_corrections_made_before_it_was_opened_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def values(store: ChdbStore, tag: int) -> list[float]:
+        query = RawQuery(tags=(tag,), start_ms=NOW, end_ms=NOW + 1)
+        return [value for batch in store.raw(1, query) for value in batch["value"].to_pylist()]
+
+    store = ChdbStore(tmp_path)
+    both = build(Column.FLOAT64, [1, 2], NOW, [10.0, 20.0], 192, Origin.MACHINE)
+    store.append("LIVE", [Entry(1, 1, both)], 1, 1)
+    store.correct(1, build(Column.FLOAT64, [1], NOW, [11.0], 192, Origin.MANUAL), "someone")
+    assert (values(store, 1), values(store, 2)) == ([11.0], [20.0])
+    store.close()
+    store = ChdbStore(tmp_path)
+    assert (values(store, 1), values(store, 2)) == ([11.0], [20.0])
+    store.close()
+    # Too many to be known one by one: each query looks.
+    monkeypatch.setattr("mainspring.history.corrected.TAGS_MAX", 0)
+    store = ChdbStore(tmp_path)
+    assert (values(store, 1), values(store, 2)) == ([11.0], [20.0])
+    store.close()
