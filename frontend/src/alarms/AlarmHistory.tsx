@@ -178,7 +178,9 @@ export function AlarmHistory() {
                     </span>
                     <span className="ms-row ms-second ms-caption ms-num">
                       <span className="ms-grow">{zone.full(event.time_ms)}</span>
-                      <AlarmValue alarm={event} />
+                      <span>
+                        <AlarmValue alarm={event} />
+                      </span>
                     </span>
                   </>
                 )}

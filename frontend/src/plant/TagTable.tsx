@@ -110,15 +110,15 @@ function columnsOf({ t, say, worst, selected, toggle, edit, write, list, valueWi
         return alarm ? <AlarmSign priority={alarm.priority} state={alarm.state} /> : null;
       },
     },
-    { key: "name", title: t("tag"), width: "minmax(140px, 1.4fr)", cell: ({ name }) => <span className="ms-bold" title={name}>{name}</span> },
-    { key: "description", title: t("description"), width: "minmax(110px, 1.6fr)", cell: ({ description }) => <span className="ms-second">{say(description)}</span> },
+    { key: "name", title: t("tag"), width: "minmax(164px, 1.4fr)", cell: ({ name }) => <span className="ms-bold" title={name}>{name}</span> },
+    { key: "description", title: t("description"), width: "minmax(90px, 1.6fr)", cell: ({ description }) => <span className="ms-second">{say(description)}</span> },
     { key: "value", title: t("value"), width: "minmax(210px, 1fr)", cell: (tag) => <QualityValue tag={tag.tag} format={formatOf(tag)} width={valueWidth} /> },
     { key: "range", title: t("inRange"), width: "minmax(90px, 1.2fr)", cell: (tag) => <RangeBar tag={tag} /> },
     { key: "age", title: t("age"), width: "130px", end: true, cell: ({ tag }) => <LiveAge tag={tag} /> },
     {
       key: "samples",
       title: "",
-      width: "104px",
+      width: "92px",
       cell: (tag) => (
         <Button size="small" type="text" aria-label={t("samplesOf", { name: tag.name })} onClick={() => list(tag)}>
           {t("samples")}
