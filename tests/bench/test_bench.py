@@ -16,6 +16,7 @@ from benchmarks.figures import percentile
 from benchmarks.page import OpenPage
 from benchmarks.peers import Peer
 from benchmarks.values import BLOCK, Mix, ordinals
+from tests.waiting import PATIENCE_S
 
 
 def test_the_mix_walks_counts_and_holds_states() -> None:
@@ -212,7 +213,7 @@ async def test_a_page_opens_its_stream_again_when_it_ends() -> None:
             enough.set()
 
     page = await OpenPage.open(server.sockets[0].getsockname()[1], "token", [1], take)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         await enough.wait()
     await page.close()
     server.close()

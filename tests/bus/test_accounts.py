@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 from tests.bus.conftest import BusUnderTest, Connect, running_bus
 from tests.bus.test_bus import connection
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
@@ -76,7 +76,7 @@ async def test_a_gateway_is_let_in_while_the_bus_runs_and_shut_out_again(bus: Bu
     async def apply(changed: GatewayDefinition) -> None:
         members.changed.clear()
         await web.put_definition(gateway_key("third", "new"), changed)
-        await asyncio.wait_for(members.changed.wait(), 10)
+        await asyncio.wait_for(members.changed.wait(), PATIENCE_S)
         server.write_configuration(bus.settings, members.users)
         await server.reload(bus.process)
 

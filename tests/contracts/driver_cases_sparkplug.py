@@ -7,6 +7,7 @@ import asyncio
 from tests.contracts.driver_cases import DriverCase
 from tests.drivers.open_broker import OpenBroker
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind
@@ -82,4 +83,4 @@ class Case(DriverCase):
         return SparkplugConfig(host="127.0.0.1", port=free_port(), timeout_ms=1000)
 
     async def _born(self) -> None:
-        await asyncio.wait_for(self.simulator.born.wait(), 30)
+        await asyncio.wait_for(self.simulator.born.wait(), PATIENCE_S)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.drivers.mtconnect_machine import DEVICES, agent_tag
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag, Host
@@ -56,7 +57,7 @@ class Taken:
         return [value for ordinal, value, quality, _ in self.rows if ordinal == tag.ordinal and q.is_good(quality)]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 self.more.clear()
                 await self.more.wait()
@@ -237,7 +238,7 @@ async def test_malformed_documents_are_dropped_and_counted(agent: MtconnectAgent
     async with subscribed(driver, PARTS) as taken:
         agent.spoil = lambda document: document[:-40]
         agent.observe("parts", "2")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not driver.refused:
                 await asyncio.sleep(0.01)
         agent.spoil = None
@@ -255,7 +256,7 @@ async def test_an_agent_that_falls_silent_is_lost(agent: MtconnectAgentSimulator
     await taken.until(lambda: bool(taken.rows))
     agent.silent = True
     with pytest.raises(NotConnected, match="did not answer within"):
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE_S)
     await driver.close()
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drivers.mtconnect_machine import DEVICES, adapter_tag
 from tests.drivers.test_mtconnect import Taken
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
@@ -110,7 +110,7 @@ async def test_a_heartbeat_that_stops_ends_contact(adapter: ShdrSimulator) -> No
     taken, task = await listening(driver, LOAD)
     adapter.silent = True
     with pytest.raises(NotConnected, match="500 ms"):
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, PATIENCE_S)
     assert taken.rows
     await driver.close()
 

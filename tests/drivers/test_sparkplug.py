@@ -14,7 +14,7 @@ import pytest
 from tests.drivers.mqtt_site import SECRET, device, running_listener
 from tests.drivers.open_broker import OpenBroker
 from tests.drivers.sparkplug_edge import told
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag, Host, Traffic
@@ -95,7 +95,7 @@ async def listening(port: int, *tags: DriverTag, host: Host | None = None, **set
 async def started(edge: SparkplugSimulator) -> AsyncIterator[SparkplugSimulator]:
     await edge.start()
     try:
-        await asyncio.wait_for(edge.born.wait(), 30)
+        await asyncio.wait_for(edge.born.wait(), PATIENCE_S)
         yield edge
     finally:
         await edge.stop()
@@ -228,7 +228,7 @@ async def test_a_lost_broker_ends_the_subscription(broker: OpenBroker) -> None:
         await broker.cut()
         assert host.task is not None
         with pytest.raises(NotConnected):
-            await asyncio.wait_for(asyncio.shield(host.task), 30)
+            await asyncio.wait_for(asyncio.shield(host.task), PATIENCE_S)
 
 
 async def test_browsing_follows_the_births(broker: OpenBroker) -> None:

@@ -87,7 +87,7 @@ class _Listening:
         import http.client
 
         self._events: list[tuple[str, Any]] = []
-        self._connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=60)
         cookies = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
         self._connection.request("GET", f"/api/v1{path}", headers={"Cookie": cookies})
         self._answer = self._connection.getresponse()

@@ -15,7 +15,7 @@ def person(demo: Platform) -> Person:
 
 
 def scraped(demo: Platform, token: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=60)
     connection.request("GET", "/api/v1/metrics", headers={"Authorization": f"Bearer {token}"} if token else {})
     answer = connection.getresponse()
     body = answer.read().decode()

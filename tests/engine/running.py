@@ -15,6 +15,7 @@ import pyarrow as pa
 from nats.js.api import DeliverPolicy
 from tests.bus.conftest import BusUnderTest
 from tests.engine.plants import GOOD, alarm_page, tag_page
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -52,7 +53,7 @@ class Running:
 
     async def stop(self) -> None:
         self._stop.set()
-        await asyncio.wait_for(self._task, 10)
+        await asyncio.wait_for(self._task, PATIENCE_S)
         await self.bus.close()
 
     async def kill(self) -> None:
@@ -117,6 +118,6 @@ async def recorded(admin: Bus) -> list[AlarmEvent]:
             subjects.ALARM_ALL, stream=subjects.ALARM, ordered_consumer=True, deliver_policy=DeliverPolicy.ALL
         )
         while len(found) < count:
-            found.append(AlarmEvent.model_validate_json((await reading.next_msg(timeout=5)).data))
+            found.append(AlarmEvent.model_validate_json((await reading.next_msg(timeout=PATIENCE_S)).data))
         await reading.unsubscribe()
     return found

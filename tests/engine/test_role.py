@@ -25,7 +25,7 @@ from tests.engine.running import (
     send,
     start,
 )
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -56,7 +56,7 @@ async def test_a_value_is_current_and_an_alarm_is_told(bus: BusUnderTest, tmp_pa
     await web.nc.subscribe(subjects.ALARM_ALL, cb=on_alarm)
     async with engine(bus, tmp_path / "e"):
         await send(gateway, 7, 11.5)
-        event = await asyncio.wait_for(told.get(), 5)
+        event = await asyncio.wait_for(told.get(), PATIENCE_S)
         assert (event.transition, event.value, event.alarm) == ("raised", 11.5, alarm_id(1))
         row, foreign = await current(web, 7, 8)
         assert (row["number"], row["flags"], foreign["flags"]) == (11.5, 1, 0)
@@ -67,7 +67,7 @@ async def test_a_value_is_current_and_an_alarm_is_told(bus: BusUnderTest, tmp_pa
         answer = await acknowledge(web, alarm_id(1), alarm_id(2))
         assert answer["acknowledged"] == [str(alarm_id(1))]
         assert answer["refused"][0]["text"]["zh"]
-        assert (await asyncio.wait_for(told.get(), 5)).by == "p-17"
+        assert (await asyncio.wait_for(told.get(), PATIENCE_S)).by == "p-17"
     assert transitions(await recorded(admin)) == ["raised", "acknowledged"]
     for each in (admin, gateway, web):
         await each.close()
@@ -265,10 +265,10 @@ async def test_the_bus_is_killed_and_comes_back(bus: BusUnderTest, tmp_path: Pat
                 return False
             return True
 
-        await until(sent, 20)
-        await until(lambda: _count(admin, 2), 20)
+        await until(sent)
+        await until(lambda: _count(admin, 2))
         assert one.engine.state.values.tags["number"][7] == 9.0
-        await until(lambda: _empty_or_error(web), 20)
+        await until(lambda: _empty_or_error(web))
     no_doubles(await recorded(admin))
     for each in (admin, gateway, web):
         await each.close()
@@ -316,7 +316,7 @@ async def test_malformed_and_foreign_batches_are_counted_and_reported(bus: BusUn
         foreign = build(Column.FLOAT64, [7], now_ms(), [99.0], 0xC0, Origin.MACHINE)
         await other.js.publish(subjects.readings("other", "g1"), foreign.encode())
         while True:
-            health = await asyncio.wait_for(reports.get(), 5)
+            health = await asyncio.wait_for(reports.get(), PATIENCE_S)
             if health.figures["samples_refused"]:
                 break
         assert (health.state, health.figures["batches_malformed"], health.figures["tags"]) == ("running", 1, 1)

@@ -252,18 +252,18 @@ async def test_it_survives_a_killed_engine(bus: BusUnderTest, tmp_path: Path, ke
     async def told() -> bool:
         return [row["state"] for row in await listed(web)] == ["active-unacknowledged"]
 
-    await until(told, 20)
+    await until(told)
     if kept == "from before":
         await one.engine._save()
     await send(gateway, PUMP, 0.0, begun + 1)
-    await until(hidden, 20)
+    await until(hidden)
     if kept == "from after":
         await one.engine._save()
     await one.kill()
     two = await start(bus, tmp_path / "e")
     assert await hidden()
     await send(gateway, PUMP, 5.0, begun + 2)
-    await until(told, 20)
+    await until(told)
     events = await recorded(admin)
     assert [(event.transition.value, event.comment) for event in events] == [
         ("raised", ""), ("suppressed", "Pump stopped · 泵已停"), ("unsuppressed", "Pump stopped · 泵已停"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.bus.conftest import BusUnderTest, running_bus
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.connect import Bus
 from mainspring.core.samples import SampleBatch, decode
@@ -27,7 +28,7 @@ async def stored(admin: Bus, stream: str) -> list[tuple[int, SampleBatch]]:
     subscription = await admin.js.subscribe(f"ms.*.{stream.lower()}.*", stream=stream, ordered_consumer=True)
     found: list[tuple[int, SampleBatch]] = []
     while len(found) < state.messages:
-        message = await subscription.next_msg(timeout=5)
+        message = await subscription.next_msg(timeout=PATIENCE_S)
         assert message.headers is not None
         found.append((int(message.headers[SEQUENCE_HEADER]), decode(message.data)))
     await subscription.unsubscribe()

@@ -29,6 +29,7 @@ class Device:
         self.reachable = True
         self.rejects = False
         self.hangs = False
+        self.hung = 0
         self.slow_s = 0.0
         self.breaks = False
         self.omits: set[str] = set()
@@ -79,6 +80,7 @@ class MemoryDriver(Driver):
     async def read(self, prepared: Any, time_ms: int) -> list[SampleBatch]:
         device = self._contact()
         if device.hangs:
+            device.hung += 1
             # Ignores being cancelled, as a bad library does.
             until = time.monotonic() + 4
             while time.monotonic() < until:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.devices import page
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -112,6 +112,6 @@ async def running_gateway(
         yield made
     finally:
         stop.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE_S)
         await own.close()
         await admin.close()

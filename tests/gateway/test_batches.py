@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import quality as q
 from mainspring.core.errors import StoreError
@@ -34,7 +35,7 @@ async def test_kept_returns_when_what_was_delivered_before_is_in_the_log(tmp_pat
     running = asyncio.create_task(rig.writer.run())
     for number in range(1, 4):
         rig.put(ONE)
-        await asyncio.wait_for(rig.writer.kept(), 5)
+        await asyncio.wait_for(rig.writer.kept(), PATIENCE_S)
         assert rig.log.last - rig.log.first + 1 == number
     running.cancel()
     await asyncio.wait({running})
@@ -56,6 +57,6 @@ async def test_kept_waits_while_the_disk_refuses(tmp_path: Path, monkeypatch: py
     assert not waiting.done()
     monkeypatch.setattr(rig.log, "append", append)
     await rig.writer.flush()
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, PATIENCE_S)
     assert rig.log.last == rig.log.first
     rig.log.close()

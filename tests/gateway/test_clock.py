@@ -13,6 +13,7 @@ import pytest
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.devices import connection, tag
 from tests.gateway.site import Site, now_ms
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.credentials import seed_file
 from mainspring.core import quality as q
@@ -117,7 +118,7 @@ async def test_nothing_is_executed_as_long_as_the_time_is_not_known(
 async def test_bounds_close_in_and_a_contradiction_begins_anew() -> None:
     known = PlatformClock()
     with pytest.raises(NotConnected):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             await known.ends_ms(0, 1000)
     # Asked at 100 and heard at 300: the answer is from somewhere between.
     known.take(100, 1_000_000, 300)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.gateway.devices import DEVICES, DRIVERS, Device, connection, tag
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.definitions import ConnectionDefinition, TagDefinition
@@ -76,7 +76,7 @@ async def running(
         yield Bench(made, gatherer, gate)
     finally:
         task.cancel()
-        await asyncio.wait({task}, timeout=5)
+        await asyncio.wait({task}, timeout=PATIENCE_S)
 
 
 async def test_tags_wait_then_come_alive_on_aligned_ticks(tmp_path: Path, device: Device) -> None:
@@ -117,7 +117,8 @@ async def test_a_lost_device_is_bad_at_once_with_its_last_value_and_comes_back(
         assert bench.last(1)[2:] == (1.5, q.BAD_NOT_CONNECTED)  # type: ignore[index]
         assert bench.connection.state in {"lost", "connecting"}
         assert bench.connection.text == Text("The device is away.", "设备不在。")
-        await asyncio.sleep(0.3)
+        errors = bench.connection.figures.errors
+        await bench.until(lambda: bench.connection.figures.errors > errors + 2)
         assert [s[3] for s in bench.collect() if s[0] == 1].count(q.BAD_NOT_CONNECTED) == 1
         device.reachable = True
         await bench.until_quality(1, q.GOOD)
@@ -314,5 +315,5 @@ async def test_many_connections_pass_through_a_slow_one(tmp_path: Path, device: 
             await bench.until_quality(ordinal, q.GOOD)
 
     made = [one(of, ordinal) for ordinal, of in enumerate(stack)]
-    await asyncio.wait_for(asyncio.gather(*made), 10)
+    await asyncio.wait_for(asyncio.gather(*made), PATIENCE_S)
     assert len(benches) == 50

@@ -14,12 +14,12 @@ from nats.aio.msg import Msg
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.conftest import stored
 from tests.gateway.devices import connection, page, tag
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
 from mainspring.core.definitions import connection_key, tag_page_key
-from mainspring.core.health import Health
+from mainspring.core.health import GatewayConnections, Health
 from mainspring.core.kinds import SampleKind
 from mainspring.core.subjects import LATE, LIVE
 from mainspring.gateway.segments import Reader, SegmentLog
@@ -62,19 +62,29 @@ def logged(folder: Path) -> list[int]:
     return found
 
 
+async def has_live(admin: Bus) -> bool:
+    """Tell whether something fresh has arrived."""
+    return bool((await admin.js.stream_info(LIVE)).state.last_seq > 0)
+
+
 async def drained(admin: Bus, key: str, gateway: asyncio.subprocess.Process) -> None:
     """End the polling, let the gateway send all it has, then end it cleanly."""
     waiting: list[float] = []
+    polled: list[int] = []
 
     async def on_health(message: Msg) -> None:
         waiting.append(Health.model_validate_json(message.data).figures["spool_batches"])
 
+    async def on_connections(message: Msg) -> None:
+        polled.append(len(GatewayConnections.model_validate_json(message.data).connections))
+
     await admin.delete_definition(key)
-    await asyncio.sleep(2)
+    await admin.nc.subscribe("ms.acme.connections.g1", cb=on_connections)
+    await until(lambda: bool(polled) and polled[-1] == 0)
     await admin.nc.subscribe("ms.health.gateway.>", cb=on_health)
     await until(lambda: len(waiting) > 1 and waiting[-1] == 0)
     gateway.terminate()
-    assert await asyncio.wait_for(gateway.wait(), 5) == 0
+    assert await asyncio.wait_for(gateway.wait(), PATIENCE_S) == 0
 
 
 @pytest.mark.slow
@@ -133,8 +143,8 @@ async def test_a_gateway_without_a_bus_polls_and_sends_it_all_later(bus: BusUnde
     gateway = await start_gateway(bus, folder)
     await until(lambda: logged_bytes(folder) > before + 200_000)
     await bus.start_again()
-    await asyncio.sleep(2)
     admin = await bus.connect("admin")
+    await until(lambda: has_live(admin))
     await drained(admin, key, gateway)
     live, late = await stored(admin, LIVE), await stored(admin, LATE)
     await admin.close()

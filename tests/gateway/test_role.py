@@ -12,6 +12,7 @@ import pytest
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.devices import DEVICES, DRIVERS, Device, connection, tag
 from tests.gateway.site import Site, now_ms, running_gateway
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import quality as q
 from mainspring.core import subjects
@@ -74,8 +75,12 @@ async def test_a_change_of_one_connection_does_not_touch_another(site: Site, dev
 
 async def test_a_connection_of_another_gateway_becomes_ours_with_its_tags(site: Site) -> None:
     of = connection("d", gateway="elsewhere")
-    await site.define(of, [tag(1, of.id)])
-    await asyncio.sleep(0.5)
+    ours = connection("e", name="press 2")
+    DEVICES["e"] = Device()
+    DEVICES["e"].values = {"a": 1.0}
+    await site.define(of, [tag(1, of.id), tag(2, ours.id)])
+    await site.define(ours)
+    await site.until_quality(2, q.GOOD)
     assert 1 not in site.latest
     await site.define(of.model_copy(update={"gateway": "g1"}))
     await site.until_quality(1, q.GOOD)
@@ -183,11 +188,11 @@ async def test_a_command_is_never_executed_after_its_time_or_twice(site: Site, d
 async def test_a_command_that_waits_for_a_busy_device_expires(site: Site, device: Device) -> None:
     of = await commanded(site)
     device.hangs = True
-    await asyncio.sleep(0.2)
+    await site.until(lambda: device.hung > 0)
     outcome = await site.command(of, CommandItem(tag=3, value=1), expires_ms=now_ms() + 500)
     assert outcome.items[0].outcome == "expired"
-    device.hangs = False
-    await asyncio.sleep(0.3)
+    device.hangs, before = False, device.reads
+    await site.until(lambda: device.reads > before)
     assert device.writes == []
 
 
@@ -239,7 +244,7 @@ async def test_a_clean_stop_leaves_no_good_value(bus: BusUnderTest, tmp_path: Pa
     await site.define(of, [tag(1, of.id)])
     await site.until_quality(1, q.GOOD)
     stop.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, PATIENCE_S)
     await site.until_quality(1, q.BAD_NOT_CONNECTED)
     assert site.latest[1][0] == 1.5
     await own.close()

@@ -12,7 +12,7 @@ from tests.drivers.open_broker import OpenBroker
 from tests.gateway.devices import connection, tag
 from tests.gateway.site import now_ms, running_gateway
 from tests.gateway.test_connection import Bench
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.commands import CommandItem
@@ -61,7 +61,7 @@ async def test_an_edge_node_lives_through_a_connection(tmp_path: Path) -> None:
             assert made.state == "connected"
         finally:
             task.cancel()
-            await asyncio.wait({task}, timeout=10)
+            await asyncio.wait({task}, timeout=PATIENCE_S)
             await edge.stop()
 
 

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 from tests.history.conftest import ACME, Plant
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import subjects
 from mainspring.core.history import TrendQuery
@@ -39,7 +40,7 @@ async def test_late_readings_are_rolled_up_while_the_historian_works(plant: Plan
             assert answer["max"].to_pylist() == [value] * 4
     finally:
         stop.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await running
         await bus.close()
         store.close()

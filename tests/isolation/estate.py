@@ -22,6 +22,7 @@ import nkeys
 import numpy as np
 from tests.answer import Answer
 from tests.e2e.platform import Person, Platform, command, eventually, free_ports, running
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -104,7 +105,7 @@ class Company:
         pair = nkeys.from_seed(bytearray(self.seed.read_bytes()))
         at = int(time.time())
         signature = base64.b64encode(pair.sign(f"{at}\nGET\n/api/v1{path}".encode())).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=60)
         try:
             authorization = f"Gateway {pair.public_key.decode()}:{at}:{signature}"
             connection.request("GET", f"/api/v1{path}", headers={"Authorization": authorization})
@@ -138,12 +139,12 @@ class Company:
     async def publish(self, bus: Bus, ordinal: int, value: float) -> None:
         """Send one reading as the gateway, acknowledged by the stream."""
         batch = build(Column.FLOAT64, np.array([ordinal], np.uint32), now_ms(), np.array([value]), GOOD, Origin.MACHINE)
-        await bus.nc.request(subjects.readings(self.key, EDGE), batch.encode(), timeout=10)
+        await bus.nc.request(subjects.readings(self.key, EDGE), batch.encode(), timeout=PATIENCE_S)
 
     async def select(self, bus: Bus) -> None:
         """Select the tag for writing, while the gateway reports its connection as live."""
         live = ConnectionHealth(connection=UUID(self.ids["connections"]), state="connected", since_ms=now_ms())
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 report = GatewayConnections(gateway=EDGE, time_ms=now_ms(), connections=(live,))
                 await bus.nc.publish(subjects.connections(self.key, EDGE), report.model_dump_json().encode())
@@ -156,7 +157,7 @@ class Company:
 
     def send(self, method: str, path: str, content: bytes, kind: str, **parameters: str) -> Answer:
         """Send a body that is not JSON."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=60)
         cookies = "; ".join(f"{name}={value}" for name, value in self.person.cookies.items())
         headers = {"Cookie": cookies, "X-CSRFToken": self.person.cookies["csrftoken"], "Content-Type": kind}
         address = f"/api/v1{path}" + (f"?{urlencode(parameters)}" if parameters else "")

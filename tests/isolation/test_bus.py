@@ -12,6 +12,7 @@ import pytest
 from nats.errors import Error as NatsError
 from tests.e2e.platform import eventually
 from tests.isolation.estate import EDGE, Company, Estate
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.connect import Bus, inbox_prefix
 from mainspring.core import subjects
@@ -123,7 +124,7 @@ async def test_nothing_of_another_company_is_heard(two: Estate) -> None:
         await victim.publish(own, victim.ordinal, victim.value)
         await asyncio.to_thread(victim.person.change, f"/connections/{victim.ids['connections']}", enabled=False)
         made = await asyncio.to_thread(victim.person.post, "/tags", {"name": "later", "asset": victim.ids["assets"]})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while not any(
                 b"later" in definition.model_dump_json().encode() for definition in definitions.values() if definition
             ):
@@ -171,7 +172,7 @@ async def test_foreign_tags_in_a_batch_are_refused_and_counted(two: Estate) -> N
 def test_the_live_feed_knows_no_foreign_tags(two: Estate) -> None:
     thief, victim = two.north, two.plant
     made = thief.person.post("/live", {"tags": [victim.ordinal, thief.ordinal]})
-    connection = http.client.HTTPConnection("127.0.0.1", thief.person.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", thief.person.port, timeout=60)
     try:
         cookies = "; ".join(f"{name}={value}" for name, value in thief.person.cookies.items())
         connection.request("GET", f"/api/v1/live/{made['id']}/stream", headers={"Cookie": cookies})
@@ -196,7 +197,7 @@ async def test_a_revoked_gateway_is_cut_off_and_lets_nobody_in_until_it_enrols_a
     bus = await company.connect(two.bus_url)
     try:
         await asyncio.to_thread(company.person.delete, f"/gateways/{company.ids['gateways']}")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while bus.connected:
                 await asyncio.sleep(0.05)
         with pytest.raises(NotConnected):

@@ -223,9 +223,9 @@ async def test_devices_are_published_withdrawn_and_repaired(plant: Tenant, tmp_p
             return await lying() == {keys["kept"]}
 
         async with publishing(Publication(client)):
-            await until(both, 30)
+            await until(both)
             await in_thread(device.revoke, author(plant), gone.id)
-            await until(only_kept, 30)
+            await until(only_kept)
         await client.delete_definition(keys["kept"])
         await Publication(client).compare()
         assert await only_kept()

@@ -1,10 +1,9 @@
-"""An engine as a process of its own, to be killed: `engine_process.py URL SEED FOLDER`."""
+"""An engine as a process of its own, to be killed."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from pathlib import Path
 
 from mainspring.bus.connect import Bus
@@ -19,7 +18,3 @@ async def main(url: str, seed: Path, folder: Path) -> None:
         await run(bus, EngineSettings(folder=folder), stop)
     finally:
         await bus.close()
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.records.plant import author
+from tests.waiting import PATIENCE_S
 from tests.web.running import Running, now_ms
 
 from mainspring.core import subjects
@@ -40,7 +41,7 @@ async def with_gateway(web: Running) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def connected(web: Running, server: OpcUaSimulator) -> UUID:
@@ -65,7 +66,7 @@ async def live(web: Running, id: UUID) -> None:
     async def is_live() -> bool:
         return bool((await web.get(f"/connections/{id}"))["health"]["state"] == "connected")
 
-    await web.until(is_live, 30)
+    await web.until(is_live)
 
 
 @asynccontextmanager

@@ -22,8 +22,8 @@ from tests.history import historian_process
 from tests.ports import free_port
 from tests.records import ground
 from tests.records.plant import asset, author, person, tag, tenant
-from tests.waiting import until
-from tests.web import engine_process
+from tests.waiting import PATIENCE_S, until
+from tests.web.forked import Forked, forked_engine
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -112,7 +112,7 @@ class Stream:
         self._writer = writer
         self._text = b""
 
-    async def event(self, timeout_s: float = 20) -> Event:
+    async def event(self, timeout_s: float = PATIENCE_S) -> Event:
         """Return the next event; raises EOFError at the end."""
         async with asyncio.timeout(timeout_s):
             while b"\n\n" not in self._text:
@@ -128,7 +128,7 @@ class Stream:
         return Event(lines["event"], json.loads(lines["data"]), time.monotonic())
 
     async def until(
-        self, name: str, fits: Callable[[Any], bool] = lambda _document: True, timeout_s: float = 20
+        self, name: str, fits: Callable[[Any], bool] = lambda _document: True, timeout_s: float = PATIENCE_S
     ) -> Event:
         """Return the next event of a name that fits."""
         async with asyncio.timeout(timeout_s):
@@ -155,7 +155,7 @@ class Running:
     folder: Path
     stop: asyncio.Event
     web: asyncio.Task[None] | None = None
-    engine: asyncio.subprocess.Process | None = None
+    engine: Forked | None = None
     streams: list[Stream] = field(default_factory=list)
 
     def ask_now(self, method: str, path: str, body: Any = None, who: str = "administrator", **headers: str) -> Answer:
@@ -189,7 +189,7 @@ class Running:
             f"GET /api/v1/live/{set_id}/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             f"Authorization: Bearer {self.records.tokens[who]}\r\n\r\n".encode()
         )
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
         assert b" 200 " in head.split(b"\r\n", 1)[0], head
         assert b"text/event-stream" in head
         self.streams.append(Stream(reader, writer))
@@ -213,7 +213,7 @@ class Running:
         batch = build(kinds[of.sample_kind], [of.ordinal], time_ms or now_ms(), [value], quality, Origin.MACHINE)
         return await self.send(batch, of.tenant.key)
 
-    async def stored(self, sequence: int, stream: str = subjects.LIVE, timeout_s: float = 30) -> None:
+    async def stored(self, sequence: int, stream: str = subjects.LIVE, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the historian has stored a sequence."""
         reached = asyncio.Event()
 
@@ -225,7 +225,7 @@ class Running:
         await asyncio.wait_for(reached.wait(), timeout_s)
         await subscription.unsubscribe()
 
-    async def until(self, fits: Callable[[], Any], timeout_s: float = 30) -> Any:
+    async def until(self, fits: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
         """Wait until something holds; `fits` may be a coroutine function."""
         return await until(fits, timeout_s)
 
@@ -278,7 +278,8 @@ async def running(
         )
         stack.push_async_callback(_ended, web, stop)
         if engine:
-            made.engine = await _process(server, folder, "engine", engine_process.__file__)
+            seed = seed_file(server.folder / "secrets", "engine")
+            made.engine = forked_engine(server.url, seed, folder / "engine", folder / "engine.log")
             stack.push_async_callback(_stopped, made.engine)
         if historian:
             process = await _process(server, folder, "historian", historian_process.__file__)
@@ -297,7 +298,7 @@ async def running(
 
 async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
     stop.set()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def _process(server: BusUnderTest, folder: Path, role: str, file: str) -> asyncio.subprocess.Process:
@@ -309,11 +310,11 @@ async def _process(server: BusUnderTest, folder: Path, role: str, file: str) -> 
         )  # fmt: skip
 
 
-async def _stopped(process: asyncio.subprocess.Process) -> None:
+async def _stopped(process: asyncio.subprocess.Process | Forked) -> None:
     if process.returncode is None:
         process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), 10)
+            await asyncio.wait_for(process.wait(), PATIENCE_S)
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -26,7 +26,7 @@ async def standing(web: Running, name: str, value: float) -> str:
     async def there() -> bool:
         return any(row["alarm"] == id for row in (await web.get("/alarms"))["items"])
 
-    await web.until(there, 30)
+    await web.until(there)
     return id
 
 
@@ -52,7 +52,7 @@ async def test_an_alarm_is_shelved_with_a_reason_and_returns_by_itself(web: Runn
     async def back() -> bool:
         return [row["state"] for row in await view(web, "active")] == ["active-unacknowledged"]
 
-    await web.until(back, 30)
+    await web.until(back)
     assert await view(web, "shelved") == []
     (entry,) = (await web.get("/audit?action=change&object=alarm-definition"))["items"]
     assert entry["changes"]["comment"][1] == "sensor is being cleaned"

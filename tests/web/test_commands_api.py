@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 from tests.records import ground
 from tests.records.plant import author, tenant
+from tests.waiting import PATIENCE_S
 from tests.web.equipment import PASSWORD, connected, live, said_to_be_live, settings_of, with_gateway
 from tests.web.running import Records, Running, now_ms, running
 
@@ -140,7 +141,7 @@ async def test_each_check_refuses_in_words(kept: Records, server: OpcUaSimulator
                 answer = await web.ask("POST", "/commands/select", {"items": [ordinal]}, "operator")
                 return answer.status == 409 and words in answer.json["text"]["en"]
 
-            await web.until(said, 30)
+            await web.until(said)
 
         assert "no such tag" in await refusal(ordinal, kept.ordinal("X"))
         assert "not writable" in await refusal(ordinal, kept.ordinal("T2"))
@@ -339,7 +340,7 @@ async def test_a_command_is_recorded_to_its_end_although_its_asker_has_gone(
             asker = http.client.HTTPConnection("127.0.0.1", web.port)
             headers = {"Authorization": f"Bearer {kept.tokens['operator']}", "Content-Type": "application/json"}
             asker.request("POST", "/api/v1/commands", json.dumps(draft).encode(), headers)
-            await asyncio.wait_for(taken.wait(), 20)
+            await asyncio.wait_for(taken.wait(), PATIENCE_S)
             asker.close()
             go_on.set()
 
@@ -381,7 +382,7 @@ async def test_a_command_whose_asker_goes_while_it_is_being_recorded_is_carried_
             found = (await web.get("/commands"))["items"]
             return bool(found) and found[0]["outcome"] is not None
 
-        await web.until(finished, 30)
+        await web.until(finished)
         assert await server.get("Reactor/Temperature") == 77.0
         assert await in_thread(Reservation.objects.count) == 0
 
@@ -400,7 +401,7 @@ async def test_a_selection_made_while_a_command_is_under_way_outlives_it(
             selection = (await wait_free(web, ask))["selection"]
             draft = {"selection": selection, "items": [{"tag": kept.ordinal("T1"), "value": 1.0}]}
             executing = asyncio.create_task(web.post("/commands", draft, "operator"))
-            await asyncio.wait_for(taken.wait(), 20)
+            await asyncio.wait_for(taken.wait(), PATIENCE_S)
             # While it is under way the selection is used up, and the tag is free for nobody else.
             assert (await web.ask("POST", "/commands", draft, "operator")).status == 409
             assert (await web.ask("POST", "/commands/select", ask, "engineer")).status == 409

@@ -158,7 +158,7 @@ async def test_what_a_mail_server_refuses_is_kept_told_and_sent_later(
 
     async with running(tmp_path, kept) as web:
         await web.value("T1", 150.0)
-        await web.until(told, 30)
+        await web.until(told)
         assert "451" in told()["en"]
         post_office.refuses = False
         ground.in_thread(lambda: subscription.Subscription.objects.update(next_ms=0))

@@ -16,6 +16,7 @@ import pytest
 from tests.answer import Answer
 from tests.ports import free_port
 from tests.records.plant import modbus, tag
+from tests.waiting import PATIENCE_S
 from tests.web.running import Records, Running, now_ms, records, running
 
 from mainspring.core.kinds import Origin
@@ -183,4 +184,4 @@ async def test_prometheus_itself_writes_what_it_scrapes(web: Running, tmp_path: 
         assert all(number > 0 for number in (await series(web, "T1"))["value"])
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), PATIENCE_S)

@@ -91,7 +91,7 @@ async def test_what_people_enter_goes_the_way_of_what_machines_send(web: Running
     alarms = await web.get("/alarms")
     raised = {row["tag_name"]: row["words"] for row in alarms["items"]}
     assert raised == {"T1": None, "E": WORDS}, "an entered value raises alarms"
-    await web.until(lambda: _has_history(web), 30)
+    await web.until(lambda: _has_history(web))
     told = await web.get(f"/samples/entered?tag={web.records.ordinal('T1')}")
     assert told["items"][0] | {"made_ms": 0, "time_ms": 0} == {
         "made_ms": 0, "time_ms": 0, "by": "Person operator", "value": 120.5, "quality": GOOD, "comment": "lab"
