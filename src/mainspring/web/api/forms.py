@@ -46,9 +46,10 @@ def cut(rows: QuerySet[Any], listing: Listing) -> list[Any]:
 def ordinals_of(text: str, field: str, limit: int) -> list[int]:
     """Read tag ordinals listed with commas; raises Invalid."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if len(parts) > limit or not all(part.isdecimal() and len(part) < 11 and int(part) < 2**32 for part in parts):
+    ordinals = [int(part) for part in parts if part.isdecimal() and len(part) < 11] if len(parts) <= limit else []
+    if len(ordinals) < len(parts) or max(ordinals, default=0) >= 2**32:
         raise Invalid({field: _ORDINALS.format(limit=limit)})
-    return [int(part) for part in parts]
+    return ordinals
 
 
 def patch_of(draft: type[BaseModel]) -> Any:

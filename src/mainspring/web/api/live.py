@@ -68,7 +68,7 @@ async def stream(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
 @router.get("/current", auth=Needs(Right.VIEW))
 async def current(request: HttpRequest, tags: str) -> HttpResponse:
     """Return current values of tags, given as ordinals with commas between."""
-    ordinals = np.unique(np.asarray(ordinals_of(tags, "tags", TAGS_MAX), dtype=np.uint32))
+    ordinals = np.array(sorted(set(ordinals_of(tags, "tags", TAGS_MAX))), dtype=np.uint32)
     columns = await ask_current(runtime.require_bus(), actor_of(request).tenant.key, ordinals)
     return HttpResponse(dumps(values_document(ordinals, columns)), content_type="application/json")
 
