@@ -125,6 +125,8 @@ def test_a_device_is_connected_step_by_step(
     expect(page.get_by_text(words["stopped"]).last).to_be_visible()
     button(page, words["use"]).click()
     expect(page.get_by_text(words["passed"])).to_be_visible(timeout=LONG_MS)
+    edges = page.locator(".ms-check-detail").evaluate_all("all => all.map(each => each.getBoundingClientRect().x)")
+    assert len(set(edges)) == 1, "a check that took no time to tell stands in line with the others"
     button(page, words["next"]).click()
 
     head = "\t".join(("Name", "Register", "Table", "Type", "Unit", "Line", "Device", "HH"))
