@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from tests.e2e.platform import BUS, Platform
 
-TURN_S = 0.05
+from mainspring.bus.connect import Bus
+from mainspring.bus.credentials import seed_file
+from mainspring.core import subjects
+
 ROLES = ("gateway", BUS, "historian", "engine", "web")
 
 
@@ -58,22 +61,15 @@ def freeze(platform: Platform, roles: tuple[str, ...], seconds: float) -> None:
                 each.send_signal(signal.SIGCONT)
 
 
-@contextmanager
-def slowed(process: psutil.Process, share: float) -> Iterator[None]:
-    """Let a process go on for this share of the time only, in short turns, as a machine too small for it would."""
-    ended = threading.Event()
+def give_room(bus_url: str, folder: Path, room_bytes: int) -> None:
+    """Let each stream of readings hold so much; half of it is given free every second, on whatever machine."""
 
-    def take_turns() -> None:
-        with suppress(psutil.Error):
-            while not ended.wait(TURN_S * share):
-                process.send_signal(signal.SIGSTOP)
-                ended.wait(TURN_S * (1 - share))
-                process.send_signal(signal.SIGCONT)
+    async def give() -> None:
+        bus = await Bus.connect(bus_url, seed_file(folder / "data" / "secrets", "admin"), "admin")
+        for stream in (subjects.LIVE, subjects.LATE):
+            config = (await bus.js.stream_info(stream)).config
+            config.max_bytes = room_bytes
+            await bus.js.update_stream(config)
+        await bus.close()
 
-    thread = threading.Thread(target=take_turns, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    asyncio.run(give())
