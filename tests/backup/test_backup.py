@@ -77,7 +77,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         eventually(lambda: _rolled_up(folder), 60, "rollups of the old readings")
         # An alarm that a person has acknowledged stays so.
         asyncio.run(plant.source.run(seconds=2))
-        [alarm] = eventually(lambda: plant.person.get("/alarms")["items"], 30, "an alarm")
+        [alarm] = eventually(lambda: plant.person.get("/alarms")["items"], 60, "an alarm")
         plant.person.post("/alarms/acknowledge", {"alarms": [alarm["alarm"]], "comment": "seen"})
         yield Made(plant, old, folder / "backups")
 
@@ -242,10 +242,10 @@ def test_records_come_back_as_they_were_at_a_time(made: Made, tmp_path: Path) ->
     eventually(lambda: list((regular / "backups").glob("*/manifest.sha256")), 60, "a backup by the platform itself")
     name = {"en": "Kiln", "zh": "窑"}
     asset = made.person.post("/assets", {"parent": None, "kind": "enterprise", "slug": "kiln", "name": name})
-    eventually(lambda: _in_states(regular, tmp_path, "kiln", True), 30, "a state of the records with the asset")
+    eventually(lambda: _in_states(regular, tmp_path, "kiln", True), 60, "a state of the records with the asset")
     at = datetime.now(UTC).isoformat()
     made.person.delete(f"/assets/{asset['id']}")
-    eventually(lambda: _in_states(regular, tmp_path, "kiln", False), 30, "a state of the records without it")
+    eventually(lambda: _in_states(regular, tmp_path, "kiln", False), 60, "a state of the records without it")
     new = tmp_path / "new"
     told = said("restore", regular, "--folder", new, "--records-at", at)
     assert "Records are those of" in told

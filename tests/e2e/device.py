@@ -128,7 +128,7 @@ class Counter:
         pairs = zip(series["value"], series["quality"], strict=True)
         return [int(value) for value, quality in pairs if quality == q.GOOD]
 
-    def flows_on(self, more: int = 10, within_s: float = 30) -> int:
+    def flows_on(self, more: int = 10, within_s: float = 60) -> int:
         """Wait until further counts are live, then until they are kept; returns the last of them."""
         first = eventually(lambda: max(self.live(), 0), within_s, "the counter is live")
         eventually(lambda: self.live() >= first + more, within_s, "the counter goes on")

@@ -137,12 +137,12 @@ def test_whole_numbers_beyond_2_to_the_53_stay_exact(demo: Platform, person: Per
                 return None
             return items
 
-        eventually(lambda: seen(0), 30, "the counter is live")
+        eventually(lambda: seen(0), 60, "the counter is live")
         for value in (first, second):
             [item] = eventually(partial(written, value), 60, "a write that is not refused while the gateway is busy")
             assert item["outcome"] == "done", item
             assert int(item["read_back"]) == value
-            eventually(partial(seen, value), 30, "the written value is live")
+            eventually(partial(seen, value), 60, "the written value is live")
         # As text in JSON, as int64 in Arrow: a float would have made both of them even.
         tag = person.tag("count")["tag"]
         assert int(person.current(tag)[tag]["value"]) == second

@@ -16,7 +16,7 @@ from mainspring.core import quality as q
 from mainspring.core.kinds import Origin
 
 LIVE_S = 60
-CHANGE_S = 20
+CHANGE_S = 60
 CLEARED_S = 180
 
 

@@ -10,7 +10,7 @@ from tests.e2e.device import COUNTER, Counter, Device, Wired
 from tests.e2e.platform import Person, Platform, eventually, free_ports, running
 
 SCAN_MS = 200
-SAID_S = 20
+SAID_S = 60
 OWN_PASSWORD = "a longer one of my own"
 
 

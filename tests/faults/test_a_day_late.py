@@ -36,7 +36,7 @@ def corrected(person: Person, tag: int, at_ms: int) -> Any:
     draft = {"tag": tag, "time_ms": at_ms, "value": "-7", "reason": "misread"}
     person.post("/history/correct", draft)
     query = {"tag": tag, "start_ms": at_ms, "end_ms": at_ms + 1}
-    return eventually(lambda: person.post("/history/corrections", query)["items"], 30, "the correction is told")
+    return eventually(lambda: person.post("/history/corrections", query)["items"], 60, "the correction is told")
 
 
 def test_a_buffer_of_a_day_ago_lands_in_its_place(tmp_path: Path) -> None:
