@@ -1,9 +1,9 @@
 """Twice as many readings as the bus takes, for ten minutes: what waits where, how old live values are, what is lost.
 
 Two processors that also publish cannot make twice what they store. So the bus is given little room: each of its streams
-gets half of that free every second, and that is the capacity on whatever machine. It is measured first, flat out; then
-comes so much twice. Afterwards the bus has its room again, and what waits catches up. Every reading is numbered and
-counted.
+gets half of that free every other second, and that is the capacity on whatever machine. It is measured first, flat
+out; then comes so much twice. Afterwards the bus has its room again, and what waits catches up. Every reading is
+numbered and counted.
 
 `python -m benchmarks.overload [--seconds 600] [--quick]`, as root: the gateway has a network namespace of its own.
 """

@@ -62,7 +62,7 @@ def freeze(platform: Platform, roles: tuple[str, ...], seconds: float) -> None:
 
 
 def give_room(bus_url: str, folder: Path, room_bytes: int) -> None:
-    """Let each stream of readings hold so much; half of it is given free every second, on whatever machine."""
+    """Let each stream of readings hold so much; half of it is given free every other second, on whatever machine."""
 
     async def give() -> None:
         bus = await Bus.connect(bus_url, seed_file(folder / "data" / "secrets", "admin"), "admin")

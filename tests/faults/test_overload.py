@@ -17,7 +17,7 @@ from tests.faults.numbered import settled
 from tests.faults.watching import Seen, watching
 
 ROOM = 256 * 1024
-"""Half of it is given free every second: six thousand readings, whatever the machine."""
+"""Half of it is given free every other second: six thousand readings of each stream, whatever the machine."""
 ROOM_AGAIN = 64 * 1024 * 1024
 WINDOW = 2
 """Messages that a device has under way: with all that come at once in one batch, there is room for some of them."""
