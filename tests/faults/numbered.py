@@ -36,7 +36,8 @@ ROWS_MAX: Final = 5_000_000
 MINUTE_MS: Final = 60_000
 AGAIN_S: Final = 0.1
 WAIT_S: Final = 2.0
-SETTLED_S: Final = 60.0
+SETTLED_S: Final = 180.0
+FLOWS_S: Final = 60.0
 
 
 @dataclass
@@ -96,6 +97,11 @@ class NumberedSource:
     def acknowledged_total(self) -> int:
         """How many readings were acknowledged."""
         return sum(each.kept.count(1) * len(each.tags) for each in self.devices)
+
+    def flows_on(self, readings: int) -> None:
+        """Wait, while it is publishing, until so many further readings are acknowledged."""
+        wanted = self.acknowledged_total + readings
+        eventually(lambda: self.acknowledged_total >= wanted, FLOWS_S, f"{readings} more readings are acknowledged")
 
     def begin_earlier(self, readings: int) -> None:
         """Be behind by so many readings: their time has passed already."""
