@@ -21,6 +21,7 @@ from mainspring.bus.connect import Bus
 from mainspring.configuration import Configuration
 from mainspring.core.errors import Conflict, MainspringError
 from mainspring.core.health import Health
+from mainspring.core.tasks import ended
 from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
@@ -89,9 +90,7 @@ class Backups:
             for task in done:
                 task.result()
         finally:
-            for task in (*work, stopped):
-                task.cancel()
-            await asyncio.gather(*work, stopped, return_exceptions=True)
+            await ended(*work, stopped)
 
     async def _work(self) -> None:
         await asyncio.sleep(FIRST_S)

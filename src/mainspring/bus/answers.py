@@ -13,6 +13,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from mainspring.core.errors import LimitExceeded, MainspringError, NotConnected, error_of
+from mainspring.core.tasks import ended
 from mainspring.core.text import Text
 from mainspring.core.tracing import carried, span
 
@@ -91,9 +92,7 @@ class Server:
 
     async def stop(self) -> None:
         """Cancel what is under way."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def _answer(self, request: Msg) -> None:
         with span(f"answer {request.subject}", request.headers or {}):

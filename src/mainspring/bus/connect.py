@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -26,6 +26,7 @@ from mainspring.core.health import Health
 from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
+Watching = TypeVar("Watching", bound=Watcher)
 
 _NO_BUS: Final = Text(
     "The bus at {url} does not answer ({reason}). Start it with `mainspring up`, or check [bus] url.",
@@ -134,7 +135,7 @@ class Bus:
         await self.nc.flush()
         await self.nc.flush()
 
-    async def watch_definitions(self, changed: Changed, keys: str = ">") -> Watcher:
+    async def watch_definitions(self, changed: Changed, keys: str = ">") -> Watch:
         """Call `changed(key, definition or None)` for every definition now and on every change; for platform roles.
 
         Returns once all that is published has been given. After a lost contact only differences are given.
@@ -145,7 +146,7 @@ class Bus:
         """Do the same for the definitions of one tenant, from its own account; for gateways."""
         return await self._watched(TenantWatch(self.nc, tenant, changed))
 
-    async def _watched(self, watch: Watcher) -> Watcher:
+    async def _watched(self, watch: Watching) -> Watching:
         await watch.start()
         self._watches.append(watch)
         return watch

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from mainspring.core.definitions import BUCKET, Definition, parse
 from mainspring.core.errors import NotConnected
+from mainspring.core.tasks import ended
 from mainspring.core.text import Text
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ Changed = Callable[[str, Definition | None], None]
 RETRY_S: Final = 1.0
 START_TIMEOUT_S: Final = 30.0
 HEARTBEAT_S: Final = 5.0
+ASK_AGAIN_S: Final = 0.5
 PREFIX: Final = f"$KV.{BUCKET}."
 
 LATE: Final = Text(
@@ -105,9 +107,7 @@ class Watcher(ABC):
     async def stop(self) -> None:
         """End watching."""
         if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
 
 
 class Watch(Watcher):
@@ -126,11 +126,33 @@ class Watch(Watcher):
         self._js = js
         self._keys = keys
         self._following: asyncio.Task[None] | None = None
+        self._consumer = ""
+        self._delivered = 0
+        self._moved = asyncio.Event()
 
     def renew(self) -> None:
         """Ask for everything again and give the differences."""
         if self._following is not None:
             self._following.cancel()
+
+    async def caught_up(self) -> None:
+        """Return once everything that was published before the call has been given; raises NatsError, TimeoutError."""
+        loop = asyncio.get_running_loop()
+        consumer, outstanding = "", 0
+        while not consumer or self._delivered < outstanding:
+            found = await self._js.consumer_info(f"KV_{BUCKET}", self._consumer)
+            total = found.delivered.consumer_seq + (found.num_pending or 0)
+            # The least counts: what came since the call is not waited for, what was withdrawn never comes.
+            outstanding = min(outstanding, total) if consumer == found.name else total
+            consumer = found.name
+            ends_s = loop.time() + ASK_AGAIN_S
+            while self._delivered < outstanding and self._consumer == consumer and loop.time() < ends_s:
+                self._moved.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(ends_s):
+                        await self._moved.wait()
+            if self._consumer != consumer:
+                consumer = ""
 
     async def _run(self) -> None:
         while True:
@@ -175,7 +197,7 @@ class Watch(Watcher):
             ),
         )
         outstanding = consumer.num_pending or 0
-        delivered = 0
+        self._consumer, self._delivered = consumer.name, 0
         seen: set[str] = set()
         self._settle(seen, outstanding)
         while True:
@@ -186,15 +208,16 @@ class Watch(Watcher):
                     await self._nc.publish(stalled)
                 continue
             metadata = message.metadata
-            if metadata.sequence.consumer != delivered + 1:
+            if metadata.sequence.consumer != self._delivered + 1:
                 return
-            delivered += 1
             key = message.subject.removeprefix(PREFIX)
             removed = bool(message.headers and message.headers.get("KV-Operation") in {"DEL", "PURGE"})
-            if not removed and delivered <= outstanding:
+            if not removed and self._delivered < outstanding:
                 seen.add(key)
             self._given.give(key, None if removed else message.data, metadata.sequence.stream)
-            self._settle(seen, outstanding - delivered)
+            self._delivered += 1
+            self._moved.set()
+            self._settle(seen, outstanding - self._delivered)
 
     def _settle(self, seen: set[str], outstanding: int) -> None:
         """Once everything published has been given, withdraw what is no longer there."""

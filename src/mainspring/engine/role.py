@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
 import structlog
@@ -20,6 +20,7 @@ from mainspring.core.definitions import Definition
 from mainspring.core.errors import DecodeError, StoreError
 from mainspring.core.health import Health
 from mainspring.core.samples import decode
+from mainspring.core.tasks import ended
 from mainspring.core.text import Text
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ SWEEP_S: Final = 0.25
 LATE_REST_S: Final = 0.05
 HEALTH_S: Final = 1.0
 STOP_S: Final = 3.0
-CANCEL_AGAIN_S: Final = 0.2
 ANSWER_WAIT_S: Final = 2.0
 READ_AHEAD: Final = 16
 RECORDED_AHEAD: Final = 500
@@ -110,10 +110,10 @@ class Engine:
             finished, _ = await asyncio.wait({stopped, work, *telling}, return_when=asyncio.FIRST_COMPLETED)
             for task in finished - {stopped}:
                 task.result()
-            await _ended(work)
+            await ended(work)
             await self._stop()
         finally:
-            await _ended(work, stopped, *telling)
+            await ended(work, stopped, *telling)
 
     async def _work(self) -> None:
         await self.bus.watch_definitions(self._on_definition)
@@ -304,15 +304,6 @@ class Engine:
             text=trouble.document() if trouble is not None else None,
             figures={name: float(value) for name, value in figures.items()},
         )
-
-
-async def _ended(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks until they have ended: `wait_for` loses a cancellation that comes together with its result."""
-    pending = {task for task in tasks if not task.done()}
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
 
 
 async def _until(messages: AsyncGenerator[Message, None], position: int, last: int) -> AsyncIterator[Message]:

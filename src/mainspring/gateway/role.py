@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import psutil
 import structlog
@@ -27,6 +27,7 @@ from mainspring.core.health import (
     Refusal,
     ReleaseReport,
 )
+from mainspring.core.tasks import ended
 from mainspring.gateway.answers import Answers
 from mainspring.gateway.batches import Gate, Gatherer, Writer
 from mainspring.gateway.blobs import Blobs
@@ -214,21 +215,16 @@ async def run(
 async def _end(gateway: Gateway, parts: list[asyncio.Task[None]]) -> None:
     writer, fleet, bus, *listening = parts
     for listener in listening:
-        await _cancelled(listener)
-    await _cancelled(fleet)
+        await ended(listener)
+    await ended(fleet)
     await gateway.fleet.stop()
-    await _cancelled(writer)
+    await ended(writer)
     await gateway.writer.flush()
     if not bus.done():
         with suppress(TimeoutError):
             await asyncio.wait_for(gateway.publisher.drained(), DRAIN_S)
-    await _cancelled(bus)
+    await ended(bus)
     gateway.close()
-
-
-async def _cancelled(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
 
 
 async def _with_bus(gateway: Gateway, bus: Bus | Connect) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
 from mainspring.core import subjects
@@ -19,15 +21,16 @@ from mainspring.core.errors import DecodeError
 from mainspring.core.health import Foreign
 from mainspring.core.history import Entry
 from mainspring.core.samples import SampleBatch, decode
-from mainspring.history.ownership import Ownership
+from mainspring.history.ownership import NOBODY, Ownership
 from mainspring.history.reading import Reader, mark_of
+from mainspring.history.strangers import Strangers
 from mainspring.history.taken import Taken
 
 log = structlog.get_logger(__name__)
 
-HOLD_S: Final = 3.0
-"""How long readings of a tag wait whose definition may still be on its way."""
-HOLD_AGAIN_S: Final = 30.0
+CaughtUp = Callable[[], Awaitable[None]]
+CAUGHT_UP_S: Final = 60.0
+RETRY_S: Final = 1.0
 FOREIGN_MAX: Final = 1000
 """Gateways whose foreign tags are reported, those with most first."""
 BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
@@ -81,12 +84,13 @@ class Pace:
 class Gathering:
     """Turns messages into what is stored, and counts what is not."""
 
-    def __init__(self, owners: Ownership, taken: Collection[Taken], rows_max: int) -> None:
+    def __init__(self, owners: Ownership, caught_up: CaughtUp, taken: Collection[Taken], rows_max: int) -> None:
         self._owners = owners
+        self._caught_up = caught_up
+        self._strangers = Strangers()
         self._taken = taken
         self._rows_max = rows_max
         self._paces = {stream: Pace(rows_max) for stream in subjects.STREAMS}
-        self._no_hold_before_s: dict[str, float] = {}
         self._foreign: Counter[tuple[str, str]] = Counter()
         self.last_on: dict[str, dict[str, int]] = {stream: {} for stream in subjects.STREAMS}
         """By stream and subject, the last sequence taken."""
@@ -145,8 +149,7 @@ class Gathering:
         place = self._owners.place(tenant)
         owner = self._owners.of(batch.tag)
         own = owner == place
-        if not own.all() and not owner.all():
-            await self._hold(tenant, lambda: bool(self._owners.of(batch.tag).all()))
+        if not owner.all() and await self._renewed(tenant, batch.tag[owner == NOBODY]):
             own = self._owners.of(batch.tag) == place
         number = await self._number(tenant)
         if number is None or not own.all():
@@ -171,17 +174,26 @@ class Gathering:
 
     async def _number(self, tenant: str) -> int | None:
         if self._owners.number(tenant) is None:
-            await self._hold(tenant, lambda: self._owners.number(tenant) is not None)
+            await self._renewed(tenant, np.zeros(0, np.uint32))
         return self._owners.number(tenant)
 
-    async def _hold(self, tenant: str, known: Callable[[], bool]) -> None:
-        """Wait a little for definitions on their way; a wait in vain is not repeated for a while for this tenant."""
-        loop = asyncio.get_running_loop()
-        if loop.time() < self._no_hold_before_s.get(tenant, 0.0):
-            return
-        ends_s = loop.time() + HOLD_S
-        while not known():
-            if loop.time() > ends_s:
-                self._no_hold_before_s[tenant] = loop.time() + HOLD_AGAIN_S
-                return
-            await asyncio.sleep(0.05)
+    async def _renewed(self, tenant: str, unknown: npt.NDArray[np.uint32]) -> bool:
+        """Wait until all is known that was defined before these tags, or their tenant, were heard of; False if it was.
+
+        Whoever sends a reading had its definition before; under load it may come here long after the reading.
+        """
+        if not self._strangers.worth_asking(tenant, unknown, asyncio.get_running_loop().time()):
+            return False
+        while True:
+            try:
+                async with asyncio.timeout(CAUGHT_UP_S):
+                    await self._caught_up()
+                break
+            except (NatsError, TimeoutError) as error:
+                # Nothing is refused on a guess: the bus keeps what waits.
+                log.warning("history.definitions_wait", tenant=tenant, reason=str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+        strangers = unknown[self._owners.of(unknown) == NOBODY]
+        if len(strangers) or self._owners.number(tenant) is None:
+            self._strangers.found(tenant, strangers)
+        return True

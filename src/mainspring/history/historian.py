@@ -18,8 +18,10 @@ import psutil
 import structlog
 
 from mainspring.bus.connect import Bus
+from mainspring.bus.watch import Watch
 from mainspring.core import subjects
 from mainspring.core.health import Health
+from mainspring.core.tasks import ended
 from mainspring.core.text import Text
 from mainspring.history.answers import Answers
 from mainspring.history.blobs import BlobAnswers, BlobStore, FolderBlobs
@@ -71,11 +73,12 @@ class Historian:
         self._store = store
         self._settings = settings
         self._owners = Ownership(store.classify)
+        self._definitions: Watch
         self._blobs = BlobAnswers(blobs, lambda tenant: self._owners.number(tenant) is not None)
         importing = Importing(store, self._owners, settings)
         self._answers = Answers(store, self._owners, settings.query_threads, self._blobs, importing)
         self._storing = Storing(bus, store, settings)
-        self._gathering = Gathering(self._owners, self._storing.taken.values(), settings.rows_max)
+        self._gathering = Gathering(self._owners, self._caught_up, self._storing.taken.values(), settings.rows_max)
         self._house = Housekeeping(bus, store, settings, self._blobs, self._storing, self._gathering)
         self._readers: dict[str, Reader] = {}
         self._started_ms = _now_ms()
@@ -86,7 +89,7 @@ class Historian:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the streams and answer until `stop` is set; a failure that is not survived is raised."""
-        await self._bus.watch_definitions(self._owners.changed)
+        self._definitions = await self._bus.watch_definitions(self._owners.changed)
         self._bus.on_reconnected(self._renew)
         await self._bus.serve(
             "ms.*.history.*", self._answers.answer, queue="history", concurrent_max=self._settings.queries_max
@@ -104,13 +107,14 @@ class Historian:
             for task in done:
                 task.result()
         finally:
-            for task in (*work, stopped):
-                task.cancel()
-            await asyncio.gather(*work, stopped, return_exceptions=True)
+            await ended(*work, stopped)
             await self._storing.close()
             await self._house.close()
             await self._answers.close()
             await self._blobs.close()
+
+    async def _caught_up(self) -> None:
+        await self._definitions.caught_up()
 
     async def _follow(self, stream: str) -> None:
         while True:
