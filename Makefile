@@ -62,7 +62,9 @@ check: install $(PAGE)
 	$(BIN)/pytest tests/tidy
 
 # Tests wait more than they work: three groups run beside each other, the output of two follows at the end. What is
-# heavy comes first in each, for the browser, which comes last, minds load most.
+# heavy comes first in each, for the browser, which comes last, minds load most. It also minds networks that come and
+# go: tests of links are in its own group, before it.
+LINKS := tests/faults/test_links.py tests/faults/test_overload.py
 WHOLE := tests/e2e tests/browser
 MIDDLE := tests/faults tests/gateway tests/web tests/isolation
 HEAVY := tests/history tests/backup
@@ -70,10 +72,10 @@ PARTS = $(HEAVY) $(filter-out tests/tidy $(WHOLE) $(MIDDLE) $(HEAVY), \
 	$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))) $(wildcard tests/test_*.py)
 TEST_LOGS := .mainspring-test-middle.log .mainspring-test-parts.log
 test: check
-	@$(BIN)/pytest $(MIDDLE) --durations=10 >.mainspring-test-middle.log 2>&1 & middle=$$!; \
+	@$(BIN)/pytest $(MIDDLE) $(addprefix --ignore=,$(LINKS)) --durations=10 >.mainspring-test-middle.log 2>&1 & middle=$$!; \
 	{ $(BIN)/pytest $(PARTS) --durations=10; parts=$$?; \
 		$(BIN)/pytest tests/records --records=postgresql && exit $$parts; } >.mainspring-test-parts.log 2>&1 & parts=$$!; \
-	$(BIN)/pytest $(WHOLE) --durations=10; failed=$$?; \
+	$(BIN)/pytest $(LINKS) $(WHOLE) --durations=10; failed=$$?; \
 	for group in $$middle $$parts; do wait $$group || failed=1; done; \
 	cat $(TEST_LOGS); exit $$failed
 

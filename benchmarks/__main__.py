@@ -181,7 +181,7 @@ def page(kept: dict[str, list[Figure]]) -> str:
         f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}. Machine: {machine()}. The load is made on the same",
         "cores. `.venv/bin/python -m benchmarks NAME` runs one scenario and writes this page anew; with `--quick` it",
         "shows in short that it works. *Run before* is what the run before found. `.venv/bin/python -m",
-        "benchmarks.peers` says which programs of others are there to be measured beside, and how the rest is installed.",
+        "benchmarks.peers` says which programs of others are there to be measured beside and how to install the rest.",
         "",
     ]
     notes = PAGE.with_name("benchmarks-notes.md")
