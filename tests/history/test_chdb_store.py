@@ -130,7 +130,7 @@ def test_space_is_made_from_the_oldest_but_not_from_events_or_today() -> None:
 def test_corrections_made_before_it_was_opened_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def values(store: ChdbStore, tag: int) -> list[float]:
         query = RawQuery(tags=(tag,), start_ms=NOW, end_ms=NOW + 1)
-        return [value for batch in store.raw(1, query) for value in batch["value"].to_pylist()]
+        return [float(value) for batch in store.raw(1, query) for value in batch["value"].to_numpy()]
 
     store = ChdbStore(tmp_path)
     both = build(Column.FLOAT64, [1, 2], NOW, [10.0, 20.0], 192, Origin.MACHINE)
