@@ -128,6 +128,17 @@ class ChdbEngine:
         """Remove the links."""
         shutil.rmtree(self._links, ignore_errors=True)
 
+    def rest_merges(self, tables: Sequence[str], *, resting: bool) -> None:
+        """Let merges of these tables rest, which gives up those under way, or go on."""
+        for table in tables:
+            self._run(f"system {'stop' if resting else 'start'} merges {table}")
+
+    def parts_most(self, tables: Sequence[str]) -> int:
+        """Return how many parts the partition with the most of them has."""
+        named = ", ".join(f"'{table}'" for table in tables)
+        counted = f"select count() as parts from {self.parts} where table in ({named}) group by table, partition"
+        return int(self.table(f"select max(parts) as parts from ({counted})")["parts"][0].as_py() or 0)
+
     def damaged(self, table: str, partition: str) -> list[str]:
         """Read the parts of a partition and return the names of those that are not what was written."""
         rows = self.table(f"check table {table} partition {partition} {CHECKING}").to_pylist()

@@ -7,7 +7,7 @@ from pathlib import Path
 from mainspring.core.cold import ColdSettings
 from mainspring.history.chdb_engine import ChdbEngine
 from mainspring.history.rollups import QUIET_S
-from mainspring.history.schema import TABLES
+from mainspring.history.schema import SAMPLE, TABLES
 from mainspring.history.sql_store import AHEAD_MAX_MS, EARLIEST_MS, SqlStore
 
 
@@ -50,3 +50,11 @@ class ChdbStore(SqlStore):
     def thaw(self) -> None:
         """Remove the links."""
         self._embedded.thaw()
+
+    def rest_merges(self, *, resting: bool) -> None:
+        """Let merges of samples rest, or go on."""
+        self._embedded.rest_merges(tuple(SAMPLE.values()), resting=resting)
+
+    def parts_most(self) -> int:
+        """Return how many parts the partition of samples with the most of them has."""
+        return self._embedded.parts_most(tuple(SAMPLE.values()))

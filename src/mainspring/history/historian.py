@@ -29,6 +29,7 @@ from mainspring.history.freezing import Freezing
 from mainspring.history.gathering import Gathered, Gathering
 from mainspring.history.housekeeping import Housekeeping
 from mainspring.history.importing.intake import Importing
+from mainspring.history.merging import Merges, Merging
 from mainspring.history.ownership import Ownership
 from mainspring.history.reading import MadeAnewError, Reader, WentBackError
 from mainspring.history.settings import HistorianSettings, Store
@@ -80,6 +81,7 @@ class Historian:
         self._storing = Storing(bus, store, settings)
         self._gathering = Gathering(self._owners, self._caught_up, self._storing.taken.values(), settings.rows_max)
         self._house = Housekeeping(bus, store, settings, self._blobs, self._storing, self._gathering)
+        self._merging = Merging(store, self._storing) if isinstance(store, Merges) else None
         self._readers: dict[str, Reader] = {}
         self._started_ms = _now_ms()
         self._alarm_stored_s = -ALARM_PAUSE_S
@@ -101,6 +103,8 @@ class Historian:
         work = [asyncio.create_task(self._follow(stream), name=stream) for stream in subjects.STREAMS]
         work += [asyncio.create_task(self._report()), asyncio.create_task(self._house.keep_house())]
         work += [asyncio.create_task(self._house.roll_up()), asyncio.create_task(self._house.inspect())]
+        if self._merging is not None:
+            work.append(asyncio.create_task(self._merging.run()))
         stopped = asyncio.create_task(stop.wait())
         try:
             done, _ = await asyncio.wait([*work, stopped], return_when=asyncio.FIRST_COMPLETED)
@@ -110,6 +114,8 @@ class Historian:
             await ended(*work, stopped)
             await self._storing.close()
             await self._house.close()
+            if self._merging is not None:
+                await self._merging.close()
             await self._answers.close()
             await self._blobs.close()
 
