@@ -67,14 +67,15 @@ check: install $(PAGE)
 LINKS := tests/faults/test_links.py tests/faults/test_overload.py
 WHOLE := tests/e2e tests/browser
 MIDDLE := tests/faults tests/gateway tests/web tests/isolation
-HEAVY := tests/history tests/backup
-PARTS = $(HEAVY) $(filter-out tests/tidy $(WHOLE) $(MIDDLE) $(HEAVY), \
+# The embedded store keeps some descriptors for each thread that ever asked it: others get a process of their own.
+STORES := tests/history tests/backup tests/contracts
+PARTS = $(filter-out tests/tidy $(WHOLE) $(MIDDLE) $(STORES), \
 	$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))) $(wildcard tests/test_*.py)
 TEST_LOGS := .mainspring-test-middle.log .mainspring-test-parts.log
 test: check
 	@$(BIN)/pytest $(MIDDLE) $(addprefix --ignore=,$(LINKS)) --durations=10 >.mainspring-test-middle.log 2>&1 & middle=$$!; \
-	{ $(BIN)/pytest $(PARTS) --durations=10; parts=$$?; \
-		$(BIN)/pytest tests/records --records=postgresql && exit $$parts; } >.mainspring-test-parts.log 2>&1 & parts=$$!; \
+	{ parts=0; for group in "$(STORES)" "$(PARTS)" "tests/records --records=postgresql"; do \
+		$(BIN)/pytest $$group --durations=10 || parts=1; done; exit $$parts; } >.mainspring-test-parts.log 2>&1 & parts=$$!; \
 	$(BIN)/pytest $(LINKS) $(WHOLE) --durations=10; failed=$$?; \
 	for group in $$middle $$parts; do wait $$group || failed=1; done; \
 	cat $(TEST_LOGS); exit $$failed

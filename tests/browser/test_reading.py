@@ -27,10 +27,13 @@ def test_no_sentence_shows_its_code(language: Language, open_page: Open) -> None
         expect(page.locator("body")).not_to_contain_text(CODE)
     page.get_by_role("button", name="Signed in as" if language == "en" else "已登录").click()
     page.get_by_role("menuitem", name="Notifications" if language == "en" else "通知").click()
-    gather = page.get_by_role("dialog").locator("#gather_s")
+    dialog = page.get_by_role("dialog")
+    dialog.locator("#channel").click()
+    page.locator(".ant-select-item-option").filter(has_text="Mail" if language == "en" else "邮件").first.click()
+    gather = dialog.locator("#gather_s")
     expect(gather).to_be_visible()
     gather.click()
-    expect(page.locator(".ant-select-dropdown")).to_contain_text("at once" if language == "en" else "立即")
+    expect(page.locator(".ant-select-dropdown").last).to_contain_text("at once" if language == "en" else "立即")
     expect(page.locator("body")).not_to_contain_text(CODE)
 
 

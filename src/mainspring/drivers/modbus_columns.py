@@ -101,11 +101,13 @@ class ColumnOf:
         quality = np.full(rows, q.GOOD, np.uint8)
         if self.column is Column.TEXT:
             self._texts(value, faults)
-        for gather in self._gathers:
-            gather.run(value)
-            for row, sub_status, text in gather.wrong(value):
-                member = self._fields[row]
-                faults.setdefault(member.tag.ordinal, Fault(sub_status, text.format(address=member.address)))
+        # A device may send any bits: a signalling NaN is a number that is none, not a fault of the arithmetic.
+        with np.errstate(invalid="ignore"):
+            for gather in self._gathers:
+                gather.run(value)
+                for row, sub_status, text in gather.wrong(value):
+                    member = self._fields[row]
+                    faults.setdefault(member.tag.ordinal, Fault(sub_status, text.format(address=member.address)))
         for ordinal, fault in faults.items():
             faulty = self._rows.get(ordinal)
             if faulty is not None:
