@@ -335,7 +335,7 @@ def test_work_whose_process_is_gone_is_interrupted(imports: Imports, plant: Tena
         # Whoever checked it may still be at its last line.
         text = (folder.path / "state.json").read_text().replace('"heartbeat_ms": 1', '"heartbeat_ms": 0.1')
         (folder.path / "state.json").write_text(text)
-        return imports.get(author(plant), UUID(state["id"]))["stage"] == "interrupted"
+        return bool(imports.get(author(plant), UUID(state["id"]))["stage"] == "interrupted")
 
     eventually(gone, 30, "work whose process is gone is interrupted")
     imports.load(author(plant), UUID(state["id"]))
