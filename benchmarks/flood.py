@@ -1,4 +1,4 @@
-"""A plant of 500,000 tags at 1 Hz for ten minutes, then as fast as it goes, then VictoriaMetrics with the same values.
+"""A plant of 500,000 tags at 1 Hz for ten minutes, its tags in the records.
 
 `python -m benchmarks.flood [--minutes 10] [--tags 500000] [--quick]`. Every tag has a limit. While the flood runs, a
 page with 1,000 tags is open and questions are asked over HTTP about a history that was there before. The load is a
@@ -8,26 +8,23 @@ process of its own on the same cores; it counts in nothing that is told of the p
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import psutil
 
-from benchmarks import asked, past, peer_victoria
-from benchmarks.figures import QUICK, bars, lines, option, say
+from benchmarks import asked, past
+from benchmarks.figures import QUICK, lines, option, say
 from benchmarks.load import SETTINGS, loading, outcome
 from benchmarks.page import OpenPage
-from benchmarks.platform_under_test import FIRST, Platform, cpu_seconds, platform, publish_plant
+from benchmarks.platform_under_test import FIRST, Platform, cpu_seconds, platform
 
 SCENARIO = "flood"
 TAGS = int(option("--tags", 500_000))
 MINUTES = option("--minutes", 0.5 if QUICK else 10)
-FLAT_OUT_VALUES = 10_000_000 if QUICK else 60_000_000
 PAGE_TAGS = 1000
 DAYS = 31 if QUICK else past.DAYS
 TIMES = 10 if QUICK else 100
@@ -104,56 +101,17 @@ def memory(watch: Watch) -> None:
     lines("memory", f"Memory of each role, {TAGS:,} tags at 1 Hz", ("minutes", "MB"), watch.memory)
 
 
-def flat_out(running: Platform, words: str, wanted: str) -> float:
-    """Send as fast as it is acknowledged until all is stored; returns values a second."""
-    roles = running.roles()
-    before = cpu_seconds(roles)
-    with loading(running, TAGS, "flat-out", FLAT_OUT_VALUES) as load:
-        told = outcome(load)
-    used = {name: now - before[name] for name, now in cpu_seconds(roles).items()}
-    rate = told["values"] / told["stored_s"]
-    scenario = f"flat out, {words}"
-    say(scenario, "accepted by the bus", told["values"] / told["accepted_s"], "values/s")
-    say(scenario, "stored in the history, alarms on", rate, "values/s", wanted)
-    for name in CARRYING:
-        say(scenario, name, used[name] / (told["values"] / 1e6), "core-seconds per million values")
-    say(scenario, "load", told["load_cpu_s"] / (told["values"] / 1e6), "core-seconds per million values")
-    newest = running.ask(f"/current?tags={FIRST},{FIRST + TAGS - 1}")["times"]
-    say(scenario, "last value of the first and the last tag in the engine",
-        "there" if newest == [told["last_ms"]] * 2 else f"not there: {newest}", "", "there")  # fmt: skip
-    return rate
-
-
-@contextlib.contextmanager
-def plant(midnight: int | None = None, bus: str = "") -> Iterator[Platform]:
-    """Start a platform that knows all tags."""
-    before = None if midnight is None else partial(past.filled, midnight=midnight, days=DAYS)
-    with (
-        tempfile.TemporaryDirectory(dir=Path.home()) as folder,
-        platform(Path(folder), SETTINGS, before, bus) as running,
-    ):
-        began = time.monotonic()
-        asyncio.run(publish_plant(running, FIRST, TAGS, mixed=True))
-        if midnight is not None:
-            say(SCENARIO, f"{TAGS:,} tags with a limit each made known to every role", time.monotonic() - began, "s")
-        yield running
-
-
 def main() -> None:
     """Run all of it."""
     midnight = past.last_midnight()
-    rates: dict[str, float] = {}
-    with plant(midnight) as running:
+    before = partial(past.filled, midnight=midnight, days=DAYS)
+    with (
+        tempfile.TemporaryDirectory(dir=Path.home()) as folder,
+        platform(Path(folder), SETTINGS, before, tags=TAGS) as running,
+    ):
+        words = f"from the first start until {TAGS:,} tags of the records, with a limit each, were known"
+        say(SCENARIO, words, running.known_s, "s")
         asyncio.run(flood(running, midnight))
-        rates["Mainspring, durable against power loss"] = flat_out(running, "durable against power loss", "2,500,000")
-    with plant(bus='sync = "interval"') as running:
-        rates["Mainspring, crash-safe"] = flat_out(running, "crash-safe", "3,300,000")
-    rates |= peer_victoria.ingest(SCENARIO, TAGS)
-    theirs = [rate for name, rate in rates.items() if name.startswith("VictoriaMetrics")]
-    if theirs:
-        ratio = rates["Mainspring, durable against power loss"] / max(theirs)
-        say(SCENARIO, "flat out durable against power loss, beside VictoriaMetrics' fastest", ratio, "times", "1.5")
-    bars("flat-out", "Values stored per second, flat out on two cores", "values/s", rates)
 
 
 if __name__ == "__main__":

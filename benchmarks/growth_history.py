@@ -1,4 +1,4 @@
-"""Queries and appending with 1, 5 and 20 GB of history, made faster than real time.
+"""Queries and appending with 1, 5, 10 and 20 GB of history, made faster than real time.
 
 `python -m benchmarks.growth_history [--gigabytes 20] [--folder FOLDER] [--quick]`. The history is 1,000 tags at 1 Hz,
 day by day, beside the year of one tag of which questions are asked. Each size has a folder of its own in FOLDER, and
@@ -30,7 +30,9 @@ from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
 from mainspring.history.chdb_store import ChdbStore
 
-GIGABYTES = tuple(size for size in ((0.1, 0.2) if QUICK else (1.0, 5.0, 20.0)) if size <= option("--gigabytes", 5))
+GIGABYTES = tuple(
+    size for size in ((0.1, 0.2) if QUICK else (1.0, 5.0, 10.0, 20.0)) if size <= option("--gigabytes", 5)
+)
 PAST_TAGS = 1000
 TOGETHER = 100
 """Tags of a day that are stored in one go."""

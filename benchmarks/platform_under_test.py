@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.values import ordinals
+from benchmarks.values import ordinals, slices
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
 from mainspring.core.definitions import (
@@ -77,6 +77,8 @@ class Platform:
     token: str = ""
     tenant: int = 0
     """The company's number in the history."""
+    known_s: float = 0.0
+    """From its start until every tag of its records was known to the engine."""
 
     @property
     def secrets(self) -> Path:
@@ -162,10 +164,11 @@ def cpu_seconds(processes: dict[str, psutil.Process]) -> dict[str, float]:
 
 @contextmanager
 def platform(
-    folder: Path, settings: str = "", before: Callable[[Path, int], None] | None = None, bus: str = ""
+    folder: Path, settings: str = "", before: Callable[[Path, int], None] | None = None, bus: str = "", tags: int = 0
 ) -> Iterator[Platform]:
     """Start a platform whose records hold two watched tags, and stop it.
 
+    They hold `tags` others, too, from ordinal `FIRST` on, mixed as `values.ordinals` tells, with one HH limit each.
     `settings` are more sections of its file, `bus` more settings of the bus; `before` is called with the data folder
     and the company's number, before anything has opened it.
     """
@@ -176,30 +179,32 @@ def platform(
         f"[bus]\nport = {bus_port}\n{bus}\n[web]\nport = {web_port}\n{settings}\n"
     )
     number, token = subprocess.run(
-        [sys.executable, "-m", "benchmarks.platform_under_test", str(file)],
+        [sys.executable, "-m", "benchmarks.platform_under_test", str(file), str(tags)],
         check=True, stdout=subprocess.PIPE, text=True,
     ).stdout.split()[-2:]  # fmt: skip
     if before is not None:
         before(folder / "data", int(number))
+    began = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "mainspring", "--config", str(file), "up"],
         stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     running = Platform(folder, web_port, bus_port, process, token, int(number))
     try:
-        running.until_tags(2)
+        running.until_tags(2 + tags)
+        running.known_s = time.monotonic() - began
         yield running
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
 
 
-def put_plant(file: Path) -> tuple[int, str]:
-    """Write two watched tags with a limit each into the records; return the company's number and an API token."""
+def put_plant(file: Path, tags: int) -> tuple[int, str]:
+    """Write two watched tags and others with a limit each into the records; return the company's number and a token."""
     from mainspring import configuration
     from mainspring.first_start import prepare
 
-    prepare(configuration.load(file))
+    prepare(configuration.load(file), print)
     from django.db import transaction
 
     from mainspring.records import alarm_definition, credential, tag
@@ -223,9 +228,36 @@ def put_plant(file: Path) -> tuple[int, str]:
             made = tag.create(author, TagDraft(name=f"W{number}", asset=asset.id))
             draft = AlarmDraft(tag_id=made.id, condition=Condition.HH, limit=LIMIT, dead_band=1.0)
             alarm_definition.create(author, draft)
+        put_tags(asset, tags)
     kind = credential.CredentialKind.TOKEN
     return tenant.number, credential.issue(author, kind, "bench", role=Role.ADMINISTRATOR, user=person)[1]
 
 
+def put_tags(asset: Any, tags: int) -> None:
+    """Write many tags with a limit each below an asset."""
+    from mainspring.records.alarm_definition import AlarmDefinition as Limit
+    from mainspring.records.inserts import insert
+    from mainspring.records.tag import Tag
+
+    whole = set(map(int, ordinals(FIRST, tags)[1]))
+    for part in slices(PAGE, tags):
+        numbers = range(FIRST + part.start, FIRST + part.stop)
+        made = [
+            Tag(
+                tenant=asset.tenant, asset=asset, ordinal=n, name=f"T{n}", path=f"u/T{n}", search=f"u/t{n}",
+                silence_max_ms=600_000, sample_kind=SampleKind.INTEGER if n in whole else SampleKind.FLOAT,
+            )
+            for n in numbers
+        ]  # fmt: skip
+        insert(made)
+        insert([
+            Limit(
+                tenant=asset.tenant, tag=tag, condition=Condition.HH, dead_band=1.0, search=tag.search,
+                limit=COUNTED_LIMIT if tag.ordinal in whole else LIMIT, name={"en": f"{tag.name} HH", "zh": ""},
+            )
+            for tag in made
+        ])  # fmt: skip
+
+
 if __name__ == "__main__":
-    print(*put_plant(Path(sys.argv[1])))
+    print(*put_plant(Path(sys.argv[1]), int(sys.argv[2])))

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.beside import beside
+from benchmarks.imports import LIMIT_S, POLL_S, begun, checked, loaded
 from benchmarks.platform_under_test import Platform, platform
 
 MANY: Final = 100_000
 BAD: Final = 37
 LIVE: Final = 10_000
 GOOD: Final = 192
-POLL_S: Final = 0.1
-LIMIT_S: Final = 180
 
 
 def device(ready: Connection) -> None:
@@ -39,29 +36,6 @@ def device(ready: Connection) -> None:
         await simulator.stop()
 
     asyncio.run(run())
-
-
-def send(running: Platform, name: str, content: bytes) -> dict[str, Any]:
-    """Upload a file."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{running.web_port}/api/v1/imports?name={name}", content, method="POST"
-    )
-    request.add_header("Authorization", f"Bearer {running.token}")
-    request.add_header("Content-Type", "application/octet-stream")
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        found: dict[str, Any] = json.loads(answer.read())
-    return found
-
-
-def finished(running: Platform, id: str) -> dict[str, Any]:
-    """Wait until an import is no longer worked on."""
-    deadline = time.monotonic() + LIMIT_S
-    while time.monotonic() < deadline:
-        state: dict[str, Any] = running.ask(f"/imports/{id}")
-        if state["stage"] not in {"checking", "loading", "undoing"}:
-            return state
-        time.sleep(POLL_S)
-    sys.exit("the import did not end")
 
 
 def sheet(rows: int, bad: int, connection: str, name: str = "TI") -> bytes:
@@ -114,23 +88,20 @@ def many(running: Platform, connection: str) -> None:
     content = sheet(MANY, BAD, connection, "PI")
     waiting = Waiting(running)
     began = time.monotonic()
-    state = send(running, "many.xlsx", content)
+    state = begun(running, "name=many.xlsx", content)
     told("upload and columns of 100,000 rows", time.monotonic() - began, "s")
-    mapping = {str(place): column["field"] for place, column in enumerate(state["columns"])}
     began = time.monotonic()
-    running.ask(f"/imports/{state['id']}/check", {"mapping": mapping})
-    checked = finished(running, state["id"])
+    state = checked(running, state)
     told("100,000 rows checked, 37 refused", time.monotonic() - began, "s", "below 15")
-    assert checked["counts"] == {"created": MANY - BAD, "updated": 0, "unchanged": 0, "refused": BAD}, checked
+    assert state["counts"] == {"created": MANY - BAD, "updated": 0, "unchanged": 0, "refused": BAD}, state
     told_waiting("100,000 rows are uploaded and checked", waiting.end(), "below 500")
     waiting = Waiting(running)
     web = running.roles()["web"]
     used_s = sum(web.cpu_times()[:2])
     began = time.monotonic()
-    running.ask(f"/imports/{state['id']}/load", {})
-    loaded = finished(running, state["id"])
+    state = loaded(running, state)
     took_s = time.monotonic() - began
-    assert loaded["report"]["created"] == MANY - BAD, loaded
+    assert state["report"]["created"] == MANY - BAD, state
     told("99,963 rows loaded", took_s, "s", "below 30")
     told("processor of the web process meanwhile", sum(web.cpu_times()[:2]) - used_s, "s")
     told_waiting("99,963 rows are loaded", waiting.end(), "below 500")
@@ -138,13 +109,9 @@ def many(running: Platform, connection: str) -> None:
 
 def live(running: Platform, connection: str) -> None:
     """Load 10,000 rows and wait until every tag has a good value from the device."""
-    state = send(running, "live.xlsx", sheet(LIVE, 0, connection))
-    mapping = {str(place): column["field"] for place, column in enumerate(state["columns"])}
-    running.ask(f"/imports/{state['id']}/check", {"mapping": mapping})
-    finished(running, state["id"])
+    state = checked(running, begun(running, "name=live.xlsx", sheet(LIVE, 0, connection)))
     began = time.monotonic()
-    running.ask(f"/imports/{state['id']}/load", {})
-    finished(running, state["id"])
+    loaded(running, state)
     told("10,000 rows loaded", time.monotonic() - began, "s")
     ordinals: list[int] = []
     while len(ordinals) < LIVE:

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from tests.e2e.platform import Platform, demo_platform
 from tests.records import postgresql
 
 _LAST = ("e2e", "browser")
 MEMORY = Path("/dev/shm")
 MEMORY_FREE_BYTES = 4 * 2**30
+_held = ExitStack()
+"""What runs until the tests end."""
+atexit.register(_held.close)
+# How long an example takes says how busy the machine is.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--records", choices=("sqlite", "postgresql"), default="sqlite", help="the database that records are kept in"
     )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("records") != "postgresql":
+    if parser.parse_known_args(sys.argv[1:]).records != "postgresql":
         return
-    held = ExitStack()
-    config.add_cleanup(held.close)
-    url = held.enter_context(postgresql.server())
+    # Now, not when pytest is configured: the `conftest` of a folder named in the command is imported before that, and
+    # takes its database from the environment.
+    url = _held.enter_context(postgresql.server())
     postgresql.execute(url, "CREATE DATABASE platform")
     # Tests of parts make a database of their own there; whole platforms inherit the setting of theirs.
     os.environ["MAINSPRING_TEST_POSTGRESQL"] = url
     os.environ["MAINSPRING_DATABASE_URL"] = f"{url}/platform"
+
+
+def pytest_unconfigure() -> None:
+    _held.close()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"records: {config.getoption('records')}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

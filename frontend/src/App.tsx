@@ -5,6 +5,7 @@ import zhCN from "antd/locale/zh_CN";
 import { nonce } from "./nonce";
 import { type Preferences, PreferencesContext, storedLanguage, storedTheme } from "./preferences";
 import { watchFocus } from "./shell/focus-back";
+import { Outside, outsideOf } from "./shell/Outside";
 import { SessionGate } from "./shell/SessionGate";
 import { themes } from "./theme/antd";
 import type { Language, ThemeChoice } from "./types";
@@ -42,6 +43,7 @@ function useKeptPreferences(): Preferences {
 export function Page() {
   const preferences = useKeptPreferences();
   useEffect(watchFocus, []);
+  const outside = outsideOf(window.location.pathname);
   return (
     <PreferencesContext value={preferences}>
       <ConfigProvider
@@ -52,7 +54,7 @@ export function Page() {
         button={{ autoInsertSpace: false }}
       >
         <App className="ms-app" message={{ duration: 6, maxCount: 3 }}>
-          <SessionGate />
+          {outside ? <Outside page={outside} /> : <SessionGate />}
         </App>
       </ConfigProvider>
     </PreferencesContext>

@@ -1,5 +1,6 @@
 /** The one way to the server: typed requests, errors in both languages, sign-in again without losing the page. */
 
+import { previewHeaders } from "./rights/preview";
 import type { Words } from "./types";
 
 const PREFIX = "/api/v1";
@@ -31,6 +32,9 @@ export class ApiError extends Error {
     this.items = body.items;
   }
 }
+
+/** Why something asked for did not happen: in the server's words where it answered. */
+export const reasonOf = (error: unknown): Words => (error instanceof ApiError ? error.text : { en: String(error), zh: String(error) });
 
 interface ErrorBody {
   code: string;
@@ -94,7 +98,7 @@ export function urlOf(path: string, query: Query = {}): string {
 
 async function send(method: string, path: string, options: Options): Promise<Response> {
   if (options.file && options.file.size > UPLOAD_BYTES_MAX) throw new ApiError(413, { code: "limit", text: tooLarge });
-  const headers: Record<string, string> = { Accept: "application/json", ...options.headers };
+  const headers: Record<string, string> = { Accept: "application/json", ...previewHeaders, ...options.headers };
   if (options.file) headers["Content-Type"] ??= "application/octet-stream";
   else if (options.body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();

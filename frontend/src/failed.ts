@@ -1,6 +1,6 @@
 import { useCallback } from "react";
 import { App } from "antd";
-import { ApiError } from "./api";
+import { reasonOf } from "./api";
 import { useSay } from "./words";
 
 const STAYS_S = 20;
@@ -11,7 +11,7 @@ export function useFailed(): (error: unknown) => void {
   const { notification } = App.useApp();
   return useCallback(
     (error) => {
-      const text = error instanceof ApiError ? say(error.text) : String(error);
+      const text = say(reasonOf(error));
       // Drawers open at the right: what failed there is told beside them, not over their buttons.
       // It leaves by itself, not while the pointer rests on it; the same said twice stands once.
       notification.error({ key: text, title: text, duration: STAYS_S, pauseOnHover: true, showProgress: true, placement: "bottomLeft" });

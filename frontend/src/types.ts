@@ -23,13 +23,15 @@ export interface Site {
   now_ms: number;
   languages: Language[];
   shelf_hours_max: number;
+  /** Companies may ask for an account by themselves. */
+  registration: boolean;
   /** A person is: asking for the session of nobody would be an error. */
   signed_in: boolean;
   /** Of the sites that have a calendar: when their shifts begin, on the plant's clock. */
   shifts: { path: string; starts: string[] }[];
 }
 
-export const ROLES = ["viewer", "operator", "engineer", "administrator"] as const;
+export const ROLES = ["guest", "viewer", "operator", "engineer", "administrator"] as const;
 export type Role = (typeof ROLES)[number];
 export type ThemeChoice = "light" | "dark" | "system";
 export interface Person {
@@ -38,10 +40,15 @@ export interface Person {
   username: string;
   display_name: string;
   role: Role;
+  /** In the whole plant. */
   rights: string[];
+  /** Where there are further ones: below the path of an asset, or where the company is its `owner` or `operator`. */
+  parts: { path: string; company: string; rights: string[] }[];
   language: Language | null;
   theme: ThemeChoice | null;
   must_change_password: boolean;
+  /** Nothing else is open until one is set up. */
+  must_add_second_factor: boolean;
 }
 
 export const ASSET_KINDS = ["enterprise", "site", "area", "line", "unit", "meter"] as const;
@@ -260,13 +267,17 @@ export interface Overview {
   history: { samples: number; bytes_on_disk: number; oldest_ms: number | null; newest_ms: number | null } | null;
 }
 
-export type HitKind = "asset" | "tag" | "alarm" | "connection" | "page";
+export type HitKind = "asset" | "tag" | "alarm" | "connection" | "record" | "page";
 export interface Hit {
   kind: HitKind;
   id: string;
   name: Words;
   path: string;
   tag?: number;
+  /** Of a record: its kind, what people call one, and what it is beside its name. */
+  of?: string;
+  word?: Words | null;
+  about?: Words | null;
 }
 
 export interface User {
@@ -275,14 +286,55 @@ export interface User {
   display_name: string;
   role: Role;
   enabled: boolean;
+  /** For programs: it has tokens and cannot sign in. */
+  service: boolean;
   last_sign_in_ms: number | null;
   locked: boolean;
   version: number;
+}
+/** A browser in which someone is signed in. */
+export interface OpenSession {
+  id: string;
+  begun_ms: number;
+  seen_ms: number;
+  address: string;
+  browser: string;
+  system: string;
+  current: boolean;
+}
+export interface Invitation {
+  id: string;
+  email: string;
+  name: string;
+  role: Role;
+  company_role_code: string;
+  place_path: string;
+  created_ms: number;
+  expires_ms: number;
+}
+/** A company that asks for an account. */
+export interface Registration {
+  id: string;
+  company: string;
+  credit_code: string;
+  contact: string;
+  email: string;
+  phone: string;
+  notes: string;
+  state: "unconfirmed" | "waiting" | "accepted" | "refused";
+  created_ms: number;
+  reason: string;
+  made: string;
 }
 export interface Token {
   id: string;
   name: string;
   role: Role;
+  /** All of the role if null. */
+  rights: string[] | null;
+  kinds: string[];
+  place_path: string;
+  user: string | null;
   expires_ms: number | null;
   last_used_ms: number | null;
 }
@@ -299,10 +351,13 @@ export const ACTIONS = [
   "export",
   "enter",
   "correct",
+  "read",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 export interface AuditEntry {
   id: string;
+  /** Its place in the chain. */
+  sequence: number;
   time_ms: number;
   user: string;
   action: Action;

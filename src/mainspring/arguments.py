@@ -27,7 +27,19 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("reference", help="print the reference of settings, drivers and commands as Markdown")
     reset = commands.add_parser("reset-password", help="give a person a new one-time password")
     reset.add_argument("username")
-    commands.add_parser("verify-audit", help="check that the audit's chain of entries is unbroken")
+    audit = commands.add_parser("audit", help="the audit: verify its chain of entries, write it out")
+    audits = audit.add_subparsers(dest="audit_command", required=True, metavar="COMMAND")
+    verify = audits.add_parser("verify", help="check the chains; exit code 1 where an entry was altered or removed")
+    verify.add_argument("--tenant", default="", metavar="KEY", help="which company; default: all")
+    verify.add_argument(
+        "--expect", default="", metavar="NUMBER:DIGEST", help="a head written down before; its entry must be there"
+    )
+    restored = audits.add_parser(
+        "restored", help="note that the records were put back to an earlier state by other means than `restore`"
+    )
+    restored.add_argument("time", metavar="TIME", help="of that state, for example 2026-11-21T14:05+08:00")
+    export = audits.add_parser("export", help="write the entries of a company as lines of JSON")
+    export.add_argument("--tenant", default="", metavar="KEY", help="which company; default: that of [plant]")
     tenant = commands.add_parser("tenant", help="companies on this platform: add one, list them")
     tenants = tenant.add_subparsers(dest="tenant_command", required=True, metavar="COMMAND")
     add = tenants.add_parser("add", help="make a company with an administrator; works while the platform runs")
@@ -36,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--name-zh", default="", help="name in Chinese")
     add.add_argument("--zone", default="UTC", help="IANA time zone, for example Asia/Shanghai")
     tenants.add_parser("list", help="show the companies of this platform")
+    _app(commands.add_parser("app", help="for who writes apps: begin one, make its migrations"))
     backup = commands.add_parser(
         "backup", help="back up the running platform into a folder; only what is new is copied"
     )
@@ -74,6 +87,17 @@ def parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("prepare", help="create or migrate the records; `up` and `demo` do it by themselves")
     return top
+
+
+def _app(command: argparse.ArgumentParser) -> None:
+    apps = command.add_subparsers(dest="app_command", required=True, metavar="COMMAND")
+    for name, words in (
+        ("new", "write the package of an app with one kind of record, to begin with"),
+        ("migrations", "write the migrations that its definitions need; again after each change of them"),
+    ):
+        each = apps.add_parser(name, help=words)
+        each.add_argument("name", help="name of the package, such as tool_crib")
+        each.add_argument("--folder", type=Path, help="folder it lies in; default: [apps] folder, else here")
 
 
 def _import_history(command: argparse.ArgumentParser) -> None:

@@ -106,7 +106,22 @@ def run(options: argparse.Namespace) -> None:
         case "prepare":
             from mainspring.first_start import prepare
 
-            print(json.dumps(prepare(settings)))
+            # What it makes is read by the program that asked; what people should know goes beside it.
+            print(json.dumps(prepare(settings, _said_aside)))
+        case "app" | "reset-password" | "tenant" | "audit":
+            of_records(settings, options)
+
+
+def of_records(settings: Configuration, options: argparse.Namespace) -> None:
+    """Run a command that works on the records alone."""
+    match options.command:
+        case "app":
+            from mainspring import app_commands
+
+            if options.app_command == "new":
+                app_commands.new(options.name, options.folder or settings.apps.folder or Path(), _said)
+            else:
+                app_commands.migrations(options.name, options.folder or settings.apps.folder or Path())
         case "reset-password":
             from mainspring.first_start import reset_password
 
@@ -119,10 +134,15 @@ def run(options: argparse.Namespace) -> None:
                 print(add_tenant(settings, options.key, words, options.zone))
             else:
                 print(list_tenants(settings))
-        case "verify-audit":
-            from mainspring.first_start import verify_audit
+        case "audit":
+            from mainspring import audit_commands
 
-            print(verify_audit(settings))
+            if options.audit_command == "export":
+                audit_commands.export_audit(settings, options.tenant, sys.stdout.write)
+            elif options.audit_command == "restored":
+                audit_commands.note_restored(settings, options.time, _said)
+            elif not audit_commands.verify_audit(settings, _said, options.tenant, options.expect):
+                sys.exit(1)
 
 
 def bring_in(settings: Configuration, options: argparse.Namespace) -> None:
@@ -137,6 +157,13 @@ def _said(text: Text) -> None:
     from mainspring.status import language_of
 
     print(text.document()[language_of(os.environ)], flush=True)
+
+
+def _said_aside(text: Text) -> None:
+    """Say it on standard error."""
+    from mainspring.status import language_of
+
+    print(text.document()[language_of(os.environ)], file=sys.stderr, flush=True)
 
 
 async def back_up(settings: Configuration, folder: Path, keep: int | None) -> None:
@@ -196,7 +223,7 @@ def _settings_file(options: argparse.Namespace) -> Path | None:
 
         yours = holder_of(configuration.load(None).data_folder.resolve())
         return demo if yours is None and holder_of((DEMO_FOLDER / "data").resolve()) else None
-    of_demo = options.command in {"reset-password", "tenant", "verify-audit", "import-history"}
+    of_demo = options.command in {"reset-password", "tenant", "audit", "import-history"}
     return demo if of_demo and not configuration.DEFAULT_FILE.exists() else None
 
 
@@ -252,6 +279,9 @@ def supervise(settings: Configuration, config_arguments: list[str]) -> None:
 
 def _prepared(settings: Configuration, config_arguments: list[str]) -> dict[str, str]:
     """Prepare the records unless this very version did so with these very settings; returns what is shown once."""
+    from mainspring.apps.loading import modules_of
+
+    apps = modules_of(settings.apps.modules)
     migrations = sorted(file.name for file in (Path(__file__).parent / "records" / "migrations").glob("*.py"))
     told = [
         __version__,
@@ -259,11 +289,13 @@ def _prepared(settings: Configuration, config_arguments: list[str]) -> dict[str,
         settings.plant.model_dump_json(),
         settings.demo.model_dump_json(),
         *settings.gateways,
+        *apps,
     ]
     stamp, key = settings.data_folder / "records.stamp", "\n".join([*told, settings.web.database_url])
     external = settings.web.database_url or os.environ.get("MAINSPRING_DATABASE_URL")
     there = external or (settings.data_folder / "records.sqlite3").exists()
-    if there and stamp.exists() and stamp.read_text(encoding="utf-8") == key:
+    # An app's definitions may have changed under the same name.
+    if there and not apps and stamp.exists() and stamp.read_text(encoding="utf-8") == key:
         return {}
     # A process of its own: what preparing needs in memory is given back before the roles start.
     command = [sys.executable, "-m", "mainspring", *config_arguments, "prepare"]

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mainspring.bus.credentials import RoleUser, ensure_user
 from mainspring.core import toml
 from mainspring.core.cold import S3_URL
 from mainspring.gateway.settings import GatewaySection
+from mainspring.records.provider import ProviderSection, SamlSection, named_plainly
 
 DEFAULT_FILE: Final = Path("mainspring.toml")
 GIB: Final = 1024**3
@@ -143,11 +144,42 @@ class WebSection(Section):
         default="", description="postgresql:// URL of the records; empty: SQLite in the data folder"
     )
     session_hours: int = Field(default=12, ge=1, le=720, description="a session ends after this time")
+    token_days_max: int = Field(default=366, ge=1, le=3660, description="longest life of an API token; each one ends")
+    registration: bool = Field(
+        default=False,
+        description="companies may ask for an account by themselves; the platform's administrators decide",
+    )
     shelf_hours_max: int = Field(default=24, ge=1, le=168, description="longest time an alarm may be shelved")
     software_versions_max: int = Field(
         default=20, ge=1, le=200, description="versions of the gateways' program kept for each company"
     )
     software_bytes_max: int = Field(default=GIB, ge=1024**2, description="size of those versions together")
+
+
+class SignInSection(Section):
+    """How people sign in, beyond name and password."""
+
+    second_factor: Literal["nobody", "administrators", "everyone"] = Field(
+        default="nobody", description="who must have a second factor in every company; a company may ask more"
+    )
+    providers: dict[str, ProviderSection] = Field(
+        default={}, description="OpenID Connect providers whose people may sign in, by name"
+    )
+    saml: dict[str, SamlSection] = Field(default={}, description="SAML 2.0 providers whose people may sign in, by name")
+
+    @field_validator("providers")
+    @classmethod
+    def _plain_names(cls, providers: dict[str, ProviderSection]) -> dict[str, ProviderSection]:
+        return named_plainly(providers)
+
+    @field_validator("saml")
+    @classmethod
+    def _plain_names_too(cls, saml: dict[str, SamlSection], known: ValidationInfo) -> dict[str, SamlSection]:
+        both = saml.keys() & known.data.get("providers", {}).keys()
+        if both:
+            message = f"{min(both)!r} is the name of an OpenID Connect provider already"
+            raise ValueError(message)
+        return named_plainly(saml)
 
 
 class BackupSection(Section):
@@ -161,6 +193,24 @@ class BackupSection(Section):
     records_every_s: int = Field(
         default=60, ge=1, le=3600, description="records that changed are kept this often between backups (SQLite)"
     )
+
+
+class AppsSection(Section):
+    """Industrial apps; those of installed packages are found by themselves."""
+
+    modules: tuple[str, ...] = Field(
+        default=(), description="packages of further apps, by the names they are imported by, such as tool_crib"
+    )
+    folder: Path | None = Field(default=None, description="folder these packages lie in; none: where Python looks")
+
+    @field_validator("modules")
+    @classmethod
+    def _importable(cls, modules: tuple[str, ...]) -> tuple[str, ...]:
+        for module in modules:
+            if not all(part.isidentifier() for part in module.split(".")):
+                message = f"{module!r} is no name of a package: words as in Python, with points between them"
+                raise ValueError(message)
+        return modules
 
 
 class LogSection(Section):
@@ -243,7 +293,9 @@ class Configuration(Section):
         default={"main": GatewaySection()}, description="gateways that run on this machine, by name"
     )
     web: WebSection = WebSection()
+    sign_in: SignInSection = SignInSection()
     backup: BackupSection = BackupSection()
+    apps: AppsSection = AppsSection()
     log: LogSection = LogSection()
     mail: MailSection = MailSection()
     notifications: NotificationsSection = NotificationsSection()

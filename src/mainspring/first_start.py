@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
 
 from mainspring import __version__
+from mainspring.apps.loading import modules_of
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file, user_name
 from mainspring.configuration import Configuration, bus_users
-from mainspring.core.errors import ConfigurationError, Conflict, NotConnected, NotFound
+from mainspring.core.errors import ConfigurationError, NotConnected, NotFound
 from mainspring.core.text import Text
+from mainspring.records.provider import secret_variable
+from mainspring.records.rights import Requirement
 from mainspring.web.configure import Mail, WebSettings, configure
 
 _NOBODY: Final = Text("There is no user {username} in {tenant}.", "{tenant} 中没有用户 {username}。")
@@ -28,10 +33,6 @@ _WAITS: Final = Text(
 _ONE_TIME: Final = Text(
     "{username} signs in with {password} once and then chooses another.",
     "{username} 用 {password} 登录一次，随后自行设置新密码。",
-)
-_BROKEN: Final = Text(
-    "The audit of {tenant} is broken at entry {number}: it was altered or removed. Compare with a backup.",
-    "{tenant} 的审计在第 {number} 条处中断：记录被更改或删除，请与备份比对。",
 )
 
 
@@ -51,7 +52,11 @@ def web_settings(configuration: Configuration) -> WebSettings:
         tenant=configuration.plant.tenant,
         zone=configuration.plant.zone,
         product_version=__version__,
+        apps=modules_of(configuration.apps.modules),
+        apps_folder=_apps_folder(configuration),
         session_hours=section.session_hours,
+        token_days_max=section.token_days_max,
+        registration=section.registration,
         shelf_hours_max=section.shelf_hours_max,
         software_versions_max=section.software_versions_max,
         software_bytes_max=section.software_bytes_max,
@@ -60,7 +65,18 @@ def web_settings(configuration: Configuration) -> WebSettings:
         mail=_mail(configuration),
         webhook_hosts=configuration.notifications.webhook_hosts,
         page_url=configuration.notifications.page_url,
+        second_factor=Requirement(configuration.sign_in.second_factor),
+        providers=configuration.sign_in.providers,
+        saml=configuration.sign_in.saml,
+        provider_secrets={
+            name: SecretStr(os.environ.get(secret_variable(name), "")) for name in configuration.sign_in.providers
+        },
     )
+
+
+def _apps_folder(configuration: Configuration) -> Path | None:
+    folder = configuration.apps.folder
+    return folder.resolve() if folder is not None else None
 
 
 def _mail(configuration: Configuration) -> Mail | None:
@@ -71,20 +87,33 @@ def _mail(configuration: Configuration) -> Mail | None:
     return Mail(**section.model_dump(), password=password)
 
 
-def prepare(configuration: Configuration) -> dict[str, Any]:
-    """Create or migrate the records; returns `username` and `password` when an administrator was made."""
+def open_records(configuration: Configuration) -> None:
+    """Start Django in a process that works for the platform: whoever may start it may do so for every company."""
     configure(web_settings(configuration))
+    from mainspring.records.in_force import enter_platform
+
+    enter_platform()
+
+
+def prepare(configuration: Configuration, say: Callable[[Text], None]) -> dict[str, Any]:
+    """Create or migrate the records; returns `username` and `password` when an administrator was made."""
+    open_records(configuration)
     demo = configuration.demo.enabled
+    from mainspring.apps import tables
     from mainspring.records.first_start import ADMINISTRATOR, ensure_first_start
 
     plant = configuration.plant
     words = {"en": plant.name, "zh": plant.name_zh}
-    password = ensure_first_start(plant.tenant, words, plant.zone, must_change_password=not demo)
+    tables.refuse_pending()
+    with tables.blamed():
+        password = ensure_first_start(plant.tenant, words, plant.zone, must_change_password=not demo)
+    for text in tables.left_behind():
+        say(text)
     _register_bus_users(configuration)
     if demo:
         from mainspring.demo.seed import seed
 
-        seed(plant.tenant, configuration.demo, configuration.secrets_folder)
+        seed(plant.tenant, configuration.demo, configuration.secrets_folder, configuration.data_folder.resolve())
     return {"username": ADMINISTRATOR, "password": password} if password else {}
 
 
@@ -116,7 +145,7 @@ def _secret_key(configuration: Configuration) -> str:
 
 def reset_password(configuration: Configuration, username: str) -> str:
     """Give a person a new one-time password, for those who can use this machine; returns the sentence to show."""
-    configure(web_settings(configuration))
+    open_records(configuration)
     from mainspring.records import people
     from mainspring.records.audit import Author
     from mainspring.records.user import User
@@ -131,7 +160,7 @@ def reset_password(configuration: Configuration, username: str) -> str:
 
 def add_tenant(configuration: Configuration, key: str, words: dict[str, str], zone: str) -> str:
     """Make a company on this platform, running or not; returns the sentences to show."""
-    configure(web_settings(configuration))
+    open_records(configuration)
     from mainspring.records import first_start
     from mainspring.records.faults import Invalid
 
@@ -162,25 +191,10 @@ async def publish(configuration: Configuration) -> None:
 
 def list_tenants(configuration: Configuration) -> str:
     """Return a line for each company on this platform."""
-    configure(web_settings(configuration))
+    open_records(configuration)
     from mainspring.records.tenant import Tenant
 
     rows = Tenant.objects.order_by("key")
     return "\n".join(
         f"{row.key:<32} {row.zone:<24} {row.name['en']}  {row.name.get('zh', '')}".rstrip() for row in rows
     )
-
-
-def verify_audit(configuration: Configuration) -> str:
-    """Check every tenant's chain of audit entries; returns the sentence to show, raises Conflict where it is broken."""
-    configure(web_settings(configuration))
-    from mainspring.records.audit import AuditEntry, first_broken
-    from mainspring.records.tenant import Tenant
-
-    lines = []
-    for tenant in Tenant.objects.order_by("key"):
-        broken = first_broken(tenant)
-        if broken is not None:
-            raise Conflict(_BROKEN, tenant=tenant.key, number=broken)
-        lines.append(f"{tenant.key}: chain verified, {AuditEntry.objects.of(tenant).count():,} entries")
-    return "\n".join(lines)

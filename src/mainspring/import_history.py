@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,6 +72,7 @@ def import_history(configuration: Configuration, wanted: Wanted, say: Say) -> No
     """Check a file and import it; one that was begun with the same settings goes on. Raises MainspringError."""
     configure(web_settings(configuration))
     from mainspring.records.audit import Author
+    from mainspring.records.in_force import enter_platform
     from mainspring.records.outbox import outbox
     from mainspring.records.tenant import Tenant
     from mainspring.web.importing.sender import USER
@@ -78,12 +80,13 @@ def import_history(configuration: Configuration, wanted: Wanted, say: Say) -> No
 
     if not wanted.file.is_file():
         raise ConfigurationError(_NO_FILE, file=wanted.file)
+    # Its end is published for all companies alike.
+    enter_platform()
     key = wanted.tenant or configuration.plant.tenant
     tenant = Tenant.objects.filter(key=key).first()
     if tenant is None:
         raise ConfigurationError(_NO_TENANT, tenant=key)
     author = Author(tenant)
-    folder, state = _begun(configuration.data_folder.resolve() / "history-imports", author, wanted)
     seed = seed_file(configuration.secrets_folder, USER)
     way = Way(configuration.bus_url, seed, configuration.bus.tls_ca)
 
@@ -93,7 +96,12 @@ def import_history(configuration: Configuration, wanted: Wanted, say: Say) -> No
         outbox.add(keys)
         asyncio.run(publish(configuration))
 
-    work = Work(folder, state, author, way, publish=told)
+    with _begun(configuration.data_folder.resolve() / "history-imports", author, wanted) as (folder, state):
+        _import(Work(folder, state, author, way, publish=told), wanted, say)
+
+
+def _import(work: Work, wanted: Wanted, say: Say) -> None:
+    state = work.state
     if not state["report"]:
         state["create_below"] = wanted.create_below
     if state["counts"] is None:
@@ -107,11 +115,12 @@ def import_history(configuration: Configuration, wanted: Wanted, say: Say) -> No
     report = state["report"]
     say(_DONE.format(**report))
     if report["refused"]:
-        say(_ROWS.format(file=folder.refused))
+        say(_ROWS.format(file=work.folder.refused))
 
 
-def _begun(root: Path, author: Any, wanted: Wanted) -> tuple[Any, dict[str, Any]]:
-    """Return the import of this very file that was not finished, or a new one."""
+@contextmanager
+def _begun(root: Path, author: Any, wanted: Wanted) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Take the import of this very file that was not finished, or a new one, and hold it; raises Conflict."""
     from mainspring.core.ids import uuid7
     from mainspring.records.import_files import ImportStore
     from mainspring.web.importing.imports import new_progress, new_state
@@ -124,16 +133,21 @@ def _begun(root: Path, author: Any, wanted: Wanted) -> tuple[Any, dict[str, Any]
     source = [str(wanted.file.resolve()), status.st_size, status.st_mtime_ns, layout.model_dump()]
     for folder in store.of(author.tenant.key):
         state = folder.state()
-        if state.get("source") == source and state["stage"] in {"checked", "cancelled", "failed", "interrupted"}:
-            state |= {"text": None, "progress": new_progress(state)}
-            return folder, state
+        if state.get("source") == source and state["stage"] != "loaded":
+            with folder.alone():
+                # What someone else was at until now is known only now.
+                state = folder.state(waiting=True)
+                if state["stage"] != "loaded":
+                    yield folder, state | {"text": None, "progress": new_progress(state)}
+                    return
     id = uuid7()
     folder = store.make(author.tenant.key, id, b"")
     folder.upload.unlink()
     folder.upload.symlink_to(wanted.file.resolve())
     state = new_state(author, id, wanted.file.name[:200], status.st_size)
     state |= {"source": source, "layout": layout.model_dump(), "columns": seen.columns, "rows": seen.rows}
-    return folder, state
+    with folder.alone():
+        yield folder, state
 
 
 def _done(work: Work, say: Say) -> None:

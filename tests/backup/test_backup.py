@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import os
 import re
 import shutil
 import signal
@@ -12,25 +10,21 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
-from contextlib import closing, redirect_stdout
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.platform import Person, Platform, command, eventually, free_ports, running
+from tests.backup.commands import COMPARED, backed_up, listed, moved, refused, said
+from tests.e2e.platform import Person, Platform, command, eventually, running
 from tests.faults.numbered import NumberedSource, Plant, configured, numbered, prepared, settled
 
-from mainspring import cli
-from mainspring.arguments import parser
-from mainspring.core import toml
 from mainspring.core.errors import MainspringError
+from mainspring.records.heads import HeadFile
 
-COMPARED = ("/assets", "/tags", "/connections", "/devices", "/users", "/alarm-definitions", "/gateways")
-OF_THE_MOMENT = {"health", "alive", "listener", "degraded", "release", "last_seen_ms", "last_sign_in_ms"}
 BACKUP = '[backup]\nto = "regular"\nrecords_every_s = 1\n'
 MINUTE_MS = 60_000
 OLD_MINUTES = 10
@@ -71,7 +65,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         tag = next(each for each in plant.person.get("/tags")["items"] if each["tag"] == watched)
         limit = {"tag_id": tag["id"], "condition": "H", "limit": LIMIT, "priority": "high"}
         plant.person.post("/alarm-definitions", limit)
-        eventually(lambda: _connected(plant.person), 60, "the connection of the old readings")
         asyncio.run(old.run(readings=OLD_MINUTES * 60))
         assert not _lost(platform, old)
         eventually(lambda: _rolled_up(folder), 60, "rollups of the old readings")
@@ -82,11 +75,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         yield Made(plant, old, folder / "backups")
 
 
-def _connected(person: Person) -> bool:
-    connections = person.get("/connections")["items"]
-    return all((each["health"] or {}).get("state") == "connected" for each in connections)
-
-
 def _lost(platform: Platform, source: NumberedSource) -> int:
     return settled(platform, source, holds=lambda counted: not counted.lost).lost
 
@@ -94,56 +82,6 @@ def _lost(platform: Platform, source: NumberedSource) -> int:
 def _rolled_up(folder: Path) -> bool:
     state = folder / "data" / "history" / "rollups.json"
     return b'"minute": null' not in state.read_bytes()
-
-
-def backed_up(folder: Path, *arguments: str) -> str:
-    """Back up the platform of a folder by the command, and return what it said."""
-    done = command("backup", *arguments, cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def said(*arguments: object) -> str:
-    """Run a command that asks no platform, in this process, and return what it said."""
-    out = io.StringIO()
-    mask = os.umask(0o077)
-    try:
-        with redirect_stdout(out):
-            cli.run(parser().parse_args([str(each) for each in arguments]))
-    except MainspringError as error:
-        error.add_note(out.getvalue())
-        raise
-    finally:
-        os.umask(mask)
-    return out.getvalue()
-
-
-def refused(*arguments: object) -> str:
-    """Run a command that has to fail, in words of both languages, and return what it said."""
-    with pytest.raises(MainspringError) as caught:
-        said(*arguments)
-    text = caught.value.text
-    assert re.search(r"[一-鿿]", text.zh) and not re.search(r"[一-鿿]", text.en)
-    return "\n".join([*caught.value.__notes__, text.en])
-
-
-def moved(folder: Path) -> tuple[Platform, int]:
-    """Give a restored platform other ports; it is not started."""
-    web = free_ports(3)
-    file = folder / "mainspring.toml"
-    settings = tomllib.loads(file.read_text())
-    settings["web"]["port"], settings["bus"]["port"] = web, web + 1
-    settings["gateways"]["main"]["mqtt_port"] = web + 2
-    del settings["backup"]
-    file.write_text(toml.written(settings))
-    return Platform(folder, ["up"], web), web + 2
-
-
-def listed(person: Person, path: str) -> Any:
-    """Return records without what is told of the moment."""
-    answer = person.get(path)
-    items = answer["items"] if isinstance(answer, dict) else answer
-    return [{name: value for name, value in each.items() if name not in OF_THE_MOMENT} for each in items]
 
 
 def alarms_of(person: Person) -> Any:
@@ -173,6 +111,7 @@ def test_what_was_acknowledged_before_a_backup_is_in_the_restored_platform_exact
     said("restore", made.backups, "--folder", new)
     keys = list((new / "data" / "secrets").iterdir())
     assert keys and all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in keys)
+    assert HeadFile(new / "data", "plant").read().holding
     platform, port = moved(new)
     platform.username, platform.password = made.plant.platform.username, made.plant.platform.password
     with running(platform):
@@ -190,6 +129,8 @@ def test_what_was_acknowledged_before_a_backup_is_in_the_restored_platform_exact
         assert not _lost(platform, made.old)
         assert made.trends(person) == trends
         assert alarms_of(person) == alarms
+        chain = person.get("/audit/chain")
+        assert (chain["broken"], chain["missed"], chain["put_back"]) == (None, None, [])
         assert not (new / "data" / "pending").exists()
         log = (new / "data" / "logs" / "historian-main.log").read_text()
         assert "stream_made_anew" not in log and "messages_missing" not in log

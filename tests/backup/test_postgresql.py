@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from tests.backup.commands import COMPARED, backed_up, listed, moved, refused, said
+from tests.e2e.platform import running
+from tests.faults.numbered import configured, prepared, settled
 from tests.ports import free_port
 from tests.records import postgresql
 
 from mainspring.backup import records
+from mainspring.core import toml
 from mainspring.core.errors import StoreError
 
 CONF = """
@@ -45,7 +52,8 @@ def server() -> Iterator[str]:
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
+    # For the platform: of all companies.
+    with psycopg.connect(url, options="-c mainspring.tenant=*") as connection:
         words: Any = query
         return connection.execute(words).fetchall()
 
@@ -69,6 +77,54 @@ def test_records_go_into_an_empty_database(server: str, tmp_path: Path) -> None:
         records.load(tmp_path / "dump", f"{server}/two")
     with pytest.raises(StoreError, match=r"pg_dump failed: .*none"):
         list(records.dump(f"{server}/none", tmp_path / "dump"))
+
+
+def test_a_platform_goes_on_with_its_records_in_another_database(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgresql.execute(server, "CREATE DATABASE former", "CREATE DATABASE latter")
+    # As the documentation has it: the password is not in the settings.
+    monkeypatch.setenv("PGPASSWORD", urlsplit(server).password or "")
+    monkeypatch.delenv("MAINSPRING_DATABASE_URL", raising=False)
+    former, latter = (f"{records.without_password(server)}/{name}" for name in ("former", "latter"))
+    folder, backups, new = tmp_path / "plant", tmp_path / "backups", tmp_path / "new"
+    folder.mkdir()
+    platform, port = configured(folder)
+    settings = tomllib.loads((folder / "mainspring.toml").read_text())
+    settings["web"]["database_url"] = former
+    (folder / "mainspring.toml").write_text(toml.written(settings))
+    with running(platform):
+        plant = prepared(platform, port)
+        source = plant.source
+        asyncio.run(source.run(seconds=1))
+        backed_up(folder, str(backups))
+        kept = {path: listed(plant.person, path) for path in COMPARED}
+    assert not (folder / "data" / "records.sqlite3").exists()
+    assert "--records-url" in refused("restore", backups, "--folder", new)
+    assert "already exists" in refused("restore", backups, "--folder", new, "--records-url", former)
+    assert not new.exists()
+    before = rows(former, "SELECT * FROM records_auditentry ORDER BY 1")
+    told = said("restore", backups, "--folder", new, "--records-url", f"{server}/latter")
+    assert "~/.pgpass" in told
+    assert tomllib.loads((new / "mainspring.toml").read_text())["web"]["database_url"] == latter
+    again, port = moved(new)
+    again.username, again.password = platform.username, platform.password
+    with running(again):
+        person = again.administrator()
+        assert {path: listed(person, path) for path in COMPARED} == kept
+        assert len(kept["/tags"]) == 8
+        acknowledged = source.acknowledged_total
+        source.port = port
+        asyncio.run(source.run(seconds=1))
+        counted = settled(again, source)
+        assert counted.right and counted.acknowledged > acknowledged > 0, counted
+        # What is made now comes behind what there was, in the new database alone.
+        name = {"en": "Kiln", "zh": "窑"}
+        asset = person.post("/assets", {"parent": None, "kind": "enterprise", "slug": "kiln", "name": name})
+        made = person.post("/tags", {"name": "made.now", "asset": asset["id"], "kind": "float64"})
+        assert made["tag"] > max(each["tag"] for each in kept["/tags"])
+    assert rows(latter, "SELECT count(*) FROM records_asset WHERE slug = 'kiln'") == [(1,)]
+    assert rows(former, "SELECT * FROM records_auditentry ORDER BY 1") == before
 
 
 def test_the_archive_brings_records_back_as_they_were_at_a_time(tmp_path: Path) -> None:

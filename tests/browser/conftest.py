@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -14,12 +15,13 @@ from urllib.parse import urlparse
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 from tests.e2e.platform import Person, Platform, eventually
+from tests.turns import network
 
 Language = Literal["en", "zh"]
 Theme = Literal["light", "dark"]
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (360, 780)
-WAIT_MS: Final = 45_000
+WAIT_MS: Final = 60_000
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -34,18 +36,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Run Chromium until the end of the block; beside it no coroutine runs in this thread."""
     program = os.environ.get("MAINSPRING_CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     if program is None:
         pytest.fail(
             "There is no Chromium, so no page was tested. Install it (Debian, Ubuntu: apt-get install chromium "
             "fonts-noto-cjk), or set MAINSPRING_CHROMIUM to the program."
         )
-    with sync_playwright() as playwright:
+    with network(changes=False), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(_OPTIONS))
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
@@ -118,7 +127,8 @@ def open_page(demo: Platform, chromium: Browser, sign_in_as: Callable[..., Perso
 
     def opened(
         path: str, language: Language = "en", theme: Theme = "light", size: tuple[int, int] = DESKTOP, *,
-        signed_in: bool = True, purpose: str = "reader", zone: str = "Asia/Shanghai",
+        signed_in: bool = True, purpose: str = "reader", person: Person | None = None, zone: str = "Asia/Shanghai",
+        host: str = "127.0.0.1",
     ) -> Watched:  # fmt: skip
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, locale="zh-CN" if language == "zh" else "en-US",
@@ -126,18 +136,19 @@ def open_page(demo: Platform, chromium: Browser, sign_in_as: Callable[..., Perso
             is_mobile=size == PHONE, has_touch=size == PHONE,
         )  # fmt: skip
         contexts.append(context)
+        origin = f"http://{host}:{demo.port}"
         context.set_default_timeout(WAIT_MS)
         expect.set_options(timeout=WAIT_MS)
         if signed_in:
-            cookies = sign_in_as(language, theme, purpose).cookies
-            context.add_cookies([{"name": name, "value": value, "url": demo.url} for name, value in cookies.items()])
+            cookies = (person or sign_in_as(language, theme, purpose)).cookies
+            context.add_cookies([{"name": name, "value": value, "url": origin} for name, value in cookies.items()])
         page = context.new_page()
-        one = Watched(page, demo.url)
+        one = Watched(page, origin)
         watched.append(one)
         page.on("console", one.on_console)
         page.on("pageerror", lambda error: one.problems.append(f"uncaught: {error}"))
         context.on("request", one.on_request)
-        page.goto(demo.url + path)
+        page.goto(origin + path)
         return one
 
     yield opened

@@ -137,6 +137,10 @@ def cut(page: Page) -> list[str]:
     return [f"cut: {each}" for each in page.evaluate(_CUT)]
 
 
+def looked_into(page: Page) -> None:
+    assert too_wide(page) + cut(page) + violations(page) == []
+
+
 def lengthen(page: Page) -> None:
     """Let every word that is not a value grow by two fifths."""
     page.evaluate(_LENGTHEN)

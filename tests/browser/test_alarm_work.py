@@ -15,7 +15,7 @@ from tests.browser.conftest import Language, Open, settled
 from tests.e2e.device import PRESSURE, SETPOINT, Wired, wired
 from tests.e2e.platform import Person, eventually
 
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 WORDS = {
     "en": {
         "edit": "Edit", "add": "Add alarm", "condition": "Condition", "expression": "expression", "field": "Expression",
@@ -51,7 +51,7 @@ def two_tags(administrator: Person, language: Language) -> Iterator[Wired]:
             ends = 2**51
             return all(administrator.raw(tag["tag"], 0, ends).get("value") for tag in (pressure, valve))
 
-        eventually(kept, 40, "both tags have history")
+        eventually(kept, 60, "both tags have history")
         yield made
         for alarm in administrator.get("/alarm-definitions", tag=pressure["id"])["items"]:
             administrator.delete(f"/alarm-definitions/{alarm['id']}")
@@ -86,7 +86,7 @@ def define(page: Page, t: dict[str, str], tag: str, expression: str, name: str, 
         expect(drawer.locator(".ant-btn-loading")).to_have_count(0, timeout=WAIT_MS)
         return bool(drawer.get_by_text(re.compile(t["once"])).count())
 
-    eventually(tried_again, 40, "the history shows that it would have been raised")
+    eventually(tried_again, 60, "the history shows that it would have been raised")
     expect(drawer.get_by_role("img").filter(has=page.locator(".ms-mini-mark"))).to_be_visible()
     drawer.get_by_label(t["name"]).fill(name)
     drawer.get_by_role("button", name=t["save"]).click()
@@ -156,7 +156,7 @@ def exported(page: Page, t: dict[str, str], name: str, folder: Path) -> None:
         expect(rows.first).to_be_visible(timeout=WAIT_MS)
         return rows.count() >= 4
 
-    eventually(complete, 40, "raised, comment, shelved and unshelved are in the history")
+    eventually(complete, 60, "raised, comment, shelved and unshelved are in the history")
     with page.expect_download() as started:
         page.get_by_role("button", name=t["export"]).click()
         page.get_by_role("menuitem", name=t["csv"]).click()

@@ -159,7 +159,7 @@ def test_a_device_is_connected_step_by_step(
     tags = [administrator.tag(f"{tag}_{language}") for tag, *_ in ROWS]
     assert tags[0]["path"] == f"demo/plant-1/line-{language}/chiller-{language}/supply_{language}"
     assert tags[0]["alarms"][0]["limit"] == 99_999
-    eventually(lambda: _all_good(administrator, tags), 30, "the new tags live")
+    eventually(lambda: _all_good(administrator, tags), 60, "the new tags live")
     cell = page.get_by_role("row").filter(has_text=f"supply_{language}")
     expect(cell).to_contain_text(re.compile(r"\d"), timeout=LONG_MS)
 

@@ -80,7 +80,7 @@ def at_rest(page: Page) -> None:
     """Wait until nothing moves: colours and places are then those a person sees."""
     eventually(
         lambda: page.evaluate("() => document.getAnimations().every((one) => one.playState !== 'running')"),
-        20, "the layer is at rest",
+        60, "the layer is at rest",
     )  # fmt: skip
 
 
@@ -152,7 +152,7 @@ def look(page: Page, way: Way) -> list[str]:
         at_rest(page)
     assert openers[0].evaluate("(one) => one.isConnected"), "what opened it is still there"
     try:
-        eventually(lambda: openers[0].evaluate("(one) => document.activeElement === one"), 20, "the focus comes back")
+        eventually(lambda: openers[0].evaluate("(one) => document.activeElement === one"), 60, "the focus comes back")
     except AssertionError:
         faults.append(f"the focus goes to {page.evaluate('document.activeElement?.outerHTML')[:200]}")
     return faults

@@ -26,10 +26,13 @@ def test_a_new_user_gets_a_password_once_and_changes_it(demo: Platform, administ
     watched = open_page("/", signed_in=False)
     watched.allow("status of 401")
     fresh = watched.page
-    fresh.get_by_label("User").fill("zhang.min")
-    fresh.get_by_label("Password", exact=True).fill(password)
-    fresh.get_by_role("button", name="Sign in").click()
-    expect(fresh.get_by_role("heading", name="Set your own password")).to_be_visible()
+    for leave in (True, False):
+        fresh.get_by_label("User").fill("zhang.min")
+        fresh.get_by_label("Password", exact=True).fill(password)
+        fresh.get_by_role("button", name="Sign in", exact=True).click()
+        expect(fresh.get_by_role("heading", name="Set your own password")).to_be_visible()
+        if leave:
+            fresh.get_by_role("button", name="Sign out").click()
     fresh.get_by_label("Present password").fill(password)
     fresh.get_by_label("New password", exact=True).fill("a password of my own")
     fresh.get_by_label("New password again").fill("a password of my own")
@@ -70,7 +73,7 @@ def test_language_and_theme_are_switched_and_kept(open_page: Open, sign_in_as: C
         user = sign_in_as("en", "light", "switcher").get("/session")["user"]
         return (user["language"], user["theme"]) == ("zh", "dark")
 
-    eventually(kept, 5, "both choices kept")
+    eventually(kept, 60, "both choices kept")
     page.reload()
     expect(page.get_by_role("heading", name="连接")).to_be_visible()
     assert page.evaluate(background) == "rgb(21, 24, 28)"

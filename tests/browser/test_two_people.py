@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, expect
 from tests.browser.conftest import Open, settled
-from tests.browser.looks import cut, too_wide, violations
+from tests.browser.looks import looked_into
 from tests.e2e.platform import Person, eventually
 
 MET = "Someone else changed this in the meantime"
@@ -40,10 +40,6 @@ def save(form: Locator) -> None:
 def choose(form: Locator, field: str, whose: str) -> None:
     asked = form.get_by_role("radiogroup", name=f"Whose {field} holds")
     asked.get_by_role("radio", name=re.compile(f"^{whose}")).check()
-
-
-def looked_into(page: Page) -> None:
-    assert too_wide(page) + cut(page) + violations(page) == []
 
 
 def test_tag_and_alarm(administrator: Person, open_page: Open, shared: dict[str, Any]) -> None:
@@ -128,7 +124,7 @@ def test_connection(administrator: Person, open_page: Open) -> None:
     page.get_by_label("Port", exact=True).fill("1503")
     # What was entered is kept in the browser; what others save meanwhile is met by it, not overwritten.
     kept = "() => Object.values(localStorage).some((text) => text.includes('1503'))"
-    eventually(lambda: page.evaluate(kept), 20, "the draft is kept")
+    eventually(lambda: page.evaluate(kept), 60, "the draft is kept")
     administrator.change(address, name="Theirs", settings=settings | {"port": 1504, "timeout_ms": 700})
     page.reload()
     settled(page)

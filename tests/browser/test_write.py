@@ -80,7 +80,7 @@ def test_a_set_point_is_selected_written_read_back_and_listed(
     stages = re.compile(said("stages", language, re.escape(shown)))
     expect(drawer.locator(".ms-write-stages")).to_have_text(stages)
     tag = administrator.tag("remote_setpoint")["tag"]
-    eventually(lambda: administrator.current(tag)[tag]["value"] == float(value), 30, "the new value is live")
+    eventually(lambda: administrator.current(tag)[tag]["value"] == float(value), 60, "the new value is live")
     drawer.get_by_role("button", name=said("close", language)).last.click()
     page.get_by_role("tab", name=said("commands", language)).click()
     row = page.get_by_role("grid", name=said("commands", language)).get_by_role("row").nth(1)
@@ -132,7 +132,7 @@ def test_an_interlock_refuses_in_words(open_page: Open, administrator: Person) -
     def set_mode(value: int) -> None:
         outcome = administrator.post("/commands", {"items": [{"tag": mode, "value": value}]})
         assert outcome["items"][0]["outcome"] == "done", outcome
-        eventually(lambda: administrator.current(mode)[mode]["value"] == value, 30, "the mode is known")
+        eventually(lambda: administrator.current(mode)[mode]["value"] == value, 60, "the mode is known")
 
     set_mode(0)
     try:

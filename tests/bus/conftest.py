@@ -64,7 +64,7 @@ async def running_bus(folder: Path, **options: object) -> AsyncIterator[BusUnder
     under_test = BusUnderTest(folder, settings, users, process)
     try:
         admin = await under_test.connect("admin")
-        await server.ensure_streams(admin, 1024**3)
+        await server.ensure_streams(admin, min(1024**3, settings.file_bytes_max))
         await serve_definitions(admin)
         await serve_clock(admin)
         yield under_test

@@ -53,7 +53,7 @@ class Case(DriverCase):
 
     def config(self) -> Settings:
         return SparkplugConfig(
-            host="127.0.0.1", port=self.broker.port, timeout_ms=1000, rebirth_interval_ms=100, birth_timeout_ms=1000,
+            host="127.0.0.1", port=self.broker.port, timeout_ms=5000, rebirth_interval_ms=100, birth_timeout_ms=1000,
             write_timeout_ms=1000,
         )  # fmt: skip
 

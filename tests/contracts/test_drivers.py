@@ -218,7 +218,8 @@ async def test_checks_end_at_the_first_failure_with_its_cure(case: DriverCase) -
 
 
 async def test_checks_without_tags_pass(case: DriverCase, driver: Driver) -> None:
-    assert all([check.ok async for check in driver.checks()])
+    checks = [check async for check in driver.checks()]
+    assert all(check.ok for check in checks), [check.detail.en for check in checks]
 
 
 async def test_nothing_to_read_is_no_batch(case: DriverCase, driver: Driver) -> None:

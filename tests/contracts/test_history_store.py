@@ -395,6 +395,18 @@ def test_an_extent_tells_what_is_there(store: HistoryStore) -> None:
     assert extent.bytes_on_disk > 0
 
 
+def test_an_extent_is_that_of_one_tenant_among_others(store: HistoryStore) -> None:
+    chance = np.random.default_rng(4)
+    times = {tenant: START - chance.integers(0, 9 * DAY, 40) for tenant in (1, 2, 3)}
+    times[2] = START - 4 * DAY + chance.integers(0, 2 * DAY, 40)
+    times[4] = np.array([START - 3 * DAY])
+    for place, (tenant, found) in enumerate(times.items()):
+        put(store, floats([1] * len(found), found, [0] * len(found)), tenant=tenant, first=place * 10 + 1)
+    for tenant, found in times.items():
+        extent = store.extent(tenant)
+        assert (extent.samples, extent.oldest_ms, extent.newest_ms) == (len(found), found.min(), found.max())
+
+
 def test_a_query_for_too_many_steps_is_refused(store: HistoryStore) -> None:
     with pytest.raises(LimitExceeded, match="steps"):
         store.aggregate(1, AggregateQuery(tags=tuple(range(500)), start_ms=0, end_ms=2**51, step_ms=100))

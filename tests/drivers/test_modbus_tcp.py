@@ -375,7 +375,7 @@ async def run(driver: ModbusTcp) -> list[Check]:
 async def test_checks_tell_which_units_answer(simulator: ModbusTcpSimulator) -> None:
     device = ModbusTcpSimulator([1, 2])
     await device.start()
-    driver = driver_of(device.port, unit=4, timeout_ms=50)
+    driver = driver_of(device.port, unit=4, timeout_ms=400)
     checks = await run(driver)
     assert [check.ok for check in checks] == [True, True, True, False]
     assert checks[-1].name.en == "unit 4 does not answer"
@@ -412,7 +412,7 @@ async def test_checks_name_the_device_and_read_prepared_tags(simulator: ModbusTc
 async def test_checks_end_with_the_cure(
     simulator: ModbusTcpSimulator, driver: ModbusTcp, change: dict[str, Any], step: str, words: str
 ) -> None:
-    driver = driver_of(simulator.port, timeout_ms=50)
+    driver = driver_of(simulator.port, timeout_ms=400)
     for name, value in change.items():
         if name == "units":
             simulator.units.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import os
 import random
 import sys
@@ -36,6 +37,7 @@ from mainspring.core.drivers import Host, registered
 from mainspring.core.ids import uuid7
 from mainspring.core.kinds import SampleKind
 from mainspring.core.samples import decode
+from mainspring.core.tasks import ended
 from mainspring.drivers.mqtt_packets import connect
 from mainspring.gateway.role import Gateway, run
 from mainspring.gateway.segments import Reader, SegmentLog
@@ -49,6 +51,10 @@ CONNECTION = ConnectionDefinition(
 )  # fmt: skip
 
 
+SECOND = 100
+"""Ordinals of the second connection's tags begin here."""
+
+
 def tags(count: int) -> list[TagDefinition]:
     return [
         TagDefinition(
@@ -57,6 +63,24 @@ def tags(count: int) -> list[TagDefinition]:
         )
         for ordinal in range(count)
     ]  # fmt: skip
+
+
+def define_second(folder: Path, own: list[TagDefinition]) -> None:
+    """Define a second connection that reads the same topics and begins long after the first."""
+
+    def another(name: str, *, enabled: bool) -> ConnectionDefinition:
+        return CONNECTION.model_copy(update={"id": uuid7(), "name": name, "enabled": enabled})
+
+    between = [another(f"off {place}", enabled=False) for place in range(200)]
+    second = another("second", enabled=True)
+    theirs = [
+        tag.model_copy(update={"id": uuid7(), "ordinal": SECOND + tag.ordinal, "connection": second.id}) for tag in own
+    ]
+    file = folder / "definitions.json"
+    found = json.loads(file.read_text())
+    found |= {connection_key("acme", each.id): each.model_dump(mode="json") for each in (*between, second)}
+    found[tag_page_key("acme", 0)] = page(*own, *theirs).model_dump(mode="json")
+    file.write_text(json.dumps(found))
 
 
 def logged(folder: Path) -> list[tuple[int, int]]:
@@ -120,6 +144,43 @@ async def test_an_acknowledged_message_is_in_the_log(tmp_path: Path) -> None:
             assert any(path.stat().st_size for path in tmp_path.glob("*.log"))
         await press.close()
     assert logged(tmp_path) == [(0, number) for number in range(20)]
+
+
+async def test_after_a_start_every_connection_gets_what_devices_send_at_once(tmp_path: Path) -> None:
+    own = tags(1)
+    define(tmp_path, CONNECTION, own, [device("d0")])
+    define_second(tmp_path, own)
+    made = Running(tmp_path)
+    assert made.gateway.listener is not None
+    parts = (made.gateway.writer, made.gateway.fleet, made.gateway.listener)
+    sent: list[int] = []
+    ending = asyncio.Event()
+
+    async def publishing() -> None:
+        press = MqttDevice(made.port, "d0", SECRET)
+        while not ending.is_set():
+            try:
+                await press.connect()
+                while not ending.is_set():
+                    await press.publish("d0/n", {"n": len(sent)})
+                    sent.append(len(sent))
+            except OSError:
+                await asyncio.sleep(0.01)
+        await press.close()
+
+    waiting = asyncio.create_task(publishing())
+    tasks = [asyncio.create_task(part.run()) for part in parts]
+    await until(lambda: sum(each.state == "connected" for each in made.gateway.fleet.connections) == 2)
+    await until(lambda: len(sent) > 20)
+    ending.set()
+    await asyncio.wait_for(waiting, 30)
+    await ended(*reversed(tasks))
+    await made.gateway.fleet.stop()
+    await made.gateway.writer.flush()
+    made.gateway.close()
+    found = logged(tmp_path)
+    assert [number for ordinal, number in found if ordinal == 0] == sent
+    assert [number for ordinal, number in found if ordinal == SECOND] == sent
 
 
 async def test_while_the_log_takes_nothing_no_message_is_acknowledged(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_restart_reaches_an_open_page_in_words(demo: Platform, counter: Counte
     eventually(lambda: "roles" in events.kinds(), 60, "the first roles event")
     killed = demo.kill("engine")
     eventually(
-        lambda: events.find("roles", lambda told: _names(told, "engine")), 10, "the roles event names the engine"
+        lambda: events.find("roles", lambda told: _names(told, "engine")), 60, "the roles event names the engine"
     )
     demo.restarted("engine", killed)
     eventually(lambda: not _names(events.last("roles"), "engine"), 60, "the roles event takes it back")

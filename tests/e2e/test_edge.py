@@ -55,7 +55,7 @@ class Edge:
             yield
         finally:
             self._process.terminate()
-            assert self._process.wait(20) == 0, (self.folder / "said").read_text()
+            assert self._process.wait(LONG_S) == 0, (self.folder / "said").read_text()
 
     def state(self) -> dict[str, Any]:
         file = self.data / "releases.json"

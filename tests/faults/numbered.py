@@ -38,6 +38,7 @@ AGAIN_S: Final = 0.1
 WAIT_S: Final = 2.0
 SETTLED_S: Final = 180.0
 FLOWS_S: Final = 60.0
+KNOWN_S: Final = 120.0
 
 
 @dataclass
@@ -204,7 +205,7 @@ class Counted:
 def numbered(
     person: Person, port: int, *, devices: int = 2, tags: int = 4, step_ms: int = 20, gateway: str = "main"
 ) -> NumberedSource:
-    """Make devices, a connection and their tags on a platform, and return the source of their readings."""
+    """Make devices, a connection and their tags; returns the source of their readings once the gateway takes them."""
     key = f"n{secrets.token_hex(3)}"
     settings = {"topics": ["numbered/+"], "time_path": "time"}
     connection = person.post(
@@ -235,7 +236,20 @@ def numbered(
         Numbered(each["name"], each["secret"], [ordinals[f"{each['name']}.{place}"] for place in range(tags)])
         for each in issued
     ]
-    return NumberedSource(port, made, paths, token, step_ms=step_ms)
+    source = NumberedSource(port, made, paths, token, step_ms=step_ms)
+    eventually(lambda: _takes(person, source), KNOWN_S, "the gateway knows the numbered tags")
+    # The first start on a machine compiles what the engine computes with.
+    eventually(lambda: person.current(*source.devices[0].tags), KNOWN_S, "the engine answers")
+    return source
+
+
+def _takes(person: Person, source: NumberedSource) -> bool:
+    """Tell whether the gateway waits for every tag: what comes for one it does not know yet is refused."""
+    name = source.devices[0].name.partition("-")[0]
+    listed = person.get("/connections", search=name)["items"]
+    found = [each["health"] for each in listed if each["name"] == name]
+    waiting = sum(len(each.tags) for each in source.devices)
+    return bool(found and found[0]) and found[0]["state"] == "connected" and found[0].get("tags_bad") == waiting
 
 
 def count(platform: Platform, source: NumberedSource) -> Counted:
@@ -367,16 +381,10 @@ def configured(folder: Path, more: str = "", gateway: str = "", bus: str = "") -
 def prepared(platform: Platform, port: int, **source: Any) -> Plant:
     """Set up a started platform for numbered readings."""
     person = platform.administrator()
-    person.post("/session/password", {"old": platform.password, "new": PASSWORD})
-    platform.password = PASSWORD
-    made = numbered(person, port, **source)
-    eventually(lambda: _connected(person), 60, "the connection of the numbered readings")
-    return Plant(platform, person, made, platform.folder)
-
-
-def _connected(person: Person) -> bool:
-    listed = person.get("/connections")["items"]
-    return bool(listed) and all((each["health"] or {}).get("state") == "connected" for each in listed)
+    if platform.password != PASSWORD:
+        person.post("/session/password", {"old": platform.password, "new": PASSWORD})
+        platform.password = PASSWORD
+    return Plant(platform, person, numbered(person, port, **source), platform.folder)
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tests.e2e.platform import Person, eventually
-from tests.faults.numbered import Numbered, NumberedSource, plant, settled
+from tests.faults.numbered import Numbered, NumberedSource, Plant, settled
 
 HOUR_MS = 3_600_000
 READINGS = 3600
@@ -39,28 +39,28 @@ def corrected(person: Person, tag: int, at_ms: int) -> Any:
     return eventually(lambda: person.post("/history/corrections", query)["items"], 60, "the correction is told")
 
 
-def test_a_buffer_of_a_day_ago_lands_in_its_place(tmp_path: Path) -> None:
-    with plant(tmp_path, devices=1, tags=2, step_ms=1000) as made:
-        source, person = made.source, made.person
-        [device] = source.devices
-        # Fresh readings first, so that the hours of yesterday were rolled up when theirs arrive.
-        asyncio.run(source.run(seconds=2))
-        settled(made.platform, source)
-        source.base_ms = source.base_ms // HOUR_MS * HOUR_MS - 27 * HOUR_MS
-        device.kept.clear()
-        device.tried.clear()
-        # The second half came first, then what lay before it.
-        for first, last in ((READINGS // 2, READINGS), (0, READINGS // 2)):
-            asyncio.run(published(source, device, first, last))
-        counted = settled(made.platform, source, holds=lambda counted: not counted.lost)
-        print(counted)
-        assert counted.acknowledged == 2 * READINGS
-        # Its newest value stays that of today.
-        assert (counted.lost, counted.duplicate, counted.disordered, counted.miscounted) == (0, 0, 0, 0), counted
-        start = source.base_ms - source.base_ms % (3 * HOUR_MS)
-        for tag in device.tags:
-            assert sum(hours(person, tag, start)[1]) == READINGS, "before the hour is made again"
-            eventually(partial(by_the_hour, person, tag, start), 60, "the hour is made again")
-            assert sum(hours(person, tag, start)[1]) == READINGS
-        told = corrected(person, device.tags[0], source.base_ms + 5000)
-        assert [(row["value"], row["former"], row["reason"]) for row in told] == [(-7, 5, "misread")]
+def test_a_buffer_of_a_day_ago_lands_in_its_place(plant: Callable[..., Plant]) -> None:
+    made = plant(devices=1, tags=2, step_ms=1000)
+    source, person = made.source, made.person
+    [device] = source.devices
+    # Fresh readings first, so that the hours of yesterday were rolled up when theirs arrive.
+    asyncio.run(source.run(seconds=2))
+    settled(made.platform, source)
+    source.base_ms = source.base_ms // HOUR_MS * HOUR_MS - 27 * HOUR_MS
+    device.kept.clear()
+    device.tried.clear()
+    # The second half came first, then what lay before it.
+    for first, last in ((READINGS // 2, READINGS), (0, READINGS // 2)):
+        asyncio.run(published(source, device, first, last))
+    counted = settled(made.platform, source, holds=lambda counted: not counted.lost)
+    print(counted)
+    assert counted.acknowledged == 2 * READINGS
+    # Its newest value stays that of today.
+    assert (counted.lost, counted.duplicate, counted.disordered, counted.miscounted) == (0, 0, 0, 0), counted
+    start = source.base_ms - source.base_ms % (3 * HOUR_MS)
+    for tag in device.tags:
+        assert sum(hours(person, tag, start)[1]) == READINGS, "before the hour is made again"
+        eventually(partial(by_the_hour, person, tag, start), 60, "the hour is made again")
+        assert sum(hours(person, tag, start)[1]) == READINGS
+    told = corrected(person, device.tags[0], source.base_ms + 5000)
+    assert [(row["value"], row["former"], row["reason"]) for row in told] == [(-7, 5, "misread")]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 from tests.faults.harm import ROLES, chance, crash, freeze, kill_some
-from tests.faults.numbered import Plant, afterwards, plant
+from tests.faults.numbered import Plant, afterwards
 
 FROZEN_S = 5
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
-    with plant(tmp_path_factory.mktemp("faults")) as started:
-        yield started
+def made(plant: Callable[..., Plant]) -> Plant:
+    return plant()
 
 
 def test_kills_at_random_moments_lose_and_repeat_nothing(made: Plant) -> None:

@@ -8,12 +8,14 @@ import sys
 from pathlib import Path
 
 from mainspring.bus.connect import Bus
-from mainspring.history.chdb_store import ChdbStore
 from mainspring.history.historian import run
 from mainspring.history.settings import HistorianSettings
 
 
 async def main(url: str, seed: Path, folder: Path, **options: int) -> None:
+    # Here and not above: the engine starts threads, and processes are forked from one that has imported the rest.
+    from mainspring.history.chdb_store import ChdbStore
+
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     store = ChdbStore(folder / "history")

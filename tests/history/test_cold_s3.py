@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 from tests.history import seaweed
-from tests.history.clickhouse_peer import running as running_clickhouse
+from tests.history.clickhouse_peer import Peer
 from tests.history.cold_cases import (
     DAY,
     FLOATS,
@@ -23,6 +23,7 @@ from tests.history.cold_cases import (
     correct,
     differences,
     fill,
+    floats,
     hot_days,
     late,
     move,
@@ -59,14 +60,14 @@ def test_all_answers_stay_the_same_when_days_go_to_s3(service: ColdSettings, tmp
         assert hot_days(store) == {COLD_END, TODAY}
         assert not differences(before, answers(store))
         late(store, sequence + 100)
-        after = answers(store)
+        after = floats(store)
         move(store, NOW + DAY)
         assert hot_days(store) == {TODAY}
-        assert after["raw 7 float64 all"] == answers(store)["raw 7 float64 all"]
-        assert len(after["raw 7 float64 all"]) == len(before["raw 7 float64 all"]) + 7
+        assert after == floats(store)
+        assert len(after) == len(before["raw 7 float64 all"]) + 7
     (tmp_path / "history" / "cold.sqlite").unlink()
     with opened(tmp_path, settings) as store:
-        assert after["raw 7 float64 all"] == answers(store)["raw 7 float64 all"], "known from the manifests"
+        assert after == floats(store), "known from the manifests"
     place = S3Place(settings)
     names = place.names("")
     place.remove([name for name in names if name.endswith(".parquet")][:1])
@@ -75,10 +76,11 @@ def test_all_answers_stay_the_same_when_days_go_to_s3(service: ColdSettings, tmp
 
 
 @pytest.mark.parametrize("cluster", ["", "one"])
-def test_history_on_clickhouse_servers_goes_to_s3(service: ColdSettings, tmp_path: Path, cluster: str) -> None:
-    settings = seaweed.apart(service, f"servers{cluster}")
-    (tmp_path / "server").mkdir()
-    with running_clickhouse(tmp_path / "server") as peer, peer.history(cluster) as url:
+def test_history_on_clickhouse_servers_goes_to_s3(
+    service: ColdSettings, server: tuple[Peer, Path], tmp_path: Path, cluster: str
+) -> None:
+    settings, (peer, _folder) = seaweed.apart(service, f"servers{cluster}"), server
+    with peer.history(cluster) as url:
         store = ClickhouseStore(url, peer.password, tmp_path, rollup_quiet_s=0, cold=replace(settings, after_days=1000))
         sequence = fill(store)
         move(store)
@@ -101,7 +103,7 @@ def test_a_service_that_refuses_says_so_without_telling_the_secret(service: Cold
     with opened(tmp_path, settings) as store:
         fill(store)
         move(store)
-        held = answers(store)["raw 7 float64 all"]
+        held = floats(store)
     wrong = replace(settings, secret="another-secret-nobody-may-read")
     with opened(tmp_path, wrong) as store:
         query = RawQuery(tags=FLOATS, start_ms=START, end_ms=NOW)
@@ -122,7 +124,7 @@ def test_a_service_that_refuses_says_so_without_telling_the_secret(service: Cold
     with opened(tmp_path, settings) as store:
         move(store, NOW + DAY)
         assert store.trouble() is None
-        assert len(answers(store)["raw 7 float64 all"]) == len(held) + 7
+        assert len(floats(store)) == len(held) + 7
 
 
 def test_duckdb_and_daft_find_the_same_in_the_files(service: ColdSettings, tmp_path: Path) -> None:

@@ -7,11 +7,9 @@ from mainspring.history.gathering import ROWS_LEAST, STORED_S, Pace
 MOST = 1_000_000
 
 
-def rounds(pace: Pace, rows: int, took_s: float, times: int, now_s: float = 100.0) -> int:
+def rounds(pace: Pace, rows: int, took_s: float, times: int) -> int:
     for _ in range(times):
-        pace.ended(min(rows, pace.rows), now_s)
-        now_s += took_s
-        pace.begins(now_s)
+        pace.stored(min(rows, pace.rows), took_s)
     return pace.rows
 
 

@@ -29,7 +29,6 @@ from mainspring.history.chdb_store import ChdbStore
 from mainspring.history.historian import run
 from mainspring.history.ownership import Ownership
 from mainspring.history.settings import HistorianSettings
-from mainspring.history.strangers import IN_VAIN_MAX, REMEMBERED_S, Strangers
 
 NOW = time.time_ns() // 1_000_000
 SPAN = {"start_ms": NOW - 86_400_000, "end_ms": NOW + 86_400_000}
@@ -95,6 +94,22 @@ async def test_readings_are_stored_and_told(plant: Plant) -> None:
         )
 
 
+async def test_a_batch_that_was_sent_twice_is_stored_once_wherever_its_other_copy_waits(plant: Plant) -> None:
+    # All of it waits before the historian looks: neither copy is stored when the other is taken.
+    batch = numbered([1, 2, 3]).encode()
+    last = {}
+    for late in (False, True, False, True):
+        subject = subjects.readings("acme", "g1", late=late)
+        headers = {subjects.SEQUENCE_HEADER: "41"}
+        acknowledged = await plant.gateway.js.publish(subject, batch, headers=headers)
+        last[acknowledged.stream] = acknowledged.seq
+    async with at_work(plant) as store:
+        for stream, sequence in last.items():
+            await plant.stored(stream, sequence)
+        assert sorted(values(store, ACME, (1, 2, 3))) == [0, 1, 2]
+        assert (await plant.health()).figures["repeated"] == 3
+
+
 async def test_foreign_and_unknown_tags_are_refused_and_counted(plant: Plant) -> None:
     async with at_work(plant) as store:
         sequence = await send(plant, numbered([1, 1000, 2, 1001, 500_000_000, 4_000_000_000]))
@@ -125,19 +140,6 @@ async def test_readings_wait_for_definitions_that_are_taken_in_slowly(
         await plant.stored(subjects.LIVE, await send(plant, numbered(list(fresh))))
         assert values(store, ACME, tuple(fresh)) == [float(place) for place in range(len(fresh))]
         assert (await plant.health()).figures["refused"] == 1
-
-
-def test_strangers_are_looked_up_once_and_their_number_is_limited() -> None:
-    strangers, one, two = Strangers(), np.array([1], np.uint32), np.array([1, 2], np.uint32)
-    assert strangers.worth_asking("acme", one, 100.0)
-    strangers.found("acme", one)
-    assert not strangers.worth_asking("acme", one, 101.0)
-    assert strangers.worth_asking("acme", two, 101.0)
-    assert strangers.worth_asking("other", one, 101.0)
-    for tag in range(IN_VAIN_MAX):
-        strangers.found("acme", np.array([tag], np.uint32))
-    assert not strangers.worth_asking("acme", np.array([999_999], np.uint32), 102.0)
-    assert strangers.worth_asking("acme", one, 100.0 + REMEMBERED_S + 1.0)
 
 
 async def test_a_tag_taken_away_or_given_to_another_is_refused(plant: Plant) -> None:

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import http.client
 import io
+import json
 import os
 import time
 import zipfile
@@ -16,13 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import nkeys
 import numpy as np
 from tests.answer import Answer
 from tests.e2e.platform import Person, Platform, command, eventually, free_ports, running
 from tests.waiting import PATIENCE_S
+from tests.web.authenticator import SecurityKey
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -74,6 +76,9 @@ class Company:
         ids["devices"] = post("/devices", {"name": f"device-{self.mark}", "gateway": EDGE})["id"]
         ids["users"] = post("/users", {"username": f"u.{self.mark}".lower(), "role": "viewer"})["id"]
         ids["tokens"] = post("/tokens", {"name": f"token {self.mark}", "role": "viewer"})["id"]
+        ids["sessions"] = self.person.get("/sessions")["items"][0]["id"]
+        ids["invitations"] = post("/invitations", {"name": f"invited {self.mark}"})["id"]
+        ids["provisioning"] = post("/provisioning", {"name": f"directory {self.mark}"})["id"]
         ids["live"] = post("/live", {"tags": [self.ordinal]})["id"]
         ids["subscriptions"] = post("/subscriptions", {"channel": "page", "asset": asset["id"]})["id"]
         content = f"blob {self.mark}".encode()
@@ -82,6 +87,25 @@ class Company:
         assert sent.status < 300, sent.body
         ids["imports"] = self.send("POST", "/imports", b"name,unit\nx,Cel\n", "text/csv", name="a.csv").json["id"]
         ids["history/imports"] = self.person.post("/history/imports", {"name": "a.csv", "bytes": 9})["id"]
+        item = {"number": f"P-{self.mark}", "name": self.words("Part")}
+        ids["records/item"] = ids["personal/item"] = post("/records/item", item)["id"]
+        one, text = f"/records/item/{ids['records/item']}", f"text {self.mark}"
+        ids["comments"] = post(f"{one}/comments", {"text": text})["id"]
+        file = self.send("POST", f"{one}/attachments", text.encode(), "text/plain", name=f"{self.mark}.txt")
+        ids["attachments"] = file.json["id"]
+        document = post("/records/document", {"number": f"D-{self.mark}", "title": self.words("Drawing")})
+        ids["records/document"] = document["id"]
+        self.send("PUT", f"/records/document/{document['id']}/content", text.encode(), "text/plain", name="a.txt")
+        ids["records/item/views"] = post("/records/item/views", {"name": text, "shared": True})["id"]
+        self.person.ask("PUT", f"{one}/labels", {"labels": {"mark": self.mark}})
+        gone = post("/records/item", {"number": f"gone-{self.mark}", "name": self.words("Gone")})["id"]
+        self.person.ask("DELETE", f"/records/item/{gone}")
+        ids["access/people"] = ids["users"]
+        ids["session/second-factor/passkeys"] = self.passkey()
+        grant = {"company": "nobody", "subject": "item", "purpose": self.mark, "until_ms": now_ms() + 10**9}
+        ids["grants"] = post("/records/grant", grant)["id"]
+        ids["epcis/events"] = post("/epcis/events", self.event())["eventID"]
+        ids["epcis/capture"] = post("/epcis/capture", self.event())["captureID"]
         wheel = self.send("POST", "/gateways/software", self.wheel(), "application/zip")
         assert wheel.status == 201, wheel.body
         ids["gateways/software"], ids["software"] = wheel.json["sha256"], wheel.json["id"]
@@ -89,6 +113,28 @@ class Company:
             "connection": connection["id"], "name": f"template-of-{self.key}", "title": self.words("Template")
         })  # fmt: skip
         ids["templates"] = template["name"]
+
+    def passkey(self) -> str:
+        """Register a passkey of the company's administrator, for the host name that the platform is reached by."""
+        key, path = SecurityKey(f"http://localhost:{self.person.port}"), "/session/second-factor/passkeys"
+        host = {"Host": f"localhost:{self.person.port}"}
+        begun = self.send("POST", f"{path}/begin", b"{}", "application/json", headers=host)
+        content = json.dumps({"name": self.mark, "passkey": key.make(begun.json["options"])}).encode()
+        added = self.send("POST", path, content, "application/json", headers=host)
+        assert added.status == 200, added.body
+        return str(self.person.get("/session/second-factor")["passkeys"][0]["id"])
+
+    def event(self) -> dict[str, Any]:
+        """Return an event that changes every table events lead to."""
+        lot, place, order = (f"urn:mainspring:{name}" for name in ("lot:{0}:1", "asset:{0}", "order:{0}"))
+        return {
+            "@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld"], "type": "TransformationEvent",
+            "eventTime": "2026-11-21T08:00:00Z", "eventTimeZoneOffset": "+00:00",
+            "inputQuantityList": [{"epcClass": f"urn:mainspring:energy:{self.mark}", "quantity": 1}],
+            "outputQuantityList": [{"epcClass": lot.format(self.mark), "quantity": 1}],
+            "readPoint": {"id": place.format(self.mark)},
+            "bizTransactionList": [{"type": "prodorder", "bizTransaction": order.format(self.mark)}],
+        }  # fmt: skip
 
     def wheel(self) -> bytes:
         """Return a wheel of the program as the company uploads it."""
@@ -155,14 +201,17 @@ class Company:
                     return
                 await asyncio.sleep(0.2)
 
-    def send(self, method: str, path: str, content: bytes, kind: str, **parameters: str) -> Answer:
-        """Send a body that is not JSON."""
+    def send(
+        self, method: str, path: str, content: bytes, kind: str, headers: dict[str, str] | None = None,
+        **parameters: str,
+    ) -> Answer:  # fmt: skip
+        """Send a body that is not JSON, or under another host name."""
         connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=60)
         cookies = "; ".join(f"{name}={value}" for name, value in self.person.cookies.items())
-        headers = {"Cookie": cookies, "X-CSRFToken": self.person.cookies["csrftoken"], "Content-Type": kind}
+        sent = {"Cookie": cookies, "X-CSRFToken": self.person.cookies["csrftoken"], "Content-Type": kind}
         address = f"/api/v1{path}" + (f"?{urlencode(parameters)}" if parameters else "")
         try:
-            connection.request(method, address, content, headers)
+            connection.request(method, address, content, sent | (headers or {}))
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         finally:
@@ -193,7 +242,7 @@ def estate(folder: Path) -> Iterator[Estate]:
     """Run a platform, add a second company while it runs, and settle both."""
     port = free_ports(2)
     settings = folder / "mainspring.toml"
-    bus, web = f"[bus]\nport = {port + 1}\n", f"[web]\nport = {port}\n"
+    bus, web = f"[bus]\nport = {port + 1}\n", f"[web]\nport = {port}\nregistration = true\n"
     settings.write_text(f'data_folder = "{folder / "data"}"\n[plant]\ntenant = "plant"\n{bus}{web}')
     arguments = ["--config", str(settings)]
     with running(Platform(folder, [*arguments, "up"], port)) as platform:
@@ -202,6 +251,10 @@ def estate(folder: Path) -> Iterator[Estate]:
         words = added.stdout.split()
         plant = _signed_in(port, "plant", platform.username, platform.password, "pl4nt8m4rk", 4242.5)
         north = _signed_in(port, "north", words[3], words[7], "n0rth8m4rk", 1717.25)
+        plant.person.post("/registration", {"company": plant.mark, "contact": "x", "phone": "1"})
+        plant.ids["registrations"] = plant.person.get("/registrations")["items"][0]["id"]
+        # Companies ask the one that runs the platform: the other has no such list.
+        north.ids["registrations"] = str(uuid4())
         for company in (plant, north):
             company.settle()
             company.enrol(folder)

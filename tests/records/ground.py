@@ -9,11 +9,13 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
+from django.conf import settings as django_settings
 from tests.ports import free_ports
 from tests.records import postgresql
 
@@ -40,8 +42,15 @@ SETTINGS = WebSettings(
     mail=Mail(host="127.0.0.1", port=MAIL_PORT, security="none", sender="mainspring@plant.test"),
     webhook_hosts=(f"127.0.0.1:{HOOK_PORT}",),
     page_url="https://plant.test",
+    apps=("examples.tool_crib", "examples.shift_log", "examples.supplier_rating"),
 )
 configure(SETTINGS)
+in_force: Any = import_module("mainspring.records.in_force")  # Django is configured before
+django_settings.PASSWORD_HASHERS = ["tests.records.quick_passwords.Quick"]
+# A thread that kept its connection would go on with the database of the test before.
+django_settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
+# What tests do themselves is the platform's work; requests say whose they are.
+in_force.enter_platform()
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
 
@@ -52,6 +61,8 @@ def fresh_database() -> None:
     from mainspring.records.first_start import migrate
 
     connections.close_all()
+    # What is written down of the audit is that of another database from now on.
+    shutil.rmtree(FOLDER / "audit", ignore_errors=True)
     if SERVER:
         _fresh_in_postgresql()
         return
@@ -63,6 +74,15 @@ def fresh_database() -> None:
         shutil.copy(DATABASE, TEMPLATE)
     else:
         shutil.copy(TEMPLATE, DATABASE)
+
+
+def database() -> Iterator[None]:
+    """Give a test a fresh database, and let go of it; a fixture of the folders whose tests need one."""
+    from django.db import connections
+
+    fresh_database()
+    yield
+    connections.close_all()
 
 
 def _fresh_in_postgresql() -> None:
@@ -99,4 +119,5 @@ def in_thread(work: Callable[[], Found]) -> Found:
             connections.close_all()
 
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(worked).result()
+        found: Found = pool.submit(in_force.carried(worked)).result()
+    return found

@@ -13,6 +13,7 @@ from mainspring.records import tag as tags
 from mainspring.records.asset import Asset, AssetDraft
 from mainspring.records.audit import Author
 from mainspring.records.connection import Connection, ConnectionDraft
+from mainspring.records.defined.access import Access
 from mainspring.records.first_start import ensure_tenant
 from mainspring.records.rights import Role
 from mainspring.records.tag import Tag, TagDraft
@@ -36,6 +37,10 @@ def person(role: Role, of: Tenant, name: str = "", password: str | None = None) 
 
 def author(of: Tenant) -> Author:
     return Author(of, None, "127.0.0.1")
+
+
+def access(of: Tenant, role: Role = Role.ADMINISTRATOR) -> Access:
+    return Access(author(of), role.rights)
 
 
 def asset(of: Tenant, called: str, parent: Asset | None = None, kind: str = "unit", **fields: Any) -> Asset:

@@ -17,7 +17,11 @@ from typing import Any, Final
 from tests.ports import free_port
 
 START_S: Final = 60.0
+MEMORY: Final = Path("/dev/shm")
+MEMORY_FREE_BYTES: Final = 2 * 2**30
 USER: Final = "mainspring"
+"""Whose the databases are: no superuser, for those pass every policy."""
+SUPERUSER: Final = "postgres"
 SYSTEM_USERS: Final = ("postgres", "nobody")
 """Whose process it is where root runs the tests: the server refuses to be root's."""
 
@@ -43,7 +47,9 @@ def _as() -> list[str]:
 @contextmanager
 def server() -> Iterator[str]:
     """Run a server and yield the URL of it without a database's name."""
-    folder = Path(tempfile.mkdtemp(prefix="mainspring-postgresql-"))
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_FREE_BYTES
+    # Each test copies a database of a thousand small files.
+    folder = Path(tempfile.mkdtemp(prefix="mainspring-postgresql-", dir=MEMORY if in_memory else None))
     password = secrets.token_urlsafe(16)
     secret = folder / "password"
     secret.write_text(password)
@@ -52,16 +58,18 @@ def server() -> Iterator[str]:
         for path in (folder, secret):
             shutil.chown(path, prefix[2])
     port = free_port()
-    # Nothing of it outlives the tests, so that nothing has to be on the disk.
+    # Nothing of it outlives the tests, so that nothing has to be on the disk; what cleans up by itself is a connection
+    # of the superuser, which a database is not dropped beside.
     options = {
         "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off",
+        "autovacuum": "off",
         "max_connections": 100, "shared_buffers": "32MB", "full_page_writes": "off", "log_statement": "none",
     }  # fmt: skip
     process: subprocess.Popen[bytes] | None = None
     try:
         with (folder / "log").open("wb") as log:
             subprocess.run(
-                [*prefix, programs() / "initdb", "-D", folder / "files", "-U", USER, "-A", "scram-sha-256",
+                [*prefix, programs() / "initdb", "-D", folder / "files", "-U", SUPERUSER, "-A", "scram-sha-256",
                  "--pwfile", secret, "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync"],
                 cwd=folder, stdout=log, stderr=log, check=True,
             )  # fmt: skip
@@ -70,9 +78,10 @@ def server() -> Iterator[str]:
                  *(word for name, value in options.items() for word in ("-c", f"{name}={value}"))],
                 cwd=folder, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        url = f"postgresql://{USER}:{password}@127.0.0.1:{port}"
-        _await(url, process, folder / "log")
-        yield url
+        superuser = f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}"
+        _await(superuser, process, folder / "log")
+        execute(superuser, f"CREATE ROLE {USER} LOGIN CREATEDB PASSWORD '{password}'")
+        yield f"postgresql://{USER}:{password}@127.0.0.1:{port}"
     finally:
         if process is not None:
             # SIGINT: end connections and stop; SIGTERM would wait for them.

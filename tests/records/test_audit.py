@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from tests.records.plant import asset, author, opcua, person, tag, tenant
 
+from mainspring.core.errors import ConfigurationError
 from mainspring.records import asset as assets
 from mainspring.records import credential, people
-from mainspring.records.audit import Action, AuditEntry, Author, Deed, append, first_broken
+from mainspring.records.audit import Action, AuditEntry, Author, Deed, append, first_broken, missed, write_heads
 from mainspring.records.credential import CredentialKind
 from mainspring.records.faults import Invalid
+from mainspring.records.heads import Head, HeadFile, PutBack, head_of, note_put_back
 from mainspring.records.people import UserDraft
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant, now_ms
@@ -48,6 +51,52 @@ def test_a_removed_entry_is_found(plant: Tenant) -> None:
         asset(plant, f"unit-{number}")
     AuditEntry.objects.of(plant).filter(sequence=2).delete()
     assert first_broken(plant) == 2
+
+
+def test_entries_cut_off_the_end_are_missed_until_a_restore_is_noted(plant: Tenant, tmp_path: Path) -> None:
+    file = HeadFile(tmp_path, "plant")
+    began_ms = now_ms() - 1
+    for number in range(4):
+        asset(plant, f"unit-{number}")
+    assert (write_heads(tmp_path), write_heads(tmp_path)) == (set(), set())
+    asset(plant, "unit-4")
+    assert write_heads(tmp_path) == set()
+    heads = file.read().holding
+    assert [head.sequence for head in heads] == [4, 5]
+    assert missed(plant, heads) == []
+    AuditEntry.objects.of(plant).filter(sequence__gt=3).delete()
+    # What is left is a whole chain, and so is it with others in place of those that are gone.
+    for number in range(5, 8):
+        assert first_broken(plant) is None
+        assert missed(plant, file.read().holding) == list(heads)
+        assert write_heads(tmp_path) == {"plant"}
+        asset(plant, f"unit-{number}")
+    assert note_put_back(tmp_path, PutBack(noted_ms=now_ms(), to_ms=began_ms)) == ["plant"]
+    assert write_heads(tmp_path) == set()
+    holding, ((restore, last),) = file.read()
+    assert ([head.sequence for head in holding], restore.to_ms, last) == ([6], began_ms, heads[1])
+
+
+def test_a_line_that_was_cut_short_spoils_no_other(tmp_path: Path) -> None:
+    file = HeadFile(tmp_path, "plant")
+    heads = [Head(sequence=number, digest="a" * 64, time_ms=number) for number in (1, 2)]
+    file.write(heads[0])
+    with file.file.open("a") as out:
+        out.write('{"sequence": 2, "dig')
+    assert file.last() == heads[0]
+    file.write(heads[1])
+    assert (file.last(), file.read().holding) == (heads[1], tuple(heads))
+    assert file.file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_head_is_read_as_it_was_written_down(plant: Tenant) -> None:
+    asset(plant, "unit")
+    entry = AuditEntry.objects.of(plant).get()
+    assert missed(plant, [head_of(f" 1:{entry.digest[:16].upper()} ")]) == []
+    assert missed(plant, [head_of(f"1:{'0' * 16}"), head_of(f"2:{entry.digest}")]) != []
+    for wrong in ("", "1", "1:abc", f"0:{entry.digest}", f"x:{entry.digest}", f"1:{entry.digest}0"):
+        with pytest.raises(ConfigurationError):
+            head_of(wrong)
 
 
 def test_chains_of_tenants_are_apart(plant: Tenant) -> None:

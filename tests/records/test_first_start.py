@@ -21,9 +21,18 @@ def test_the_administrator_is_made_once() -> None:
     assert user is not None
     assert user.must_change_password
     assert user.check_password(password)
-    assert user.password.startswith("argon2$")
     assert ensure_first_start("plant", name) is None
     assert User.objects.count() == 1
+
+
+def test_a_password_costs_whoever_guesses_it() -> None:
+    from django.utils.module_loading import import_string
+
+    from mainspring.web.settings import PASSWORD_HASHERS
+
+    # Tests hash theirs with less.
+    (stored,) = [import_string(name)().encode("heron-kettle-93-moss", "salt" * 4) for name in PASSWORD_HASHERS]
+    assert stored.startswith("argon2$argon2id$v=19$m=102400,t=2,p=8$")
 
 
 def test_the_demo_sign_in_need_not_be_changed() -> None:

@@ -11,19 +11,24 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from nats.aio.msg import Msg
 from tests.bus.conftest import BusUnderTest, running_bus
 from tests.records.plant import asset, author, modbus, opcua, tag
 from tests.records.test_tag_import import rows_of
 from tests.waiting import until
 
-from mainspring.core import definitions
+from mainspring.bus.credentials import KV
+from mainspring.core import definitions, subjects
 from mainspring.core.definitions import AlarmPage, ConnectionDefinition, TagPage, TenantDefinition
+from mainspring.core.health import Health
 from mainspring.records import alarm_definition, connection, tag_import
 from mainspring.records import tag as tags
 from mainspring.records.alarm_definition import AlarmDraft
 from mainspring.records.outbox import KEYS_MAX, Outbox, outbox
 from mainspring.records.publication import Publication
 from mainspring.records.tenant import Tenant
+from mainspring.web.audit_heads import HeadKeeper
+from mainspring.web.serve import report
 
 
 @pytest.fixture
@@ -180,3 +185,42 @@ def test_the_outbox_is_bounded() -> None:
     assert not keys
     assert everything
     assert waiting.take() == (set(), False)
+
+
+async def test_a_bucket_that_is_full_is_said_in_words_until_it_has_room(bus: BusUnderTest, plant: Tenant) -> None:
+    await in_thread(small_plant, plant)
+    admin, web, status = [await bus.connect(name) for name in ("admin", "web", "status")]
+    bucket = (await admin.js.stream_info(KV)).config
+    bucket.max_bytes, room = 500, bucket.max_bytes
+    await admin.js.update_stream(bucket)
+    told: list[Health] = []
+
+    async def on_health(message: Msg) -> None:
+        told.append(Health.model_validate_json(message.data))
+
+    await status.nc.subscribe(subjects.health("web", "main"), cb=on_health)
+    await status.settled()
+    publication = Publication(web)
+    telling = asyncio.create_task(report(web, "main", publication, HeadKeeper()))
+    async with publishing(publication):
+
+        async def full() -> bool:
+            return bool(told) and told[-1].state == "degraded"
+
+        await until(full)
+        assert told[-1].text is not None
+        assert "[bus] disk_bytes_max" in told[-1].text["en"]
+        assert "documents (pages of tags" in told[-1].text["en"]
+        assert "空间已满" in told[-1].text["zh"]
+        bucket.max_bytes = room
+        await admin.js.update_stream(bucket)
+        await until(lambda: _compared(publication, 1))
+
+        async def well() -> bool:
+            return told[-1].state == "running" and told[-1].text is None
+
+        await until(well)
+        assert "plant.tags.0" in await web.definitions()
+    telling.cancel()
+    for each in (admin, web, status):
+        await each.close()

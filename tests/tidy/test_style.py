@@ -53,6 +53,10 @@ def test_no_module_is_an_orphan() -> None:
     for file in PYTHON:
         if ROOT / "src" not in file.parents or file.stem in {"__init__", "__main__", "models"}:
             continue
+        if (
+            file.stem == "base" and f'"{".".join(file.parent.relative_to(ROOT / "src").parts)}"' in everything
+        ):  # a database backend
+            continue
         module = ".".join(file.relative_to(ROOT / "src").with_suffix("").parts)
         parent, _, name = module.rpartition(".")
         used = module in everything or re.search(rf"from {re.escape(parent)} import [^\n]*\b{name}\b", everything)

@@ -15,6 +15,8 @@ def check(path: str) -> list[str]:
         "the page's scripts": lambda name: name.startswith("mainspring/web/static/") and name.endswith(".js"),
         "recordings": lambda name: name.startswith("mainspring/demo/recordings/") and name.endswith(".gz"),
         "notices": lambda name: name.startswith("mainspring/demo/recordings/") and "NOTICE" in name,
+        "the demo's records": lambda name: name.startswith("mainspring/demo/tables/") and name.endswith(".json.gz"),
+        "their notice": lambda name: name.startswith("mainspring/demo/tables/NOTICE"),
         "migrations": lambda name: name.startswith("mainspring/records/migrations/0001"),
         "the types marker": lambda name: name == "mainspring/py.typed",
     }

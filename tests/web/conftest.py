@@ -7,19 +7,15 @@ from typing import Any
 import pytest
 from tests.records import ground
 from tests.records.plant import person, tenant
+from tests.web.asking import Asking, Keeper
+from tests.web.post import PostOffice, open_office
 from tests.web.running import Records, Running, records, running
 
+from mainspring.records.access import use
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 
-
-@pytest.fixture(autouse=True)
-def database() -> Iterator[None]:
-    ground.fresh_database()
-    yield
-    from django.db import connections
-
-    connections.close_all()
+database = pytest.fixture(autouse=True)(ground.database)
 
 
 @pytest.fixture
@@ -53,3 +49,21 @@ def signed_in(plant: Tenant) -> Callable[..., Any]:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def admin(signed_in: Callable[..., Any]) -> Asking:
+    """Return an administrator who asks; no uses of others wait to be told."""
+    use.forget()
+    return Asking(signed_in())
+
+
+@pytest.fixture
+def asking(signed_in: Callable[..., Any]) -> Keeper:
+    return Keeper(signed_in())
+
+
+@pytest.fixture
+def post_office() -> Iterator[PostOffice]:
+    with open_office() as office:
+        yield office

@@ -6,16 +6,19 @@ import asyncio
 import math
 import multiprocessing
 import os
+from collections.abc import Awaitable, Callable
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from tests.history import historian_process
 from tests.waiting import until
 from tests.web import engine_process
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # The engine imports its compiled loops only when it starts.
 _LATER = ("mainspring.engine.answers", "mainspring.engine.outbox", "mainspring.engine.state")
-_CONTEXT.set_forkserver_preload(["pytest", engine_process.__name__, *_LATER])
+_CONTEXT.set_forkserver_preload(["pytest", engine_process.__name__, historian_process.__name__, *_LATER])
+Main = Callable[[str, Path, Path], Awaitable[None]]
 
 
 class Forked:
@@ -43,13 +46,26 @@ class Forked:
 
 def forked_engine(url: str, seed: Path, folder: Path, log: Path) -> Forked:
     """Start an engine that writes what it says to `log`."""
-    process = _CONTEXT.Process(target=_engine, args=(url, seed, folder, log), daemon=True)
+    return _forked(engine_process.main, url, seed, folder, log)
+
+
+def forked_historian(url: str, seed: Path, folder: Path, log: Path) -> Forked:
+    """Start a historian that writes what it says to `log`."""
+    return _forked(historian_process.main, url, seed, folder, log)
+
+
+def _forked(main: Main, url: str, seed: Path, folder: Path, log: Path) -> Forked:
+    process = _CONTEXT.Process(target=_run, args=(main, url, seed, folder, log), daemon=True)
     process.start()
     return Forked(process)
 
 
-def _engine(url: str, seed: Path, folder: Path, log: Path) -> None:
+def _run(main: Main, url: str, seed: Path, folder: Path, log: Path) -> None:
     said = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     for stream in (1, 2):
         os.dup2(said, stream)
-    asyncio.run(engine_process.main(url, seed, folder))
+
+    async def ran() -> None:
+        await main(url, seed, folder)
+
+    asyncio.run(ran())

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -18,12 +16,11 @@ from urllib.parse import quote
 import numpy as np
 from tests.answer import Answer
 from tests.bus.conftest import BusUnderTest, running_bus
-from tests.history import historian_process
 from tests.ports import free_port
 from tests.records import ground
-from tests.records.plant import asset, author, person, tag, tenant
+from tests.records.plant import access, asset, author, person, tag, tenant
 from tests.waiting import PATIENCE_S, until
-from tests.web.forked import Forked, forked_engine
+from tests.web.forked import Forked, forked_engine, forked_historian
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -31,8 +28,10 @@ from mainspring.core import subjects
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import SampleBatch, build
 from mainspring.records import alarm_definition, credential
+from mainspring.records.access.assignment import Assignment
 from mainspring.records.alarm_definition import AlarmDefinition, AlarmDraft
-from mainspring.records.credential import CredentialKind
+from mainspring.records.credential import Credential, CredentialKind
+from mainspring.records.defined import writing
 from mainspring.records.rights import Role
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
@@ -66,6 +65,13 @@ class Records:
         draft = {"tag_id": self.tags[called].id, "condition": condition, "limit": limit, **more}
         draft.setdefault("name", {"en": f"{called} {condition}", "zh": f"{called} 报警"})
         self.alarms[called] = alarm_definition.create(author(self.plant), AlarmDraft.model_validate(draft))
+
+    def assign(self, role: str, area: str = "a") -> None:
+        """Assign a role in an area to the token of the guest."""
+        areas = {tag.asset.parent.slug: tag.asset.parent for tag in self.tags.values() if tag.asset.parent}
+        service = Credential.objects.get(tenant=self.plant, name="guest")
+        fields = {"service": str(service.pk), "built_in": role, "place": str(areas[area].pk), "reason": "test"}
+        writing.create(access(self.plant), Assignment, fields)
 
     def token(self, role: Role, of: Tenant | None = None, name: str = "") -> str:
         """Issue a token to a person of a role."""
@@ -282,7 +288,8 @@ async def running(
             made.engine = forked_engine(server.url, seed, folder / "engine", folder / "engine.log")
             stack.push_async_callback(_stopped, made.engine)
         if historian:
-            process = await _process(server, folder, "historian", historian_process.__file__)
+            seed = seed_file(server.folder / "secrets", "historian")
+            process = forked_historian(server.url, seed, folder / "historian", folder / "historian.log")
             stack.push_async_callback(_stopped, process)
         await made.until(lambda: web.done() or _listens(made.port))
         if engine:
@@ -301,16 +308,7 @@ async def _ended(task: asyncio.Task[None], stop: asyncio.Event) -> None:
     await asyncio.wait_for(task, PATIENCE_S)
 
 
-async def _process(server: BusUnderTest, folder: Path, role: str, file: str) -> asyncio.subprocess.Process:
-    seed = seed_file(server.folder / "secrets", role)
-    with (folder / f"{role}.log").open("ab") as log:
-        return await asyncio.create_subprocess_exec(
-            sys.executable, file, server.url, str(seed), str(folder / role),
-            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ,
-        )  # fmt: skip
-
-
-async def _stopped(process: asyncio.subprocess.Process | Forked) -> None:
+async def _stopped(process: Forked) -> None:
     if process.returncode is None:
         process.terminate()
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet
+from tests.records import ground
 from tests.web.running import Records, Running, now_ms, running
 
 from mainspring.core import subjects
@@ -108,7 +111,13 @@ async def test_history_is_filtered_and_saved_in_three_formats(kept: Records, tmp
         ):
             rows = (await web.get(f"/alarms/history?{wanted}"))["items"]
             assert [row["transition"] for row in rows] == transitions, wanted
-        assert (await web.ask("GET", "/alarms/history?transition=a'b")).status == 422
+        for wanted in (
+            "transition=a'b",
+            f"transition=raised,{'a' * 40}",
+            "priority=purple",
+            f"priority={'low,' * 30}low",
+        ):
+            assert (await web.ask("GET", f"/alarms/history?{wanted}")).status == 422, wanted
         sifted = f"asset={kept.tags['T1'].asset_id}&person=oper"
         book = await web.ask("GET", f"/alarms/history?format=xlsx&language=zh&{sifted}", who="viewer")
         sheet = read_sheet(book.body, "alarms.xlsx")
@@ -128,6 +137,9 @@ async def test_history_is_filtered_and_saved_in_three_formats(kept: Records, tmp
         assert (figures["raised"], figures["most_in_10_min"], figures["by_priority"]["critical"]) == (2, 2, 1)
         assert {row["tag_name"] for row in figures["top"]} == {"T1", "T2"}
         assert (figures["standing"], figures["chattering"], figures["flood_ratio"]) == ([], [], 0)
+        await asyncio.to_thread(ground.in_thread, partial(kept.assign, "viewer", "a"))
+        figures = await web.get("/alarms/performance", "guest")
+        assert ([row["tag_name"] for row in figures["top"]], figures["raised"]) == (["T1"], 1)
 
 
 async def test_a_draft_is_tried_on_history_before_it_is_saved(kept: Records, tmp_path: Path) -> None:

@@ -169,8 +169,8 @@ async def test_each_check_refuses_in_words(kept: Records, server: OpcUaSimulator
         await until_refused("switched off")
     async with running(tmp_path / "silent", kept) as web:
         await asyncio.to_thread(connection.modify, author(kept.plant), id, {"enabled": True}, None)
-        # A tag without a value of its own, and what is no number: refused and recorded all the same.
-        nothing = {"items": [{"tag": kept.ordinal("N"), "value": float("nan")}]}
+        # A tag without a value of its own: refused and recorded all the same.
+        nothing = {"items": [{"tag": kept.ordinal("N"), "value": 1.0}]}
         assert (await web.post("/commands", nothing, "operator"))["items"][0]["outcome"] == "refused"
         await web.value("T1", 1.0)
         await web.known("T1")

@@ -21,8 +21,9 @@ from tests.web.running import Records, Running, floats, running
 from mainspring.core import quality
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
+from mainspring.records.formulas import neutral
 from mainspring.web import exports
-from mainspring.web.exports import neutral, plant_times
+from mainspring.web.exports import plant_times
 
 START = 1_750_000_000_000
 ROWS = 2_000_000

@@ -7,30 +7,34 @@ import http.client
 import io
 import json
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from tests.answer import Answer
+from tests.e2e.platform import eventually
 from tests.records import ground
-from tests.web.running import Records, Running, records, running
+from tests.records.plant import author
+from tests.web.dying_import import MOMENTS
+from tests.web.dying_import import ROWS as DYING_ROWS
+from tests.web.running import Records, Running, running
 
 from mainspring.bus.credentials import seed_file
 from mainspring.core.kinds import Origin
-from mainspring.history.importing import window
+from mainspring.records.import_files import WORKING
+from mainspring.records.import_processes import Processes
+from mainspring.web.api import history_imports as api
+from mainspring.web.configure import current
+from mainspring.web.importing.imports import HistoryImports
 
 BEGIN_MS = 1_767_225_600_000
 PART = 64 * 1024
-
-
-@pytest.fixture
-def kept(database: None) -> Records:
-    return records()
 
 
 @pytest.fixture
@@ -179,26 +183,36 @@ def parquet(ordinary: int, rows: int) -> bytes:
     return out.getvalue()
 
 
-async def test_killed_while_it_loads_it_goes_on_without_loss_or_double(web: Running) -> None:
-    rows = window.ROWS + 300_000
-    state = await upload(web, "wide.parquet", parquet(200_000, rows))
-    state = await checked(web, state)
+@pytest.mark.parametrize("moment", MOMENTS)
+async def test_killed_at_any_moment_it_goes_on_without_loss_or_double(web: Running, moment: str) -> None:
+    rows = 3 * DYING_ROWS + 1
+    state = await checked(web, await upload(web, "wide.parquet", parquet(DYING_ROWS, rows)))
     assert (state["layout"]["form"], state["counts"]["values"]) == ("wide", rows)
-    await web.post(f"/history/imports/{state['id']}/load", {"create_below": None}, "engineer")
+    id = state["id"]
+    dying = Processes([sys.executable, "-m", "tests.web.dying_import", moment], current().for_imports(), 1)
+    killed = HistoryImports(ground.FOLDER / "history-imports", dying, dying)
+    someone = author(web.records.plant)
 
-    async def some() -> Any:
-        found = await web.get(f"/history/imports/{state['id']}", "engineer")
-        return found if found["progress"]["done"] > 250_000 or found["stage"] == "loaded" else None
+    def die() -> None:
+        killed.load(someone, UUID(id), None, api._bus())
+        eventually(lambda: killed.get(someone, UUID(id))["stage"] not in WORKING, 180, "the process is gone")
 
-    await web.until(some, 180)
-    own = [each for each in psutil.Process().children() if "mainspring.web.importing.process" in each.cmdline()]
-    for each in own:
-        each.kill()
-    state = await until(web, state["id"], "interrupted")
-    tasks = await web.get("/tasks", "engineer")
-    assert (tasks["items"][0]["id"], tasks["items"][0]["kind"]) == (state["id"], "history")
-    state = await loaded(web, state["id"])
+    try:
+        await asyncio.to_thread(ground.in_thread, die)
+    finally:
+        await asyncio.to_thread(killed.close)
+    state = await web.get(f"/history/imports/{id}", "engineer")
+    assert state["stage"] == ("loaded" if moment == MOMENTS[2] else "interrupted")
+    if moment == MOMENTS[2]:
+        assert (await web.ask("POST", f"/history/imports/{id}/load", {}, "engineer")).status == 409
+    else:
+        state = await loaded(web, id)
+        tasks = await web.get("/tasks", "engineer")
+        assert (tasks["items"][0]["id"], tasks["items"][0]["kind"]) == (id, "history")
     assert state["report"]["stored"] + state["report"]["there"] == rows
+    assert not (killed.store.find(web.records.plant.key, UUID(id)).upload).exists()
+    entries = (await web.get("/audit?object=history-import"))["items"]
+    assert len(entries) == 1
     asked = {
         "tags": [web.records.ordinal("T1")], "start_ms": BEGIN_MS, "end_ms": BEGIN_MS + rows * 1000,
         "step_ms": rows * 1000, "functions": ["count", "min", "max", "mean"],

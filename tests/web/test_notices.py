@@ -7,23 +7,26 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from tests.records import ground
-from tests.records.plant import author
+from tests.records.plant import author, modbus
+from tests.web.post import PostOffice
 from tests.web.running import Records, running
 
 from mainspring.core.errors import NotConnected
 from mainspring.records import subscription
+from mainspring.records.access.assignment import Assignment
+from mainspring.records.access.scope import Scope
+from mainspring.records.connection import Connection
+from mainspring.records.defined import writing
+from mainspring.records.defined.access import Access
 from mainspring.records.rights import Role
 from mainspring.records.subscription import Notice, SubscriptionDraft
+from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant, now_ms
 from mainspring.records.user import User
 from mainspring.web.api.subscriptions import TRIALS_MAX
@@ -34,29 +37,6 @@ from mainspring.web.notices.letter import letter
 HOOK = f"http://127.0.0.1:{ground.HOOK_PORT}/alarms"
 SECRET = "shown once"
 Waits = Callable[[Callable[[], Any]], Any]
-
-
-class PostOffice:
-    """A mail server that keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.refuses = False
-        self._controller = Controller(self, hostname="127.0.0.1", port=ground.MAIL_PORT)
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
-        if self.refuses:
-            return "451 not now"
-        message = message_from_bytes(envelope.content, policy=default)
-        assert isinstance(message, EmailMessage)
-        self.mails.append(message)
-        return "250 kept"
-
-    def start(self) -> None:
-        self._controller.start()
-
-    def stop(self) -> None:
-        self._controller.stop(no_assert=True)
 
 
 class Hook(ThreadingHTTPServer):
@@ -85,14 +65,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def post_office() -> Iterator[PostOffice]:
-    office = PostOffice()
-    office.start()
-    yield office
-    office.stop()
-
-
-@pytest.fixture
 def hook() -> Iterator[Hook]:
     server = Hook()
     thread = threading.Thread(target=server.serve_forever)
@@ -108,7 +80,7 @@ def subscribe(of: Records, channel: str, target: str, **fields: Any) -> subscrip
 
     def made() -> subscription.Subscription:
         user = User.objects.get(tenant=of.plant, username="engineer")
-        return subscription.create(author(of.plant), user, draft, SECRET)
+        return subscription.create(author(of.plant), user, draft, SECRET, Scope(of.plant))
 
     return ground.in_thread(made)
 
@@ -147,6 +119,31 @@ async def test_an_area_hears_of_its_own_alarms_alone(kept: Records, hook: Hook, 
     assert shown == signature(SECRET, at, body)
 
 
+async def test_what_comes_from_a_recording_is_marked_in_mail_and_webhook(
+    kept: Records, post_office: PostOffice, hook: Hook, tmp_path: Path
+) -> None:
+    def replay() -> None:
+        recording = modbus(kept.plant)
+        Connection.objects.filter(pk=recording.pk).update(replayed=True)
+        Tag.objects.filter(pk=kept.tags["T1"].pk).update(connection=recording.pk)
+
+    ground.in_thread(replay)
+    subscribe(kept, "webhook", HOOK, priorities=["critical", "medium"])
+    subscribe(kept, "mail", "engineer@plant.test", priorities=["critical", "medium"])
+    async with running(tmp_path, kept) as web:
+        await web.value("T1", 150.0)
+        await web.until(lambda: post_office.mails and hook.taken, 30)
+        await web.value("T2", 60.0)
+        await web.until(lambda: len(post_office.mails) > 1 and len(hook.taken) > 1, 30)
+    recorded, real = post_office.mails
+    assert recorded["Subject"] == "↻ [critical] T1 HH raised: 150 °C (limit 100 °C)"
+    assert f"{kept.tags['T1'].path}\n↻ replayed from a recording\n" in recorded.get_content().replace("\r", "")
+    assert "↻" not in real["Subject"] + real.get_content()
+    [marked], [plain] = [json.loads(body)["events"] for _, body in hook.taken]
+    assert (marked["replayed"], plain["replayed"], plain["mark"]) == (True, False, None)
+    assert marked["mark"] == {"en": "↻ replayed from a recording", "zh": "↻ 录制数据回放"}
+
+
 async def test_what_a_mail_server_refuses_is_kept_told_and_sent_later(
     kept: Records, post_office: PostOffice, tmp_path: Path
 ) -> None:
@@ -170,7 +167,7 @@ def row(number: int, **fields: Any) -> dict[str, Any]:
     return {
         "id": f"e{number}", "name": {"en": "T1 high", "zh": "T1 高"}, "priority": "critical", "transition": "raised",
         "value": 1.0, "unit": "°C", "path": "site/a/u/T1", "response": None, "time_ms": 0,
-        "alarm": f"a{number}", "condition": "H", "limit": 0.5, **fields,
+        "alarm": f"a{number}", "condition": "H", "limit": 0.5, "tag": 1, **fields,
     }  # fmt: skip
 
 
@@ -198,6 +195,16 @@ def test_one_alarm_is_told_with_its_limit_and_a_link_to_it() -> None:
     assert letter([unlimited], 0, "zh", "UTC", "Acme", "").subject.endswith("触发：1 °C")
 
 
+def test_a_letter_is_marked_as_a_recording_if_all_of_it_is_one() -> None:
+    told = letter([row(1, replayed=True)], 0, "zh", "UTC", "Acme", "")
+    assert told.subject == "↻ [紧急] T1 高 触发：1 °C（限值 0.5 °C）"
+    assert "\n↻ 录制数据回放\n" in told.body
+    mixed = letter([row(1, replayed=True), row(2)], 0, "en", "UTC", "Acme", "")
+    assert mixed.subject.startswith("2 alarms")
+    assert mixed.body.count("↻ replayed from a recording") == 1
+    assert letter([row(1, replayed=True)], 3, "en", "UTC", "Acme", "").subject.startswith("4 alarms")
+
+
 def test_a_name_cannot_begin_another_header(kept: Records) -> None:
     evil = row(1, name={"en": "x\r\nBcc: all@plant.test", "zh": ""})
     assert "\n" not in letter([evil], 0, "en", "UTC", "Acme", "").subject
@@ -210,6 +217,49 @@ def test_who_may_no_longer_sign_in_is_told_nothing(kept: Records) -> None:
     User.objects.filter(pk=made.user_id).update(enabled=False)
     assert subscription.due(now_ms() + 1000) == []
     assert not subscription.any_waiting()
+
+
+def test_who_may_no_longer_look_is_told_of_what_they_still_see(kept: Records) -> None:
+    made = subscribe(kept, "mail", "engineer@plant.test")
+    near, far = kept.tags["T1"], kept.tags["T2"]
+    rows = [row(number, tag=tag.ordinal, path=tag.path) for number, tag in enumerate((near, far))]
+    User.objects.filter(pk=made.user_id).update(role=Role.GUEST)
+    assert subscription.note("acme", rows) == 0
+    fields = {"person": str(made.user_id), "built_in": "viewer", "place": str(near.asset_id), "reason": "test"}
+    writing.create(Access(author(kept.plant), Role.ADMINISTRATOR.rights), Assignment, fields)
+    assert subscription.note("acme", rows) == 1
+    assert Notice.objects.get(subscription=made).row["tag"] == near.ordinal
+    # What was noted while they saw it is not sent once they no longer do.
+    (made,) = subscription.due(now_ms() + 1000)
+    assert len(subscription.waiting(made, 10)) == 1
+    Assignment.objects.update(place=far.asset_id)
+    assert subscription.waiting(made, 10) == []
+    assert not Notice.objects.filter(subscription=made).exists()
+
+
+def test_someone_of_a_part_subscribes_to_what_lies_there(kept: Records, signed_in: Callable[..., Any]) -> None:
+    near, far = str(kept.tags["T1"].asset_id), str(kept.tags["T2"].asset_id)
+    guest = signed_in(Role.GUEST, of=kept.plant)
+    assert guest.get("/api/v1/subscriptions").status_code == 403
+    user = User.objects.get(tenant=kept.plant, username="guest")
+    fields = {"person": str(user.pk), "built_in": "engineer", "place": near, "reason": "test"}
+    writing.create(Access(author(kept.plant), Role.ADMINISTRATOR.rights), Assignment, fields)
+
+    def ask(method: str, path: str = "", **fields: Any) -> Any:
+        return getattr(guest, method)(f"/api/v1/subscriptions{path}", fields, content_type="application/json")
+
+    mail = {"channel": "mail", "target": "guest@plant.test"}
+    assert ask("post", **mail, asset=far).json()["fields"]["asset"]["en"] == "There is no such asset."
+    # What leaves the platform for another host takes the right everywhere.
+    assert ask("post", channel="webhook", target=HOOK).status_code == 403
+    made = ask("post", **mail, asset=near).json()
+    assert made["area"]["path"] == kept.tags["T1"].asset.path
+    assert ask("patch", f"/{made['id']}", asset=far, version=1).status_code == 422
+    Assignment.objects.update(place=far)
+    (listed,) = ask("get").json()["items"]
+    assert (listed["area"]["path"], "no longer see" in listed["area"]["name"]["en"]) == ("", True)
+    assert ask("patch", f"/{made['id']}", enabled=False, version=1).json()["enabled"] is False
+    assert ask("delete", f"/{made['id']}").status_code == 204
 
 
 def test_another_company_hears_nothing(kept: Records) -> None:

@@ -19,6 +19,7 @@ from tests.web.running import Records, now_ms, records, running
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.health import ConnectionHealth, GatewayConnections, Health
 from mainspring.records import connection
+from mainspring.records.access.scope import Scope
 from mainspring.records.connection import ConnectionDraft
 from mainspring.records.rights import Role
 from mainspring.web.areas import Areas
@@ -94,16 +95,16 @@ def test_tags_of_areas_are_read_again_only_when_something_changed(database: None
 
     kept = records()
     areas = Areas(clock_s)
-    first = areas.read(kept.plant)
+    first = areas.read(Scope(kept.plant))
     assert {area.name["en"]: len(first.ordinals[area.path]) for area in first.areas} == {"a": 3, "b": 1}
     now_s += 100
     with CaptureQueriesContext(db) as queries:
-        assert areas.read(kept.plant) is first
+        assert areas.read(Scope(kept.plant)) is first
     assert len(queries) == 1
     tag(kept.plant, "T9", kept.tags["T1"].asset)
     now_s = first.until_s - 2
-    assert areas.read(kept.plant) is first, "reading took a second: it takes at most a twentieth of the time"
-    assert len(areas.read(kept.plant).ordinals[first.areas[0].path]) == 4
+    assert areas.read(Scope(kept.plant)) is first, "reading took a second: it takes at most a twentieth of the time"
+    assert len(areas.read(Scope(kept.plant)).ordinals[first.areas[0].path]) == 4
 
 
 async def test_sources_that_are_lost_are_told_with_their_words(database: None, tmp_path: Path) -> None:

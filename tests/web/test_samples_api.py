@@ -152,6 +152,8 @@ async def test_a_correction_shows_in_history_and_now_and_keeps_the_former(web: R
         (39.0, 93.0, GOOD, "Person engineer", "digits swapped"),
     ]
     assert (await web.ask("POST", "/history/corrections", span, "stranger")).status == 404
+    backward = span | {"start_ms": span["end_ms"], "end_ms": span["start_ms"]}
+    assert (await web.ask("POST", "/history/corrections", backward)).status == 422
     audit = (await web.get("/audit?action=correct"))["items"]
     assert [entry["changes"]["value"] for entry in audit] == [[39.0, 39.0], [93.0, 39.0]]
 
@@ -219,7 +221,7 @@ async def test_blobs_are_kept_by_hash_for_their_company_alone(web: Running) -> N
     html = await asyncio.to_thread(post_bytes, web, "/blobs", b"<script>", "operator", "text/html")
     shown = await web.ask("GET", f"/blobs/{html.json['sha256']}")
     assert shown.headers["Content-Type"] == "application/octet-stream"
-    assert (await web.ask("GET", f"/blobs/{html.json['sha256']}/waveform")).status == 502
+    assert (await web.ask("GET", f"/blobs/{html.json['sha256']}/waveform")).status == 409
     assert (await web.ask("GET", "/blobs/..%2F..%2Fsecrets")).status == 404
     none = await asyncio.to_thread(post_bytes, web, "/blobs", b"", "operator", "image/png")
     assert (none.status, none.json["code"]) == (422, "invalid")

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useSearchParams } from "react-router";
 import { App, Button, Checkbox, Input, Select } from "antd";
-import { ApiError } from "../api";
+import { reasonOf } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
 import { Elapsed } from "../components/Elapsed";
 import { type Column, Grid } from "../components/Grid";
@@ -123,11 +123,13 @@ interface ColumnTools {
   pending: ReadonlySet<string>;
   marks: ReadonlyMap<string, Mark[]>;
   acknowledge: ((alarms: readonly string[]) => void) | null;
+  /** Whether an alarm lies where the person acknowledges. */
+  isMine: (alarm: Alarm) => boolean;
   /** On a tablet the place gives way, so that acknowledging is in sight; the detail tells it. */
   narrow: boolean;
 }
 
-function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge, narrow }: ColumnTools): Column<Alarm>[] {
+function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge, isMine, narrow }: ColumnTools): Column<Alarm>[] {
   const name = (alarm: Alarm) => <span className={isOpen(alarm) ? "ms-bold" : ""}>{say(alarm.name)}</span>;
   const place: Column<Alarm> = {
     key: "place",
@@ -170,7 +172,7 @@ function columnsOf({ t, say, selected, toggle, pending, marks, acknowledge, narr
       title: "",
       width: "116px",
       cell: (alarm) =>
-        acknowledge && isOpen(alarm) ? (
+        acknowledge && isOpen(alarm) && isMine(alarm) ? (
           <Button size="small" disabled={pending.has(alarm.alarm)} onClick={() => acknowledge([alarm.alarm])}>
             {t("acknowledge")}
           </Button>
@@ -234,7 +236,7 @@ function FilterFields({ filter, set }: { filter: Filter; set: (name: string, val
 export function ActiveAlarms() {
   const t = useWords(alarmWords);
   const say = useSay();
-  const { may } = useSession();
+  const { mayAt, maySomewhere } = useSession();
   const { alarms, total, pending, loaded, error } = useAlarmList();
   const { filter, set, clear, chosen } = useFilter();
   const phone = usePhone();
@@ -261,17 +263,18 @@ export function ActiveAlarms() {
     [],
   );
   const open = useCallback((alarm: Alarm) => set("alarm", alarm.alarm), [set]);
-  const openOf = (list: readonly Alarm[]) => list.filter(isOpen).map(({ alarm }) => alarm);
+  const isMine = ({ path }: Alarm) => mayAt("operator", path);
+  const openOf = (list: readonly Alarm[]) => list.filter((each) => isOpen(each) && isMine(each)).map(({ alarm }) => alarm);
   const chosenOnes = openOf(alarms.filter(({ alarm }) => selected.has(alarm)));
-  const selectedOnes = alarms.filter(({ alarm }) => selected.has(alarm)).map(({ alarm }) => alarm);
+  const selectedOnes = alarms.filter((each) => selected.has(each.alarm) && isMine(each)).map(({ alarm }) => alarm);
   const targets = selected.size > 0 ? chosenOnes : openOf(visible);
   const act = (ids: readonly string[]) => {
     acknowledge(ids);
     setSelected(new Set());
   };
-  const mayAcknowledge = may("operator");
+  const mayAcknowledge = maySomewhere("operator");
   const narrow = useNarrow();
-  const columns = columnsOf({ t, say, selected, toggle, pending, marks, acknowledge: mayAcknowledge ? act : null, narrow });
+  const columns = columnsOf({ t, say, selected, toggle, pending, marks, acknowledge: mayAcknowledge ? act : null, isMine, narrow });
   const hidden = alarms.length - matching.length;
   const detail = chosen === null ? undefined : alarms.find(({ alarm }) => alarm === chosen);
 
@@ -318,7 +321,7 @@ export function ActiveAlarms() {
           </span>
         ) : null}
       </div>
-      {error ? <Banner>{t("oldContent", { reason: error instanceof ApiError ? say(error.text) : String(error) })}</Banner> : null}
+      {error ? <Banner>{t("oldContent", { reason: say(reasonOf(error)) })}</Banner> : null}
       {flood ? (
         <Banner action={<Button size="small" onClick={() => setByArea(!byArea)}>{t(byArea ? "asList" : "asFlood")}</Button>}>
           <span className="ms-bold">{t("flood", { n: flood.count })}</span> {byArea ? <span className="ms-no-phone">{t("floodText")}</span> : null}
@@ -357,7 +360,7 @@ export function ActiveAlarms() {
             empty={alarms.length > 0 ? <NoneMatch total={alarms.length} onClear={clear} /> : <Empty title={t("noneTitle")} text={t("noneText")} />}
           />
         </div>
-        <AlarmDetail alarm={detail} onClose={() => set("alarm", "")} onAcknowledge={mayAcknowledge ? acknowledge : null} />
+        <AlarmDetail alarm={detail} onClose={() => set("alarm", "")} onAcknowledge={detail && isMine(detail) ? acknowledge : null} />
       </div>
     </>
   );

@@ -139,7 +139,7 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
   const say = useSay();
   const zone = useZone();
   const navigate = useNavigate();
-  const { may } = useSession();
+  const { mayAt } = useSession();
   const [comment, setComment] = useState("");
   const [deed, setDeed] = useState<Deed | null>(null);
   const [comments, setComments] = useState(0);
@@ -200,7 +200,7 @@ function Body({ alarm, onAcknowledge }: { alarm: Alarm; onAcknowledge: AlarmDeta
         {alarm.asset ? <Button onClick={() => void navigate(`/plant/${alarm.asset}`)}>{t("toAsset")}</Button> : null}
         {onAcknowledge ? <Button onClick={() => setDeed("shelve")}>{t("shelve")}</Button> : null}
         {onAcknowledge ? <Button onClick={() => setDeed("comment")}>{t("addComment")}</Button> : null}
-        {may("engineer") ? <Button onClick={() => setDeed("out")}>{t("takeOut")}</Button> : null}
+        {mayAt("engineer", alarm.path) ? <Button onClick={() => setDeed("out")}>{t("takeOut")}</Button> : null}
       </div>
       <WorkDialog
         deed={deed}

@@ -10,15 +10,18 @@ interface ConflictChoiceProps {
   valueOf: (path: Path) => unknown;
   /** Put one of the two into the field; what was typed can be had back. */
   set: (path: Path, value: unknown) => void;
+  /** A value in words, where it needs more than to be written down. */
+  tell?: ((path: Path, value: unknown) => string) | undefined;
 }
 
 const WORDS_KEYS = "en,zh";
 
 /** Someone else saved in the meantime: for each field both changed, mine or theirs; nothing typed is lost. */
-export function ConflictChoice({ found, labelOf, valueOf, set }: ConflictChoiceProps) {
+export function ConflictChoice({ found, labelOf, valueOf, set, tell }: ConflictChoiceProps) {
   const t = useWords(conflictWords);
   const say = useSay();
-  const told = (value: unknown): string => {
+  const told = (path: Path, value: unknown): string => {
+    if (tell) return tell(path, value);
     if (value === null || value === undefined || value === "") return t("none");
     if (typeof value === "boolean") return t(value ? "yes" : "no");
     if (typeof value !== "object") return String(value);
@@ -33,12 +36,12 @@ export function ConflictChoice({ found, labelOf, valueOf, set }: ConflictChoiceP
           value={valueOf(one.path) === one.theirs ? "theirs" : "mine"}
           onChange={({ target }) => set(one.path, target.value === "theirs" ? one.theirs : one.mine)}
         >
-          <span className="ms-bold">{label}</span> <span className="ms-third">{t("before", { value: told(one.before) })}</span>
+          <span className="ms-bold">{label}</span> <span className="ms-third">{t("before", { value: told(one.path, one.before) })}</span>
           <Radio value="mine" className="ms-choice">
-            {t("mine", { value: told(one.mine) })}
+            {t("mine", { value: told(one.path, one.mine) })}
           </Radio>
           <Radio value="theirs" className="ms-choice">
-            {t("theirs", { value: told(one.theirs) })}
+            {t("theirs", { value: told(one.path, one.theirs) })}
           </Radio>
         </Radio.Group>
       </li>
@@ -54,7 +57,7 @@ export function ConflictChoice({ found, labelOf, valueOf, set }: ConflictChoiceP
         <ul className="ms-list ms-stack">
           {found.both.map(choice)}
           {found.theirs.map(({ path, theirs }) => (
-            <li key={path.join(".")}>{t("conflictField", { field: labelOf(path), value: told(theirs) })}</li>
+            <li key={path.join(".")}>{t("conflictField", { field: labelOf(path), value: told(path, theirs) })}</li>
           ))}
         </ul>
       }

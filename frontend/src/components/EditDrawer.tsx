@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Alert, Button, Drawer, Form, type FormInstance } from "antd";
 import { ApiError } from "../api";
 import type { Words } from "../types";
@@ -27,6 +27,11 @@ export interface EditDrawerProps {
   children: ReactNode;
   below?: ReactNode;
   extra?: ReactNode;
+  size?: number;
+  /** A value in words, where a conflict shows it. */
+  tell?: (path: Path, value: unknown) => string;
+  /** Whether something is entered that is not saved. */
+  onChanged?: (changed: boolean) => void;
 }
 
 /** Put the server's field errors beside their fields; what has no field is returned. */
@@ -49,7 +54,7 @@ function labelOf(form: FormInstance, id: string, path: Path): string {
 }
 
 /** A form in a drawer: errors beside the field and summed up above, asks before leaving what was changed. */
-export function EditDrawer({ open, title, form, start, read, save, onClose, children, below, extra }: EditDrawerProps) {
+export function EditDrawer({ open, title, form, start, read, save, onClose, children, below, extra, size = 480, tell, onChanged }: EditDrawerProps) {
   const t = useWords(plantWords);
   const say = useSay();
   const id = useId();
@@ -75,6 +80,15 @@ export function EditDrawer({ open, title, form, start, read, save, onClose, chil
     setSeen({});
     onClose();
   });
+  useEffect(() => onChanged?.(changed), [changed, onChanged]);
+  // The keys of saving work in every field, those of several lines too.
+  const pressed = (event: KeyboardEvent) => {
+    if (!(event.ctrlKey || event.metaKey) || (event.key !== "Enter" && event.key.toLowerCase() !== "s")) return;
+    event.preventDefault();
+    // Enter would open a list that has the focus.
+    event.stopPropagation();
+    if (!busy) form.submit();
+  };
   const compare = (mine: Values, record: Values) => {
     const now = read ? read(record) : record;
     const paths = form.getFieldsError().map(({ name }) => name);
@@ -114,7 +128,7 @@ export function EditDrawer({ open, title, form, start, read, save, onClose, chil
       open={open}
       onClose={leave}
       title={title}
-      size={480}
+      size={size}
       destroyOnHidden
       extra={extra}
       footer={
@@ -127,10 +141,10 @@ export function EditDrawer({ open, title, form, start, read, save, onClose, chil
       }
     >
       {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.length > 0 ? <ul>{problem.rest.map((line) => <li key={line}>{line}</li>)}</ul> : undefined} className="ms-gap-bottom" /> : null}
-      <Form form={form} name={id} layout="vertical" onFinish={(values: Values) => submit(values)} onValuesChange={() => changed || setChanged(true)} scrollToFirstError>
+      <Form form={form} name={id} layout="vertical" onKeyDownCapture={pressed} onFinish={(values: Values) => submit(values)} onValuesChange={() => changed || setChanged(true)} scrollToFirstError>
         {conflict ? (
           <Form.Item noStyle shouldUpdate>
-            {() => <ConflictChoice found={conflict} labelOf={(path) => labelOf(form, id, path)} valueOf={(path) => form.getFieldValue([...path])} set={(path, value) => form.setFieldValue([...path], value)} />}
+            {() => <ConflictChoice found={conflict} labelOf={(path) => labelOf(form, id, path)} valueOf={(path) => form.getFieldValue([...path])} set={(path, value) => form.setFieldValue([...path], value)} tell={tell} />}
           </Form.Item>
         ) : null}
         {children}

@@ -9,6 +9,8 @@ export interface Column<T> {
   /** A track of the CSS grid: `120px`, `minmax(160px, 2fr)`. */
   width: string;
   end?: boolean;
+  /** How the rows are sorted by it. */
+  sort?: "ascending" | "descending" | undefined;
   cell: (row: T) => ReactNode;
 }
 
@@ -89,14 +91,14 @@ export function Grid<T>(props: GridProps<T>) {
       aria-label={props.label}
       aria-rowcount={props.total ?? rows.length}
       aria-multiselectable={props.onSelect ? true : undefined}
-      aria-activedescendant={rows.length > 0 ? `${props.label}-${at}` : undefined}
+      aria-activedescendant={items.some(({ index }) => index === at) ? `${props.label}-${at}` : undefined}
       tabIndex={0}
       onKeyDown={pressed}
     >
       {isPhone ? null : (
         <div className="ms-grid-head" role="row" aria-rowindex={1} style={{ ...template, minWidth }}>
-          {columns.map(({ key, title, end }) => (
-            <div key={key} role="columnheader" className={end ? "ms-grid-cell ms-grid-end" : "ms-grid-cell"}>
+          {columns.map(({ key, title, end, sort }) => (
+            <div key={key} role="columnheader" aria-sort={sort} className={end ? "ms-grid-cell ms-grid-end" : "ms-grid-cell"}>
               {title}
             </div>
           ))}
@@ -140,8 +142,11 @@ interface RowProps<T> extends GridProps<T> {
 
 function Row<T>({ row, index, active, onChoose, style, content, columns, label, selected, rowKey, onOpen }: RowProps<T>) {
   const open = (event: React.MouseEvent<HTMLElement>) => {
+    const target = event.target as HTMLElement;
+    // What opens from a row, as the menu of its actions, lies elsewhere in the page; its clicks come by here all the same.
+    if (!event.currentTarget.contains(target)) return;
     onChoose();
-    const inside = (event.target as HTMLElement).closest("a, button, input, label, [role=button]");
+    const inside = target.closest("a, button, input, label, [role=button]");
     if (!inside) onOpen?.(row);
   };
   return (

@@ -1,6 +1,6 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { App, Button, Skeleton } from "antd";
-import { ApiError } from "../api";
+import { ApiError, reasonOf } from "../api";
 import { useLink } from "../live";
 import { useZone } from "../session";
 import type { Role } from "../types";
@@ -115,7 +115,7 @@ export function PageState<T>({ state, rows, children }: { state: Loaded<T>; rows
   if (state.value === undefined) {
     return state.error ? <Failure error={state.error} onRetry={state.reload} /> : <Loading {...(rows && { rows })} />;
   }
-  const reason = state.error instanceof ApiError ? say(state.error.text) : String(state.error ?? "");
+  const reason = state.error ? say(reasonOf(state.error)) : "";
   return (
     <>
       {state.error ? (

@@ -1,11 +1,12 @@
 import { useZone } from "../session";
 
 /** `2026-11-21T10:42` of the plant's wall clock, as the browser's own field wants it. */
-function fieldText(ms: number, zone: ReturnType<typeof useZone>): string {
+export function fieldText(ms: number, zone: ReturnType<typeof useZone>): string {
   return zone.full(ms).slice(0, 16).replace(" ", "T");
 }
 
-function instantOf(text: string, zone: ReturnType<typeof useZone>): number | null {
+/** The moment such a field says, null while it says none. */
+export function instantOf(text: string, zone: ReturnType<typeof useZone>): number | null {
   const found = /^(\d+)-(\d+)-(\d+)T(\d+):(\d+)/.exec(text);
   if (!found) return null;
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0] = found.slice(1).map(Number);

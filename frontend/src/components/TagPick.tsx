@@ -1,38 +1,21 @@
-import { useState } from "react";
-import { Select } from "antd";
 import { api } from "../api";
-import { useResource } from "../resource";
 import type { Page, Tag } from "../types";
+import { FoundSelect, type PickProps } from "./FoundSelect";
 
 const FOUND = 20;
 
-interface TagPickProps {
-  value?: string | null;
-  onChange?: (id: string | null) => void;
-  id?: string;
-  label?: string;
+interface TagPickProps extends PickProps {
   placeholder: string;
   /** Which of the tags found can be chosen. */
   fits?: (tag: Tag) => boolean;
 }
 
 /** A tag, found on the server by name or path. */
-export function TagPick({ value, onChange, id, label, placeholder, fits }: TagPickProps) {
-  const [search, setSearch] = useState("");
-  const found = useResource(search, (signal) => api.get<Page<Tag>>("/tags", { search, limit: FOUND }, signal));
-  const known = useResource(value ?? null, (signal) => api.get<Tag>(`/tags/${value ?? ""}`, undefined, signal), true);
-  const tags = [...(known.value ? [known.value] : []), ...(found.value?.items ?? []).filter((tag) => tag.id !== value && (fits?.(tag) ?? true))];
-  return (
-    <Select
-      id={id}
-      aria-label={label}
-      className="ms-full"
-      allowClear
-      value={value ?? null}
-      placeholder={placeholder}
-      showSearch={{ filterOption: false, onSearch: setSearch }}
-      options={tags.map((tag) => ({ value: tag.id, label: tag.path }))}
-      onChange={(tag: string | undefined) => onChange?.(tag ?? null)}
-    />
-  );
+export function TagPick({ fits = () => true, ...pick }: TagPickProps) {
+  const find = async (search: string, signal: AbortSignal) => {
+    const { items } = await api.get<Page<Tag>>("/tags", { search, limit: FOUND }, signal);
+    return items.filter(fits).map(({ id, path }) => ({ value: id, label: path }));
+  };
+  const name = async (id: string, signal: AbortSignal) => (await api.get<Tag>(`/tags/${id}`, undefined, signal)).path;
+  return <FoundSelect {...pick} of="tag" find={find} name={name} />;
 }

@@ -3,7 +3,7 @@ import { AutoComplete } from "antd";
 import { spellingOf, useUnits } from "../units";
 
 /** A unit typed or chosen: the list holds every unit by the sign people read, and finds it by any way to write it. */
-export function UnitField(given: { id?: string; value?: string; onChange?: (value: string) => void }) {
+export function UnitField(given: { id?: string; "aria-label"?: string; value?: string; onChange?: (value: string) => void }) {
   const units = useUnits();
   const options = useMemo(() => {
     const items = units.value?.items ?? [];

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { Button } from "antd";
-import { api, ApiError } from "../api";
+import { api, reasonOf } from "../api";
 import { useResource } from "../resource";
 import type { Page } from "../types";
 import { useSay, useWords } from "../words";
@@ -27,7 +27,7 @@ export function useSending(done: (state: HistoryImport) => void) {
       const state = await sendFile(file, begun, setSending, abort.signal);
       done(state);
     } catch (error) {
-      if (!abort.signal.aborted) setProblem(error instanceof ApiError ? say(error.text) : String(error));
+      if (!abort.signal.aborted) setProblem(say(reasonOf(error)));
     } finally {
       if (stopper.current === abort) setSending(null);
     }

@@ -1,23 +1,22 @@
 import { useId, useState } from "react";
 import { Button, Checkbox, Input, Select } from "antd";
-import { api, ApiError } from "../api";
+import { api, reasonOf } from "../api";
 import { formatCount } from "../format/number";
 import { useResource } from "../resource";
 import type { Page } from "../types";
 import { useSay, useWords } from "../words";
 import { importWords } from "../words/imports";
 import { AssetSelect, type ChosenAsset } from "./AssetSelect";
-import type { ImportField, ImportOptions, ImportState } from "./import-types";
+import { type Filled, type ImportField, type ImportOptions, type ImportState, TAGS } from "./import-types";
 import type { Connection } from "./types";
 
-const KEYS = new Set(["name", "asset"]);
-
 /** Which column is what: guessed with a sample value, unsure ones marked; and where the rows go. */
-export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck: (options: ImportOptions) => Promise<void> }) {
+export function ImportColumns({ filled, state, onCheck }: { filled: Filled; state: ImportState; onCheck: (options: ImportOptions) => Promise<void> }) {
   const t = useWords(importWords);
   const say = useSay();
   const id = useId();
   const { columns, options } = state;
+  const tags = filled === TAGS;
   const [mapping, setMapping] = useState<Record<string, string>>(() => options.mapping ?? Object.fromEntries(columns.flatMap(({ field }, index) => (field ? [[index, field]] : []))));
   const [touched, setTouched] = useState<ReadonlySet<number>>(new Set());
   const [rule, setRule] = useState(options.rule ?? "");
@@ -28,15 +27,19 @@ export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck:
   const [all, setAll] = useState(false);
   const blank = columns.filter(({ sample }) => sample === "").length;
   const empty = blank < columns.length ? blank : 0;
-  const needed = useResource("import-fields", async (signal) => {
-    const [fields, connections] = await Promise.all([api.get<Page<ImportField>>("/imports/fields", {}, signal), api.get<Page<Connection>>("/connections", { limit: 1000 }, signal)]);
+  const needed = useResource(`import-fields ${filled.kind}`, async (signal) => {
+    const [fields, connections] = await Promise.all([
+      api.get<Page<ImportField>>("/imports/fields", { kind: filled.kind }, signal),
+      tags ? api.get<Page<Connection>>("/connections", { limit: 1000 }, signal) : { items: [] },
+    ]);
     return { fields: fields.items, connections: connections.items };
   });
   const fields = needed.value?.fields ?? [];
   const taken = new Set(Object.values(mapping));
+  const missing = tags ? !taken.has("name") : fields.some(({ key, required }) => required && filled.keys.includes(key) && !taken.has(key));
   const choices = (own: string | undefined) => [
     { value: "", label: t("leftOut") },
-    ...fields.map(({ key, title }) => ({ value: key, label: `${say(title)}${KEYS.has(key) ? ` (${t("keyField")})` : ""}`, disabled: taken.has(key) && key !== own })),
+    ...fields.map(({ key, title }) => ({ value: key, label: `${say(title)}${filled.keys.includes(key) ? ` (${t("keyField")})` : ""}`, disabled: taken.has(key) && key !== own })),
   ];
   const choose = (index: number, field: string) => {
     const rest = Object.entries(mapping).filter(([column]) => column !== String(index));
@@ -88,7 +91,7 @@ export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck:
           </div>
         ) : null}
       </section>
-      <section className="ms-panel">
+      {tags ? <section className="ms-panel">
         <div className="ms-panel-body ms-map-fields">
           <div>
             <label htmlFor={`${id}-rule`}>{t("rule")}</label>
@@ -113,10 +116,10 @@ export function ImportColumns({ state, onCheck }: { state: ImportState; onCheck:
             {t("createAssets")}
           </Checkbox>
         </div>
-      </section>
-      {needed.error ? <p className="ms-fault">{needed.error instanceof ApiError ? say(needed.error.text) : String(needed.error)}</p> : null}
+      </section> : null}
+      {needed.error ? <p className="ms-fault">{say(reasonOf(needed.error))}</p> : null}
       <div className="ms-actions">
-        <Button type="primary" loading={busy} disabled={!taken.has("name")} onClick={() => void check()}>
+        <Button type="primary" loading={busy} disabled={missing} onClick={() => void check()}>
           {t("check", { n: formatCount(state.rows) })}
         </Button>
         <span className="ms-third">{t("writesNothing")}</span>

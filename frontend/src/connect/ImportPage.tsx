@@ -1,7 +1,7 @@
 import { type DragEvent, useState } from "react";
-import { useNavigate } from "react-router";
+import { Link, useNavigate } from "react-router";
 import { Button, Select } from "antd";
-import { api, ApiError, download, request } from "../api";
+import { api, download, reasonOf, request } from "../api";
 import { useFailed } from "../failed";
 import { formatCount } from "../format/number";
 import { usePreferences } from "../preferences";
@@ -12,13 +12,13 @@ import { importWords } from "../words/imports";
 import { ConnectTabs } from "./ConnectTabs";
 import { FileButton } from "./FileButton";
 import { useDrivers } from "./use-connections";
-import type { ImportState } from "./import-types";
+import { type Filled, type ImportState, TAGS } from "./import-types";
 import { RecentImports } from "./RecentImports";
 import { SHEET_FILES } from "./TagsStep";
 
 const UPLOAD_MS = 120_000;
 
-function DropArea({ onFile, busy }: { onFile: (file: File) => void; busy: boolean }) {
+function DropArea({ filled, written, onWritten, onFile, busy }: { filled: Filled; written: string; onWritten: (kind: string) => void; onFile: (file: File) => void; busy: boolean }) {
   const t = useWords(importWords);
   const failed = useFailed();
   const { language } = usePreferences();
@@ -32,7 +32,7 @@ function DropArea({ onFile, busy }: { onFile: (file: File) => void; busy: boolea
     const file = event.dataTransfer.files[0];
     if (file) onFile(file);
   };
-  const template = () => download("GET", "/imports/template", { query: { format: "xlsx", language, driver } }, "tags.xlsx").catch(failed);
+  const template = () => download("GET", "/imports/template", { query: { kind: written, format: "xlsx", language, driver } }, `${written}.xlsx`).catch(failed);
   return (
     <div
       className="ms-drop"
@@ -46,58 +46,75 @@ function DropArea({ onFile, busy }: { onFile: (file: File) => void; busy: boolea
     >
       <p>{t("dropHere")}</p>
       <div className="ms-actions">
-        <FileButton accept={SHEET_FILES} primary busy={busy} onFile={onFile}>
+        <FileButton accept={filled.many ? `${SHEET_FILES},.json` : SHEET_FILES} primary busy={busy} onFile={onFile}>
           {t("chooseFile")}
         </FileButton>
-        <Select
-          aria-label={t("protocol")}
-          value={driver}
-          onChange={setDriver}
-          popupMatchSelectWidth={false}
-          options={[{ value: "", label: t("allProtocols") }, ...(drivers.value ?? []).map(({ name, title }) => ({ value: name, label: say(title) }))]}
-        />
+        {filled.many ? null : (
+          <Select
+            aria-label={t("protocol")}
+            value={driver}
+            onChange={setDriver}
+            popupMatchSelectWidth={false}
+            options={[{ value: "", label: t("allProtocols") }, ...(drivers.value ?? []).map(({ name, title }) => ({ value: name, label: say(title) }))]}
+          />
+        )}
+        {filled.sources?.length ? (
+          <Select
+            aria-label={t("writtenBy")}
+            value={written}
+            onChange={onWritten}
+            popupMatchSelectWidth={false}
+            options={[{ value: filled.kind, label: t("anySheet") }, ...filled.sources.map(({ name, words }) => ({ value: name, label: say(words) }))]}
+          />
+        ) : null}
         <Button onClick={() => void template()}>{t("template")}</Button>
       </div>
-      <p className="ms-third ms-caption">{t("limits")}</p>
+      <p className="ms-third ms-caption">{t(filled.many ? "limitsRecords" : "limits")}</p>
     </div>
   );
 }
 
 /** Where an import begins: the file; below it the imports of before, with their reports. */
-export function ImportPage() {
+export function ImportPage({ filled = TAGS }: { filled?: Filled }) {
   const t = useWords(importWords);
   const say = useSay();
   const navigate = useNavigate();
   const [busy, setBusy] = useState(false);
+  const [written, setWritten] = useState(filled.kind);
   const [problem, setProblem] = useState("");
-  const recent = useResource("imports", (signal) => api.get<Page<ImportState>>("/imports", {}, signal));
+  const recent = useResource(`imports ${written}`, (signal) => api.get<Page<ImportState>>("/imports", { kind: written }, signal));
   const send = async (file: File) => {
     setBusy(true);
     setProblem("");
     try {
-      const answer = await request("POST", "/imports", { query: { name: file.name.slice(0, 200) }, file, timeoutMs: UPLOAD_MS });
+      const answer = await request("POST", "/imports", { query: { kind: written, name: file.name.slice(0, 200) }, file, timeoutMs: UPLOAD_MS });
       const { id } = (await answer.json()) as ImportState;
-      void navigate(`/connect/import/${id}`);
+      void navigate(`${filled.home}/${id}`);
     } catch (error) {
-      setProblem(error instanceof ApiError ? say(error.text) : String(error));
+      setProblem(say(reasonOf(error)));
     } finally {
       setBusy(false);
     }
   };
   return (
     <div className="ms-page">
+      {filled.many ? (
+        <nav className="ms-crumbs">
+          <Link to={filled.list}>{say(filled.many)}</Link>
+        </nav>
+      ) : null}
       <div className="ms-title">
-        <h1>{t("importTags")}</h1>
+        <h1>{filled.many ? t("importRecords", { many: say(filled.many) }) : t("importTags")}</h1>
       </div>
-      <ConnectTabs />
-      <DropArea onFile={(file) => void send(file)} busy={busy} />
+      {filled.many ? null : <ConnectTabs />}
+      <DropArea filled={filled} written={written} onWritten={setWritten} onFile={(file) => void send(file)} busy={busy} />
       {problem ? <p className="ms-fault" role="alert">{problem}</p> : null}
       <RecentImports
         recent={recent}
         amount={t("rows")}
         amountOf={({ rows }) => formatCount(rows)}
         stageOf={({ stage }) => t(`stage_${stage}`)}
-        onOpen={(id) => void navigate(`/connect/import/${id}`)}
+        onOpen={(id) => void navigate(`${filled.home}/${id}`)}
       />
     </div>
   );

@@ -10,7 +10,7 @@ import { importWords } from "../words/imports";
 import { ImportCauses } from "./ImportCauses";
 import { ImportColumns } from "./ImportColumns";
 import { reportText, useProgressText } from "./import-progress";
-import { type Counts, type ImportOptions, type ImportState, type Stage, WORKING } from "./import-types";
+import { type Counts, type Filled, type ImportOptions, type ImportState, type Stage, TAGS, WORKING } from "./import-types";
 import { useRun } from "./use-run";
 
 const STEPS = ["stepFile", "stepColumns", "stepCheck", "stepLoad", "stepReport"] as const;
@@ -71,12 +71,13 @@ function Refused({ state }: { state: ImportState }) {
 }
 
 interface StageProps {
+  filled: Filled;
   state: ImportState;
   act: (path: string, body?: unknown) => Promise<void>;
   onColumns: () => void;
 }
 
-function Checked({ state, act, onColumns }: StageProps) {
+function Checked({ state, act, onColumns }: Omit<StageProps, "filled">) {
   const t = useWords(importWords);
   const counts = state.counts;
   if (!counts) return null;
@@ -99,13 +100,13 @@ function Checked({ state, act, onColumns }: StageProps) {
   );
 }
 
-function Report({ state, act, onColumns }: StageProps) {
+function Report({ filled, state, act, onColumns }: StageProps) {
   const t = useWords(importWords);
   const say = useSay();
   const { modal } = App.useApp();
   const { report, stage } = state;
   const undo = () =>
-    void modal.confirm({ title: t("undoSure"), content: t("undoText"), okText: t("undo"), cancelText: t("cancel"), autoFocusButton: "cancel", onOk: () => act("undo") });
+    void modal.confirm({ title: t("undoSure"), content: t(filled.many ? "undoTextRecords" : "undoText"), okText: t("undo"), cancelText: t("cancel"), autoFocusButton: "cancel", onOk: () => act("undo") });
   return (
     <section className="ms-panel">
       <div className="ms-panel-body ms-stack">
@@ -119,7 +120,7 @@ function Report({ state, act, onColumns }: StageProps) {
           {state.counts === null ? <Button onClick={onColumns}>{t("changeColumns")}</Button> : null}
           {stage === "loaded" || stage === "undone" || state.counts === null ? null : <Button onClick={() => void act("load")}>{t("goOn")}</Button>}
           <Refused state={state} />
-          {stage === "loaded" ? <Link to={state.options.connection ? `/connect/${state.options.connection}` : "/plant"}>{t("toTags")}</Link> : null}
+          {stage === "loaded" ? <Link to={state.options.connection ? `/connect/${state.options.connection}` : filled.list}>{t(filled.many ? "toRecords" : "toTags")}</Link> : null}
           {report && stage !== "undone" ? <Button onClick={undo}>{t("undo")}</Button> : null}
         </div>
       </div>
@@ -128,15 +129,16 @@ function Report({ state, act, onColumns }: StageProps) {
 }
 
 /** One import from its columns to its report. */
-export function ImportRun() {
+export function ImportRun({ filled = TAGS }: { filled?: Filled }) {
   const { id = "" } = useParams();
   const t = useWords(importWords);
+  const say = useSay();
   const navigate = useNavigate();
   const { state, act, editing, setEditing, work } = useRun<ImportState>(`/imports/${id}`, (stage) => WORKING.has(stage));
   return (
     <div className="ms-page">
       <nav className="ms-crumbs">
-        <Link to="/connect/import">{t("importTags")}</Link>
+        <Link to={filled.home}>{filled.many ? t("importRecords", { many: say(filled.many) }) : t("importTags")}</Link>
       </nav>
       <PageState state={state} rows={6}>
         {(value) => {
@@ -146,7 +148,7 @@ export function ImportRun() {
             <>
               <div className="ms-title">
                 <h1 className="ms-grow">{value.name}</h1>
-                <Button onClick={() => void navigate("/connect/import")}>{t("another")}</Button>
+                <Button onClick={() => void navigate(filled.home)}>{t("another")}</Button>
               </div>
               <ol className="ms-steps" aria-label={t("steps")}>
                 {STEPS.map((step, index) => (
@@ -156,10 +158,10 @@ export function ImportRun() {
                 ))}
               </ol>
               <div ref={work} className="ms-stack" tabIndex={-1}>
-                {columns ? <ImportColumns state={value} onCheck={(options: ImportOptions) => act("check", options)} /> : null}
+                {columns ? <ImportColumns filled={value.kind === undefined || value.kind === filled.kind ? filled : { ...filled, kind: value.kind, keys: [] }} state={value} onCheck={(options: ImportOptions) => act("check", options)} /> : null}
                 {!columns && WORKING.has(value.stage) ? <Progress state={value} onCancel={() => void act("cancel")} /> : null}
                 {!columns && value.stage === "checked" ? <Checked state={value} act={act} onColumns={() => setEditing(true)} /> : null}
-                {!columns && at >= 3 && !WORKING.has(value.stage) ? <Report state={value} act={act} onColumns={() => setEditing(true)} /> : null}
+                {!columns && at >= 3 && !WORKING.has(value.stage) ? <Report filled={filled} state={value} act={act} onColumns={() => setEditing(true)} /> : null}
               </div>
             </>
           );

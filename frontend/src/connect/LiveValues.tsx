@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { ApiError, request } from "../api";
+import { reasonOf, request } from "../api";
 import { formatOf, plainValue } from "../components/value-text";
 import { usePreferences } from "../preferences";
 import { useZone } from "../session";
@@ -75,7 +75,7 @@ export function LiveValues({ question, rows, columns }: LiveValuesProps) {
   return (
     <section aria-label={t("liveBefore")} className="ms-stack">
       <h2>{t("liveBefore")}</h2>
-      {error ? <p className="ms-fault" role="alert">{error instanceof ApiError ? say(error.text) : String(error)}</p> : null}
+      {error ? <p className="ms-fault" role="alert">{say(reasonOf(error))}</p> : null}
       {values === null && !error ? <p role="status" className="ms-second">{t("readingValues")}…</p> : null}
       {values ? (
         <>

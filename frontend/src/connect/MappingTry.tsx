@@ -1,6 +1,6 @@
 import { useId, useState } from "react";
 import { Button, Input } from "antd";
-import { api, ApiError } from "../api";
+import { api, reasonOf } from "../api";
 import type { SampleKind, Words } from "../types";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
@@ -44,7 +44,7 @@ export function MappingTry({ question, onAdd }: { question: Question; onAdd: (ro
       setTried(await api.post<Tried>("/connections/try-mapping", { driver, settings, topic, sample }));
     } catch (error) {
       setTried(null);
-      setProblem(error instanceof ApiError ? say(error.text) : String(error));
+      setProblem(say(reasonOf(error)));
     } finally {
       setBusy(false);
     }

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { App, Button, Drawer, Form, Input } from "antd";
-import { api, ApiError } from "../api";
+import { api, reasonOf } from "../api";
 import { useAskFirst } from "../components/ask-first";
 import { useSay, useWords } from "../words";
 import { connectWords } from "../words/connect";
@@ -23,7 +23,7 @@ export function TemplateDrawer({ connection, onClose }: { connection: Connection
       message.success(t("templateSaved", { name: kept.name }), 6);
       onClose();
     } catch (error) {
-      setProblem(error instanceof ApiError ? say(error.text) : String(error));
+      setProblem(say(reasonOf(error)));
     } finally {
       setBusy(false);
     }

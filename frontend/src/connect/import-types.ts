@@ -3,6 +3,21 @@ import type { Words } from "../types";
 export type Stage = "columns" | "checking" | "checked" | "loading" | "loaded" | "cancelled" | "failed" | "undoing" | "undone" | "interrupted";
 export const WORKING: ReadonlySet<Stage> = new Set<Stage>(["checking", "loading", "undoing"]);
 
+/** What the sheets of an import fill: tags, or records of a kind. */
+export interface Filled {
+  kind: string;
+  /** What the records are called; of tags nothing is said. */
+  many: Words | null;
+  /** Where imports begin, and where what they load is seen. */
+  home: string;
+  list: string;
+  /** Fields by which a row finds what is there already. */
+  keys: readonly string[];
+  /** Exports of other systems that these come from, too. */
+  sources?: readonly { name: string; words: Words }[];
+}
+export const TAGS: Filled = { kind: "tag", many: null, home: "/connect/import", list: "/plant", keys: ["name", "asset"] };
+
 export interface ImportColumn {
   title: string;
   sample: string;
@@ -35,6 +50,8 @@ export interface ImportOptions {
 export interface ImportState {
   id: string;
   name: string;
+  /** What the file fills: tags, a kind, or an export of another system. */
+  kind?: string;
   created_ms: number;
   stage: Stage;
   rows: number;

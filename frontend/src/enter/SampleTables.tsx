@@ -46,7 +46,7 @@ interface SampleTableProps {
 export function SampleTable({ tag, samples, onCorrect, onView }: SampleTableProps) {
   const t = useWords(enterWords);
   const zone = useZone();
-  const { may } = useSession();
+  const { mayAt } = useSession();
   const shown = useShown(tag);
   const remarks = useRemarks();
   const valueOf = (sample: Sample) =>
@@ -67,12 +67,13 @@ export function SampleTable({ tag, samples, onCorrect, onView }: SampleTableProp
       {t("correct")}
     </Button>
   );
+  const mayCorrect = mayAt("engineer", tag.path);
   const columns: Column<Sample>[] = [
     { key: "time", title: t("sampleTime"), width: "180px", cell: ({ time_ms }) => <span className="ms-num">{zone.full(time_ms)}</span> },
     { key: "value", title: t("newValue"), width: "minmax(120px, 1.2fr)", end: true, cell: valueOf },
     { key: "sign", title: "", width: "52px", cell: sign },
     { key: "remarks", title: t("remarks"), width: "minmax(120px, 1.2fr)", cell: (sample) => <span className="ms-second ms-cut">{remarks(sample)}</span> },
-    ...(may("engineer") ? [{ key: "correct", title: "", width: "96px", cell: correct }] : []),
+    ...(mayCorrect ? [{ key: "correct", title: "", width: "96px", cell: correct }] : []),
   ];
   return (
     <PageState state={samples} rows={8}>
@@ -89,7 +90,7 @@ export function SampleTable({ tag, samples, onCorrect, onView }: SampleTableProp
                 <>
                   <span className="ms-row">
                     <span className="ms-num ms-grow">{zone.full(sample.time_ms)}</span>
-                    {may("engineer") ? correct(sample) : null}
+                    {mayCorrect ? correct(sample) : null}
                   </span>
                   <span className="ms-row">
                     {valueOf(sample)}

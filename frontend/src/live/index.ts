@@ -42,9 +42,10 @@ export function keepFeed(): () => void {
   };
 }
 
-/** Run the feed while someone is signed in and the tab is seen. */
-export function useFeed(): void {
+/** Run the feed while someone is signed in who sees any of the plant, and the tab is seen. */
+export function useFeed(on: boolean): void {
   useEffect(() => {
+    if (!on) return undefined;
     let hiding: ReturnType<typeof setTimeout> | undefined;
     const visibility = () => {
       clearTimeout(hiding);
@@ -60,7 +61,7 @@ export function useFeed(): void {
       document.removeEventListener("visibilitychange", visibility);
       live.stop();
     };
-  }, []);
+  }, [on]);
 }
 
 /** Keep these tags in the feed while the component is shown. */

@@ -104,12 +104,18 @@ function Sources({ sources }: { sources: Overview["sources"] }) {
   const t = useWords(overviewWords);
   const say = useSay();
   const zone = useZone();
+  const { may } = useSession();
+  const seesAll = may("viewer");
   return (
     <section className="ms-panel">
       <h2 className="ms-row ms-wrap">
-        <Link to="/connect" className="ms-quiet-link">
-          {t("sources")}
-        </Link>
+        {seesAll ? (
+          <Link to="/connect" className="ms-quiet-link">
+            {t("sources")}
+          </Link>
+        ) : (
+          <span>{t("sources")}</span>
+        )}
         <span className="ms-second ms-num ms-normal">{t("sourcesLive", { live: sources.live, total: sources.total })}</span>
         {sources.replayed > 0 ? (
           <span className="ms-second ms-num ms-normal">
@@ -122,9 +128,13 @@ function Sources({ sources }: { sources: Overview["sources"] }) {
         <ul className="ms-list">
           {sources.lost.map((lost) => (
             <li key={lost.id} className="ms-pad-small">
-              <Link to={`/connect/${lost.id}`} className="ms-bold">
-                {lost.name}
-              </Link>{" "}
+              {seesAll ? (
+                <Link to={`/connect/${lost.id}`} className="ms-bold">
+                  {lost.name}
+                </Link>
+              ) : (
+                <span className="ms-bold">{lost.name}</span>
+              )}{" "}
               {lost.replayed ? <Replayed /> : null}{" "}
               {lost.since_ms === null ? null : <span className="ms-num">{t("downFor", { age: ageText(lost.since_ms, live.now(), zone) })}</span>}
               <div className="ms-second">{say(lost.text)}</div>
@@ -139,6 +149,7 @@ function Sources({ sources }: { sources: Overview["sources"] }) {
 function System({ overview }: { overview: Overview }) {
   const t = useWords(overviewWords);
   const zone = useZone();
+  const { may } = useSession();
   const { history, lag_ms, disk } = overview;
   return (
     <section className="ms-panel">
@@ -146,8 +157,12 @@ function System({ overview }: { overview: Overview }) {
       <dl className="ms-facts ms-panel-body ms-num">
         <dt>{t("lag")}</dt>
         <dd>{lag_ms === null ? t("unknown") : (shortAge(lag_ms) ?? "> 1 h")}</dd>
-        <dt>{t("disk")}</dt>
-        <dd>{disk ? `${Math.round((disk.used_bytes / (disk.used_bytes + disk.free_bytes)) * 100)} %` : t("unknown")}</dd>
+        {disk || may("viewer") ? (
+          <>
+            <dt>{t("disk")}</dt>
+            <dd>{disk ? `${Math.round((disk.used_bytes / (disk.used_bytes + disk.free_bytes)) * 100)} %` : t("unknown")}</dd>
+          </>
+        ) : null}
         {history ? (
           <>
             <dt>{t("samples")}</dt>
@@ -199,7 +214,7 @@ export default function OverviewPage() {
   const t = useWords(overviewWords);
   const say = useSay();
   const phone = usePhone();
-  const { site } = useSession();
+  const { site, may } = useSession();
   const navigate = useNavigate();
   const countOr = (count: number | null) => (count === null ? t("unknown") : formatCount(count));
   const overview = useResource("overview", (signal) => api.get<Overview>("/overview", {}, signal));
@@ -218,9 +233,11 @@ export default function OverviewPage() {
               title={t("emptyTitle")}
               text={t("emptyText")}
               action={
-                <Button type="primary" onClick={() => void navigate("/connect")}>
-                  {t("connectDevice")}
-                </Button>
+                may("viewer") ? (
+                  <Button type="primary" onClick={() => void navigate("/connect")}>
+                    {t("connectDevice")}
+                  </Button>
+                ) : null
               }
             />
           ) : (

@@ -10,6 +10,8 @@ import type { Alarm, Asset, AssetDetail } from "../types";
 import { useSay, useWords } from "../words";
 import { plantWords } from "../words/plant";
 import { CommandHistory } from "../write/CommandHistory";
+import { rightsWords } from "../words/rights";
+import { WhoCanAt } from "../rights/WhoCanAt";
 import { writeWords } from "../words/write";
 import { AssetAlarms } from "./AssetAlarms";
 import { AssetDrawer } from "./AssetDrawer";
@@ -103,6 +105,7 @@ interface AssetViewProps {
 export function AssetView({ asset, onChanged, onTagsChanged }: AssetViewProps) {
   const t = useWords(plantWords);
   const tWrite = useWords(writeWords);
+  const tRights = useWords(rightsWords);
   const say = useSay();
   const navigate = useNavigate();
   const { may } = useSession();
@@ -135,10 +138,12 @@ export function AssetView({ asset, onChanged, onTagsChanged }: AssetViewProps) {
           { key: "alarms", label: t("alarmsHere", { n: alarms.length }) },
           { key: "below", label: t("childrenHere", { n: asset.child_count }) },
           { key: "commands", label: tWrite("commands") },
+          ...(may("administrator") ? [{ key: "access", label: tRights("access") }] : []),
         ]}
       />
       {tab === "alarms" ? <AssetAlarms asset={asset} alarms={alarms} /> : null}
       {tab === "below" ? <Below asset={asset} /> : null}
+      {tab === "access" ? <WhoCanAt asset={asset.id} /> : null}
       {tab === "commands" ? <CommandHistory asset={asset.id} /> : null}
       {tab === "tags" ? <TagTable asset={asset} onChanged={onTagsChanged} onTrend={(tags) => void navigate(`/trend?tags=${tags.join(",")}`)} /> : null}
     </div>

@@ -201,7 +201,7 @@ export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; on
   const t = useWords(plantWords);
   const say = useSay();
   const navigate = useNavigate();
-  const { may } = useSession();
+  const { may, mayAt, maySomewhere } = useSession();
   const { alarms } = useAlarmList();
   const worst = useMemo(() => worstOf(alarms), [alarms]);
   const [text, setText] = useState("");
@@ -219,9 +219,10 @@ export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; on
   const tWrite = useWords(writeWords);
   const off = useWritingOff();
   const [writing, setWriting] = useState<readonly Tag[]>([]);
-  const write = may("operator") && items.some(({ writable }) => writable) ? setWriting : null;
+  const isMine = (tag: Tag) => tag.writable && mayAt("operator", tag.path);
+  const write = items.some(isMine) ? setWriting : null;
   const chosen = items.filter(({ id }) => selected.has(id)).map(({ tag }) => tag);
-  const writable = items.filter((tag) => selected.has(tag.id) && tag.writable);
+  const writable = items.filter((tag) => selected.has(tag.id) && isMine(tag));
   const valueWidth = Math.min(14, Math.max(8, ...items.slice(0, 500).map((tag) => widthOf(tag.low, tag.high, tag.decimals))));
   const columns = columnsOf({ t, say, worst, selected, toggle, edit, write, list: setListed, valueWidth });
   const pressed = (event: KeyboardEvent) => {
@@ -248,7 +249,7 @@ export function TagTable({ asset, onTrend, onChanged }: { asset: AssetDetail; on
             {tWrite("writeSelected", { n: writable.length })}
           </Button>
         ) : null}
-        {may("operator") ? <Button onClick={() => setFiling(true)}>{t("enterFile")}</Button> : null}
+        {maySomewhere("operator") ? <Button onClick={() => setFiling(true)}>{t("enterFile")}</Button> : null}
         {edit ? <Button onClick={() => setEditing("new")}>{t("addTag")}</Button> : null}
       </div>
       <PageState state={tags} rows={8}>

@@ -1,5 +1,5 @@
 import { useRef, useState } from "react";
-import { Link as To } from "react-router";
+import { Link as To, useNavigate } from "react-router";
 import { App, Drawer, Dropdown, type MenuProps } from "antd";
 import { SoundState } from "../alarms/SoundSwitch";
 import { useAlarmList } from "../alarms/store";
@@ -13,6 +13,7 @@ import { useSession } from "../session";
 import { PRIORITIES } from "../theme/tokens";
 import type { Language, Person, ThemeChoice } from "../types";
 import { type Say, useSay, useWords } from "../words";
+import { accountWords } from "../words/account";
 import { shellWords } from "../words/shell";
 import { LanguageButton, ThemeButton } from "./Buttons";
 import { PasswordForm } from "./SignIn";
@@ -81,8 +82,10 @@ const initials = (name: string) => (/^[\u4e00-\u9fff]/.test(name) ? name.slice(0
 
 function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { language?: Language; theme?: ThemeChoice }) => void }) {
   const t = useWords(shellWords);
+  const tAccount = useWords(accountWords);
+  const navigate = useNavigate();
   const { message } = App.useApp();
-  const { person, signOut } = useSession();
+  const { person, signOut, may, maySomewhere } = useSession();
   const { language, setLanguage, theme, setTheme } = usePreferences();
   const [drawer, setDrawer] = useState<"notices" | "tokens" | "password" | null>(null);
   const name = person.display_name || person.username;
@@ -93,8 +96,9 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
     { key: "language", label: next === "zh" ? "中文" : "English" },
     { key: "system", label: t("themeSystem"), disabled: theme === "system" },
     { key: "keys", label: t("keys") },
-    { key: "notices", label: t("notices") },
-    { key: "tokens", label: t("tokens") },
+    { key: "account", label: tAccount("account") },
+    ...(maySomewhere("viewer") ? [{ key: "notices", label: t("notices") }] : []),
+    ...(may("viewer") ? [{ key: "tokens", label: t("tokens") }] : []),
     { key: "password", label: t("changePassword") },
     { type: "divider" },
     { key: "out", label: t("signOut") },
@@ -107,6 +111,7 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
       setTheme("system");
       keep({ theme: "system" });
     } else if (key === "keys") onKeys();
+    else if (key === "account") void navigate("/account");
     else if (key === "notices" || key === "tokens" || key === "password") setDrawer(key);
     else void signOut();
   };
@@ -133,7 +138,7 @@ function PersonMenu({ onKeys, keep }: { onKeys: () => void; keep: (change: { lan
 export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: () => void }) {
   const t = useWords(shellWords);
   const say = useSay();
-  const { site, person, update } = useSession();
+  const { site, person, update, maySomewhere } = useSession();
   const keep = (change: { language?: Language; theme?: ThemeChoice }) => {
     update({ ...person, ...change });
     // The choice holds in this browser at once; the session keeps it for the next one.
@@ -155,9 +160,13 @@ export function Header({ onPalette, onKeys }: { onPalette: () => void; onKeys: (
         <kbd className="ms-key ms-no-tablet">Ctrl K</kbd>
       </button>
       <span className="ms-grow" />
-      <Counts />
-      <SoundState />
-      <Lag />
+      {maySomewhere("viewer") ? (
+        <>
+          <Counts />
+          <SoundState />
+          <Lag />
+        </>
+      ) : null}
       <Clock />
       <Tasks />
       <button type="button" className="ms-plain ms-icon-button ms-only-phone" onClick={onPalette} aria-label={t("searchOrJump")}>

@@ -23,6 +23,12 @@ const KEYS = {
     ["Space", "select"],
     ["Enter", "open"],
   ],
+  records: [
+    ["n", "newRecord"],
+    ["e", "editRecord"],
+    ["j k", "nextRow"],
+    ["Ctrl Enter", "saveForm"],
+  ],
   alarmList: [
     ["k", "acknowledge"],
     ["s", "shelve"],

@@ -6,7 +6,7 @@ import { PageState } from "../components/PageState";
 import { AssetSelect, type ChosenAsset } from "../connect/AssetSelect";
 import { useFailed } from "../failed";
 import { useResource } from "../resource";
-import { rankOf, useSession } from "../session";
+import { useSession } from "../session";
 import { PRIORITIES, type Priority } from "../theme/tokens";
 import { useSay, useWords } from "../words";
 import { noticesWords } from "../words/notices";
@@ -37,6 +37,13 @@ function Permission() {
   return <Alert type="warning" title={t(permission === "denied" ? "blocked" : "unsupported")} />;
 }
 
+/** What a subscription without an area is about: the plant as far as its person sees it. */
+function useWhole(): string {
+  const t = useWords(noticesWords);
+  const { may } = useSession();
+  return t(may("viewer") ? "wholePlant" : "allYouSee");
+}
+
 /** One subscription of the list: what it is about, how it went, and what can be done with it. */
 function Row({ subscription, reload }: { subscription: Subscription; reload: () => void }) {
   const t = useWords(noticesWords);
@@ -44,6 +51,7 @@ function Row({ subscription, reload }: { subscription: Subscription; reload: () 
   const failed = useFailed();
   const { message } = App.useApp();
   const { zone } = useSession();
+  const whole = useWhole();
   const { id, channel, target, area, priorities, enabled, fault, version } = subscription;
   const change = (fields: object) => api.patch(`/subscriptions/${id}`, { ...fields, version }).catch(failed).then(reload);
   const attempt = () => api.post(`/subscriptions/${id}/try`).then(() => message.success(t("attempted")), failed);
@@ -53,7 +61,7 @@ function Row({ subscription, reload }: { subscription: Subscription; reload: () 
         <span className="ms-grow ms-cut">
           <span className="ms-bold">{target || t(channel)}</span>{" "}
           <span className="ms-second">
-            {area ? say(area.name) : t("wholePlant")}
+            {area ? say(area.name) : whole}
             {enabled ? "" : ` · ${t("paused")}`}
           </span>
         </span>
@@ -84,12 +92,13 @@ function Row({ subscription, reload }: { subscription: Subscription; reload: () 
 function Subscribe({ mail, hosts, onMade }: { mail: boolean; hosts: readonly string[]; onMade: (secret: string) => void }) {
   const t = useWords(noticesWords);
   const failed = useFailed();
-  const { person } = useSession();
+  const { may } = useSession();
   const [form] = Form.useForm<Draft>();
   // Low alarms are four of five where priorities are well set, and diagnostic ones are for maintenance: both wait for the list.
   const initial: Draft = { channel: mail ? "mail" : "page", priorities: ["critical", "high", "medium"], transitions: ["raised"], gather_s: 10 };
   const channel = Form.useWatch("channel", form) ?? initial.channel;
   const [area, setArea] = useState<ChosenAsset | null>(null);
+  const whole = useWhole();
   const create = async (draft: Draft) => {
     try {
       const made = await api.post<{ secret: string }>("/subscriptions", { ...draft, asset: area?.id ?? null });
@@ -100,7 +109,7 @@ function Subscribe({ mail, hosts, onMade }: { mail: boolean; hosts: readonly str
     }
   };
   const missing = channel === "mail" ? !mail : channel === "webhook" && hosts.length === 0;
-  const channels = CHANNELS.filter((each) => each !== "webhook" || rankOf(person.role) >= rankOf("engineer"));
+  const channels = CHANNELS.filter((each) => each !== "webhook" || may("engineer"));
   // Not `required`: antd would put aria-required on a group of boxes, where it means nothing.
   const someChosen = {
     validator: (_rule: unknown, chosen: readonly string[]) => (chosen.length > 0 ? Promise.resolve() : Promise.reject(new Error(t("required")))),
@@ -125,7 +134,7 @@ function Subscribe({ mail, hosts, onMade }: { mail: boolean; hosts: readonly str
           <Input maxLength={500} autoComplete={channel === "mail" ? "email" : "off"} inputMode={channel === "mail" ? "email" : "url"} />
         </Form.Item>
       )}
-      <Form.Item label={t("area")} htmlFor="notice-area" extra={area === null ? t("wholePlant") : <Button size="small" onClick={() => setArea(null)}>{t("wholePlant")}</Button>}>
+      <Form.Item label={t("area")} htmlFor="notice-area" extra={area === null ? whole : <Button size="small" onClick={() => setArea(null)}>{whole}</Button>}>
         <AssetSelect id="notice-area" value={area} onChange={setArea} invalid={false} />
       </Form.Item>
       <Form.Item name="priorities" label={t("priorities")} rules={[someChosen]}>

@@ -3,15 +3,17 @@ import { useNavigate } from "react-router";
 import { Modal } from "antd";
 import { api } from "../api";
 import type { Hit, HitKind } from "../types";
+import { useSession } from "../session";
 import { type Say, useSay, useWords } from "../words";
 import { shellWords } from "../words/shell";
 import { shared } from "../words/shared";
+import { isOpen } from "./entries";
 
 const RECENT_MAX = 20;
 const LIMIT = 20;
 const TYPING_MS = 60;
-const KINDS: readonly HitKind[] = ["asset", "tag", "alarm", "connection", "page"];
-const KIND_WORDS = { asset: "kindAsset", tag: "kindTag", alarm: "kindAlarm", connection: "kindConnection", page: "kindPage" } as const;
+const KINDS: readonly HitKind[] = ["asset", "tag", "alarm", "connection", "record", "page"];
+const KIND_WORDS = { asset: "kindAsset", tag: "kindTag", alarm: "kindAlarm", connection: "kindConnection", record: "kindRecord", page: "kindPage" } as const;
 
 const page = (id: string, name: Hit["name"]): Hit => ({ kind: "page", id, name, path: id });
 const PAGES: readonly Hit[] = [
@@ -19,6 +21,7 @@ const PAGES: readonly Hit[] = [
   page("/plant", shared.plant),
   page("/alarms", shared.alarms),
   page("/trend", shared.trends),
+  page("/apps", shared.apps),
   page("/connect", shared.connect),
   page("/admin", shared.admin),
 ];
@@ -34,6 +37,8 @@ export function placeOf(hit: Hit): string {
       return `/alarms?alarm=${hit.id}`;
     case "connection":
       return `/connect/${hit.id}`;
+    case "record":
+      return `/records/${hit.of ?? ""}/${hit.id}`;
     case "page":
       return hit.id.startsWith("/") ? hit.id : `/${hit.id}`;
   }
@@ -52,10 +57,10 @@ function remember(hit: Hit): void {
   localStorage.setItem("ms-recent", JSON.stringify(kept));
 }
 
-function startOf(q: string): Hit[] {
+function startOf(q: string, pages: readonly Hit[]): Hit[] {
   const typed = q.trim().toLowerCase();
-  if (typed === "") return [...recent().slice(0, 8), ...PAGES];
-  return PAGES.filter((each) => each.name.en.toLowerCase().includes(typed) || each.name.zh.includes(typed));
+  if (typed === "") return [...recent().slice(0, 8), ...pages];
+  return pages.filter((each) => each.name.en.toLowerCase().includes(typed) || each.name.zh.includes(typed));
 }
 
 /** Search as typed; a late answer to an earlier text is dropped. */
@@ -75,7 +80,8 @@ function useHits(q: string, open: boolean): { hits: Hit[]; searched: string } {
       abort.abort();
     };
   }, [q, open]);
-  const typed = startOf(q);
+  const session = useSession();
+  const typed = startOf(q, PAGES.filter(({ id }) => isOpen(id, session)));
   const known = new Set(typed.map(placeOf));
   // Kind by kind: whoever looks for an asset reads the assets first.
   const more = q.trim() === "" ? [] : found.hits.filter((hit) => !known.has(placeOf(hit))).sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind));
@@ -91,8 +97,8 @@ function Row({ hit, chosen, onOpen, onChoose, t }: { hit: Hit; chosen: boolean; 
   return (
     <li ref={row} id={chosen ? "ms-chosen" : undefined} role="option" aria-selected={chosen} onClick={onOpen} onPointerMove={onChoose}>
       <span className="ms-bold ms-cut">{say(hit.name)}</span>
-      <span className="ms-third ms-grow ms-cut">{hit.kind === "page" ? "" : hit.path}</span>
-      <span className="ms-second ms-caption">{t(KIND_WORDS[hit.kind])}</span>
+      <span className="ms-third ms-grow ms-cut">{hit.kind === "page" ? "" : hit.about ? say(hit.about) : hit.path}</span>
+      <span className="ms-second ms-caption">{hit.word ? say(hit.word) : t(KIND_WORDS[hit.kind])}</span>
     </li>
   );
 }

@@ -15,11 +15,6 @@ export function PicturesPlace() {
   return <Empty page title={t("picturesTitle")} text={t("picturesText")} action={<ToPlant />} />;
 }
 
-export function AppsPlace() {
-  const t = useWords(shellWords);
-  return <Empty page title={t("appsTitle")} text={t("appsText")} action={<ToPlant />} />;
-}
-
 export function MissingPlace() {
   const t = useWords(shellWords);
   return <Empty page title={t("missingTitle")} text={t("missingText")} action={<ToPlant />} />;

@@ -1,18 +1,20 @@
 import { type MouseEvent, type ReactNode, useEffect, useState } from "react";
-import { NavLink, useLocation, useNavigate } from "react-router";
+import { Link, useLocation, useNavigate } from "react-router";
 import { App, Button, Drawer } from "antd";
 import { alarmStore, followAlarms, useAlarmList } from "../alarms/store";
-import { ApiError } from "../api";
+import { reasonOf } from "../api";
 import { AlarmSign } from "../components/AlarmSign";
-import { Icon, type IconName } from "../components/Icon";
+import { Icon } from "../components/Icon";
 import { Banner, StaleBanner } from "../components/PageState";
 import { Replayed } from "../components/Replayed";
 import { formatNumber } from "../format/number";
+import { PreviewBanner } from "../rights/PreviewBanner";
 import { usePageNotices } from "./page-notices";
 import { useDegradedRoles, useFeed } from "../live";
 import { useSession } from "../session";
 import { useSay, useWords } from "../words";
 import { shellWords } from "../words/shell";
+import { ENTRIES, type Entry, isOpen } from "./entries";
 import { Header } from "./Header";
 import { useFocusOf } from "./focus-back";
 import { onShellKeys } from "./keys";
@@ -20,32 +22,21 @@ import { KeysDialog } from "./KeysDialog";
 import { Palette } from "./Palette";
 import "./shell.css";
 
-interface Entry {
-  to: string;
-  name: IconName & keyof typeof import("../words/shared").shared;
-}
+const PHONE = [ENTRIES[0], ENTRIES[2], ENTRIES[1], ENTRIES[3]] as Entry[];
+const REST = ENTRIES.slice(4);
 
-/** The rail's entries: fixed, it never grows. */
-const RAIL: readonly Entry[] = [
-  { to: "/", name: "overview" },
-  { to: "/plant", name: "plant" },
-  { to: "/alarms", name: "alarms" },
-  { to: "/trend", name: "trends" },
-  { to: "/pictures", name: "pictures" },
-  { to: "/apps", name: "apps" },
-  { to: "/connect", name: "connect" },
-  { to: "/admin", name: "admin" },
-];
-const PHONE = [RAIL[0], RAIL[2], RAIL[1], RAIL[3]] as Entry[];
-const REST = RAIL.slice(4);
+const isIn = (path: string, place: string) => path === place || path.startsWith(place === "/" ? "//" : `${place}/`);
+const isAt = (path: string, { to, also }: Entry) => isIn(path, to) || (also !== undefined && isIn(path, also));
 
 function Links({ entries, onGo }: { entries: readonly Entry[]; onGo?: () => void }) {
   const t = useWords();
-  return entries.map(({ to, name }) => (
-    <NavLink key={to} to={to} end={to === "/"} className={to === "/admin" ? "ms-inset ms-rail-last" : "ms-inset"} title={t(name)} onClick={onGo}>
-      <Icon name={name} />
-      <span>{t(name)}</span>
-    </NavLink>
+  const { pathname } = useLocation();
+  const session = useSession();
+  return entries.filter(({ open }) => open(session)).map((entry) => (
+    <Link key={entry.to} to={entry.to} aria-current={isAt(pathname, entry) ? "page" : undefined} className={entry.to === "/admin" ? "ms-inset ms-rail-last" : "ms-inset"} title={t(entry.name)} onClick={onGo}>
+      <Icon name={entry.name} />
+      <span>{t(entry.name)}</span>
+    </Link>
   ));
 }
 
@@ -74,7 +65,7 @@ function CriticalLine() {
   const say = useSay();
   const { message } = App.useApp();
   const navigate = useNavigate();
-  const { may } = useSession();
+  const { mayAt } = useSession();
   const { alarms, pending } = useAlarmList();
   const open = alarms.filter((alarm) => alarm.priority === "critical" && alarm.state === "active-unacknowledged");
   const [first] = open;
@@ -82,7 +73,7 @@ function CriticalLine() {
   const acknowledge = () => {
     alarmStore.acknowledge([first.alarm]).then(
       (refused) => refused[0] && message.warning(say(refused[0].text)),
-      (error: unknown) => message.error(error instanceof ApiError ? say(error.text) : String(error)),
+      (error: unknown) => message.error(say(reasonOf(error))),
     );
   };
   const value = first.value === null ? "" : `${formatNumber(first.value, first.decimals)} ${first.unit}`;
@@ -96,7 +87,7 @@ function CriticalLine() {
       <span className="ms-num ms-second ms-no-phone">{t("limitIs", { limit: `${formatNumber(first.limit, first.decimals)} ${first.unit}` })}</span>
       <span className="ms-grow" />
       {open.length > 1 ? <span className="ms-third ms-num">{t("oneOf", { n: open.length })}</span> : null}
-      {may("operator") ? (
+      {mayAt("operator", first.path) ? (
         <Button size="small" onClick={acknowledge} loading={pending.has(first.alarm)}>
           {t("acknowledge")}
         </Button>
@@ -142,6 +133,7 @@ export function Shell({ children }: { children: ReactNode }) {
   const t = useWords(shellWords);
   const navigate = useNavigate();
   const { pathname } = useLocation();
+  const session = useSession();
   const [palette, setPalette] = useState(false);
   const [keys, setKeys] = useState(false);
   const main = useFocusOf<HTMLElement>(pathname);
@@ -150,19 +142,21 @@ export function Shell({ children }: { children: ReactNode }) {
     event.preventDefault();
     main.current?.focus();
   };
-  useFeed();
-  usePageNotices();
-  useEffect(followAlarms, []);
+  const watches = session.maySomewhere("viewer");
+  useFeed(watches);
+  usePageNotices(watches);
+  useEffect(() => (watches ? followAlarms() : undefined), [watches]);
   useEffect(
-    () => onShellKeys({ palette: () => setPalette(true), help: () => setKeys(true), go: (to) => void navigate(to) }),
-    [navigate],
+    () => onShellKeys({ palette: () => setPalette(true), help: () => setKeys(true), go: (to) => isOpen(to, session) && void navigate(to) }),
+    [navigate, session],
   );
   useEffect(() => {
-    const entry = RAIL.findLast(({ to }) => (to === "/" ? pathname === "/" : pathname.startsWith(to)));
+    const entry = ENTRIES.find((each) => isAt(pathname, each));
     document.title = entry ? `${t(entry.name)} - ${t("product")}` : t("product");
   }, [pathname, t]);
   return (
     <div className="ms-shell">
+      <PreviewBanner />
       <a className="ms-skip" href="#main" onClick={skip}>
         {t("skip")}
       </a>
@@ -173,7 +167,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <StaleBanner />
       <div className="ms-body">
         <nav className="ms-rail" aria-label={t("navigation")}>
-          <Links entries={RAIL} />
+          <Links entries={ENTRIES} />
         </nav>
         <main ref={main} id="main" className="ms-main" tabIndex={-1}>
           {children}

@@ -1,30 +1,24 @@
 import { type ReactNode, useState } from "react";
-import { Alert, Button, Form, Input } from "antd";
-import { api, ApiError } from "../api";
+import { Alert, Button, Divider, Form, Input } from "antd";
+import { Factors } from "../account/Factors";
+import { askPasskey, NoPasskey, passkeysPossible } from "../account/passkey";
+import { leaveFor, type Provider, type Step } from "../account/returned";
+import { SecondStep } from "../account/SecondStep";
+import { api } from "../api";
+import { Zone } from "../format/time";
 import { usePreferences } from "../preferences";
-import type { Person, Site, Words } from "../types";
+import { useResource } from "../resource";
+import type { Person, Site } from "../types";
 import { useSay, useWords } from "../words";
+import { accountWords } from "../words/account";
+import { peopleWords } from "../words/people";
 import { shellWords } from "../words/shell";
 import { LanguageButton, ThemeButton } from "./Buttons";
+import { useSending, told } from "./sending";
+import "../account/account.css";
 import "./shell.css";
 
 const PASSWORD_MIN = 10;
-
-function useSending(): { busy: boolean; error: Words | null; fields: Record<string, Words>; run: (work: () => Promise<void>) => void } {
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<ApiError | null>(null);
-  const run = (work: () => Promise<void>) => {
-    setBusy(true);
-    setFailure(null);
-    work()
-      .catch((error: unknown) => {
-        if (!(error instanceof ApiError)) throw error;
-        setFailure(error);
-      })
-      .finally(() => setBusy(false));
-  };
-  return { busy, error: failure?.text ?? null, fields: failure?.fields ?? {}, run };
-}
 
 /** The company in the page's address, `?tenant=north`, stands in the form already. */
 const companyOfAddress = () => new URLSearchParams(window.location.search).get("tenant") ?? "";
@@ -35,26 +29,68 @@ interface SignInValues {
   password: string;
 }
 
-export function SignInForm({ username = "", several = false, onSignedIn }: {
+/** Without a password: by a passkey, and a button for each provider where people of the company sign in. */
+function OtherWays({ company, onSignedIn }: { company: string; onSignedIn: (person: Person) => void }) {
+  const t = useWords(accountWords);
+  const say = useSay();
+  const { busy, error, run } = useSending();
+  const found = useResource(`providers ${company}`, (signal) => api.get<Provider[]>("/session/providers", { tenant: company }, signal), true);
+  const failed = error instanceof NoPasskey ? t("passkeySignInFailed") : error ? say(error.text) : null;
+  const byPasskey = () =>
+    run(async () => {
+      const options = await api.post<Parameters<typeof askPasskey>[0]>("/session/by-passkey/begin");
+      onSignedIn((await api.post<{ user: Person }>("/session/by-passkey", { passkey: await askPasskey(options) })).user);
+    });
+  const providers = found.value ?? [];
+  if (providers.length === 0 && !passkeysPossible()) return null;
+  return (
+    <>
+      <Divider plain>{t("or")}</Divider>
+      {failed ? <Alert type="error" title={failed} role="alert" className="ms-gap-bottom" /> : null}
+      <div className="ms-stack">
+        {passkeysPossible() ? (
+          <Button block loading={busy} onClick={byPasskey}>
+            {t("passkeySignIn")}
+          </Button>
+        ) : null}
+        {providers.map(({ provider, name }) => (
+          <Button key={provider} block loading={busy} onClick={() => run(() => leaveFor("/session/providers", provider))}>
+            {t("signInWith", { name: say(name) })}
+          </Button>
+        ))}
+      </div>
+    </>
+  );
+}
+
+export function SignInForm({ username = "", several = false, begun = [], onSignedIn }: {
   username?: string;
   several?: boolean;
+  /** What the second step is taken with, where the first was done elsewhere. */
+  begun?: string[];
   onSignedIn: (person: Person) => void;
 }) {
   const t = useWords(shellWords);
   const say = useSay();
   const { busy, error, run } = useSending();
+  const [kinds, setKinds] = useState(begun);
+  const [company, setCompany] = useState(several ? companyOfAddress() : "");
   const submit = ({ company, username: name, password }: SignInValues) =>
     run(async () => {
       const full = company ? `${company.trim()}/${name}` : name;
-      onSignedIn((await api.post<{ user: Person }>("/session", { username: full, password })).user);
+      const next = await api.post<Step>("/session", { username: full, password });
+      if ("user" in next) onSignedIn(next.user);
+      else setKinds(next.second_step);
     });
-  const company = several ? companyOfAddress() : "";
+  const failed = told(error);
+  if (kinds.length > 0) return <SecondStep kinds={kinds} onSignedIn={onSignedIn} onBack={() => setKinds([])} />;
   return (
+    <>
     <Form layout="vertical" requiredMark={false} initialValues={{ username, company }} onFinish={submit} className="ms-gap-top">
-      {error ? <Alert type="error" title={say(error)} role="alert" className="ms-gap-bottom" /> : null}
+      {failed ? <Alert type="error" title={say(failed)} role="alert" className="ms-gap-bottom" /> : null}
       {several ? (
         <Form.Item name="company" label={t("company")} extra={t("companyText")}>
-          <Input autoComplete="organization" autoCapitalize="none" spellCheck={false} />
+          <Input autoComplete="organization" autoCapitalize="none" spellCheck={false} onBlur={(event) => setCompany(event.target.value.trim())} />
         </Form.Item>
       ) : null}
       <Form.Item name="username" label={t("user")} rules={[{ required: true, message: t("required") }]}>
@@ -67,10 +103,13 @@ export function SignInForm({ username = "", several = false, onSignedIn }: {
         {t("signIn")}
       </Button>
     </Form>
+    {username === "" ? <OtherWays company={company} onSignedIn={onSignedIn} /> : null}
+    </>
   );
 }
 
-function Card({ site, title, children }: { site: Site; title?: string; children: ReactNode }) {
+/** The frame of what is open to those who are not signed in. */
+export function Card({ site, title, wide = false, children }: { site: Site; title?: string; wide?: boolean; children: ReactNode }) {
   const t = useWords(shellWords);
   const say = useSay();
   return (
@@ -79,23 +118,35 @@ function Card({ site, title, children }: { site: Site; title?: string; children:
         <LanguageButton />
         <ThemeButton />
       </div>
-      <section className="ms-panel ms-signin-card">
-        <p className="ms-third">{t("product")}</p>
+      <section className={`ms-panel ms-signin-card${wide ? " ms-signin-wide" : ""}`}>
+        <p className="ms-third">{title ? `${t("product")} · ${say(site.name)}` : t("product")}</p>
         <h1>{title ?? say(site.name)}</h1>
-        {title ? <p className="ms-second">{say(site.name)}</p> : null}
         {children}
       </section>
     </main>
   );
 }
 
-export function SignInPage({ site, onSignedIn }: { site: Site; onSignedIn: (person: Person) => void }) {
+export function SignInPage({ site, begun, refused, onSignedIn }: {
+  site: Site;
+  begun?: string[];
+  /** Why a sign-in at a provider led nowhere. */
+  refused?: string | null;
+  onSignedIn: (person: Person) => void;
+}) {
+  const tPeople = useWords(peopleWords);
   const company = site.several ? companyOfAddress() : "";
   // Names of other companies are told to nobody who is not signed in: their key is what the address says already.
   const own = company === "" || company === site.tenant;
   return (
     <Card site={own ? site : { ...site, name: { en: company, zh: company } }}>
-      <SignInForm several={site.several} onSignedIn={onSignedIn} />
+      {refused ? <Alert type="error" title={refused} role="alert" className="ms-gap-top" /> : null}
+      <SignInForm several={site.several} {...(begun ? { begun } : {})} onSignedIn={onSignedIn} />
+      {site.registration ? (
+        <p className="ms-gap-top">
+          <a href="/register">{tPeople("registerLink")}</a>
+        </p>
+      ) : null}
     </Card>
   );
 }
@@ -104,17 +155,17 @@ export function SignInPage({ site, onSignedIn }: { site: Site; onSignedIn: (pers
 export function PasswordForm({ onDone }: { onDone: () => void }) {
   const t = useWords(shellWords);
   const say = useSay();
-  const { busy, error, fields, run } = useSending();
+  const { busy, error, wrong, run } = useSending();
+  const failed = told(error);
   const needed = [{ required: true, message: t("required") }];
   const submit = (values: { old: string; new: string }) =>
     run(async () => {
       await api.post("/session/password", { old: values.old, new: values.new });
       onDone();
     });
-  const wrong = (name: string) => (fields[name] ? { validateStatus: "error" as const, help: say(fields[name]) } : {});
   return (
     <Form layout="vertical" requiredMark={false} onFinish={submit} className="ms-gap-top">
-      {error ? <Alert type="error" title={say(error)} role="alert" className="ms-gap-bottom" /> : null}
+      {failed ? <Alert type="error" title={say(failed)} role="alert" className="ms-gap-bottom" /> : null}
       <Form.Item name="old" label={t("oldPassword")} rules={needed} {...wrong("old")}>
         <Input.Password autoComplete="current-password" autoFocus />
       </Form.Item>
@@ -142,14 +193,46 @@ export function PasswordForm({ onDone }: { onDone: () => void }) {
   );
 }
 
+/** Who is half in, and the way out again. */
+function Leave({ person, onLeft }: { person: Person; onLeft: () => void }) {
+  const t = useWords(shellWords);
+  const { busy, run } = useSending();
+  const leave = () =>
+    run(async () => {
+      await api.delete("/session");
+      onLeft();
+    });
+  return (
+    <p className="ms-row ms-wrap ms-gap-top">
+      <span className="ms-third">{t("person", { name: person.display_name || person.username })}</span>
+      <Button type="link" size="small" loading={busy} onClick={leave}>
+        {t("signOut")}
+      </Button>
+    </p>
+  );
+}
+
 /** First sign-in: the password handed out is replaced before anything else. */
-export function OwnPasswordPage({ site, person, onDone }: { site: Site; person: Person; onDone: (person: Person) => void }) {
+export function OwnPasswordPage({ site, person, onDone }: { site: Site; person: Person; onDone: (person: Person | null) => void }) {
   const t = useWords(shellWords);
   const { language } = usePreferences();
   return (
     <Card site={site} title={t("ownPasswordTitle")}>
       <p className="ms-second">{t("ownPasswordText")}</p>
       <PasswordForm onDone={() => onDone({ ...person, language: person.language ?? language, must_change_password: false })} />
+      <Leave person={person} onLeft={() => onDone(null)} />
+    </Card>
+  );
+}
+
+/** Nothing else is open until a second factor is set up. */
+export function OwnFactorPage({ site, person, onDone }: { site: Site; person: Person; onDone: (person: Person | null) => void }) {
+  const t = useWords(accountWords);
+  return (
+    <Card site={site} title={t("mustAddTitle")} wide>
+      <p className="ms-second ms-gap-bottom">{t("mustAddText")}</p>
+      <Factors zone={new Zone(site.zone)} onAdded={() => onDone({ ...person, must_add_second_factor: false })} />
+      <Leave person={person} onLeft={() => onDone(null)} />
     </Card>
   );
 }

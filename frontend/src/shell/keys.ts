@@ -1,5 +1,7 @@
 /** The keys of every page. Those of a single character can be turned off, and never act while something is typed. */
 
+import { useEffect, useRef } from "react";
+
 const CHORD_MS = 1000;
 const PLACES: Record<string, string> = { o: "/", p: "/plant", a: "/alarms", t: "/trend", c: "/connect" };
 
@@ -19,6 +21,26 @@ export function lettersAreKeys(): boolean {
 
 export function turnLetters(on: boolean): void {
   localStorage.setItem(LETTERS, on ? "on" : "off");
+}
+
+/** The keys of a page, by what they do; those of its latest rendering count. */
+export function usePageKeys(keys: Readonly<Record<string, (() => void) | null>>): void {
+  const latest = useRef(keys);
+  useEffect(() => {
+    latest.current = keys;
+  });
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !lettersAreKeys()) return;
+      if (event.target instanceof Element && event.target.closest("[role=dialog]")) return;
+      const act = latest.current[event.key];
+      if (!act) return;
+      event.preventDefault();
+      act();
+    };
+    window.addEventListener("keydown", pressed);
+    return () => window.removeEventListener("keydown", pressed);
+  }, []);
 }
 
 export function onShellKeys(on: { palette: () => void; help: () => void; go: (to: string) => void }): () => void {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { concerns, type Subscription } from "./page-notices";
+import { bodyOf, concerns, type Subscription } from "./page-notices";
 
 const subscription: Subscription = {
   id: "1", channel: "page", target: "", area: { id: "a", name: { en: "a", zh: "" }, path: "site/a" }, priorities: ["critical"],
@@ -18,4 +18,10 @@ test("a notice is about its own area, priorities and changes alone", () => {
   expect(concerns(subscription, { ...alarm, state: "suppressed" })).toBe(false);
   expect(concerns(subscription, { ...alarm, transition: "unsuppressed" })).toBe(true);
   expect(concerns(subscription, { ...alarm, transition: "unsuppressed", state: "normal" })).toBe(false);
+});
+
+test("a notice says that it comes from a recording", () => {
+  const told = { value: 80.5, unit: "°C", path: "site/T1", replayed: false };
+  expect(bodyOf(told, "录制数据回放")).toBe("80.5 °C\nsite/T1");
+  expect(bodyOf({ ...told, replayed: true }, "录制数据回放")).toBe("80.5 °C\nsite/T1\n↻ 录制数据回放");
 });

@@ -39,16 +39,23 @@ export function concerns(subscription: Subscription, alarm: Pick<LiveAlarm, "pri
   return inside && !setAside && priorities.includes(alarm.priority) && transitions.includes(told);
 }
 
+/** Value and place, and the mark of what comes from a recording. */
+export function bodyOf(alarm: Pick<LiveAlarm, "value" | "unit" | "path" | "replayed">, replayed: string): string {
+  const value = alarm.value === null ? "" : `${String(alarm.value)} ${alarm.unit}`;
+  return `${value}\n${alarm.path}${alarm.replayed ? `\n↻ ${replayed}` : ""}`.trim();
+}
+
 const RETURNING: ReadonlySet<AlarmTransition> = new Set(["unshelved", "in-service", "unsuppressed"]);
 const SET_ASIDE: ReadonlySet<AlarmState> = new Set(["shelved", "out-of-service", "suppressed"]);
 
 const granted = () => typeof Notification !== "undefined" && Notification.permission === "granted";
 
 /** Shows a notification of the browser for each alarm the person subscribed to; the feed then goes on in a hidden tab. */
-export function usePageNotices(): void {
+export function usePageNotices(on: boolean): void {
   const say = useSay();
   const t = useWords(noticesWords);
   useEffect(() => {
+    if (!on) return undefined;
     let mine: Subscription[] = [];
     let release: (() => void) | undefined;
     const read = () => {
@@ -63,9 +70,8 @@ export function usePageNotices(): void {
     };
     const tell = (alarm: LiveAlarm) => {
       if (!granted() || !mine.some((subscription) => concerns(subscription, alarm))) return;
-      const value = alarm.value === null ? "" : `${String(alarm.value)} ${alarm.unit}`;
       // One per alarm: what it was before is replaced.
-      const shown = new Notification(`[${t(alarm.priority)}] ${say(alarm.name)}`, { body: `${value}\n${alarm.path}`.trim(), tag: alarm.alarm });
+      const shown = new Notification(`[${t(alarm.priority)}] ${say(alarm.name)}`, { body: bodyOf(alarm, t("replayed")), tag: alarm.alarm });
       shown.onclick = () => {
         window.focus();
         shown.close();
@@ -79,5 +85,5 @@ export function usePageNotices(): void {
       unlisten();
       release?.();
     };
-  }, [say, t]);
+  }, [on, say, t]);
 }

@@ -10,8 +10,8 @@ interface LongWork extends Pick<ImportState, "id" | "name" | "stage" | "created_
   asked_ms: number;
   elapsed_ms: number;
 }
-/** An import of tags, or of history. */
-export type Task = LongWork & ({ kind: "import"; report: ImportState["report"] } | { kind: "history"; report: HistoryReport | null });
+/** An import of tags or of records of a kind, or of history. */
+export type Task = LongWork & ({ kind: "import"; of?: string; report: ImportState["report"] } | { kind: "history"; report: HistoryReport | null });
 
 /** From this time on a task stands in the header, and its report stays there until it is read. */
 export const LONG_MS = 10_000;
@@ -26,7 +26,8 @@ export function tasksChanged(): void {
   window.dispatchEvent(new Event(CHANGED));
 }
 
-export const pageOf = (task: Task) => `/connect/${task.kind === "history" ? "history-import" : "import"}/${task.id}`;
+export const pageOf = (task: Task) =>
+  task.kind === "import" && task.of !== undefined && task.of !== "tag" ? `/records/${task.of}/import/${task.id}` : `/connect/${task.kind === "history" ? "history-import" : "import"}/${task.id}`;
 export const addressOf = (task: Task) => `/${task.kind === "history" ? "history/" : ""}imports/${task.id}`;
 /** One run of a task: what is done again has a report of its own. */
 const runOf = (task: Task) => `${task.id} ${task.asked_ms}`;

@@ -6,6 +6,9 @@ export type Priority = (typeof PRIORITIES)[number];
 export const EQUIPMENT_STATES = ["running", "idle", "stopped", "fault", "maintenance", "off"] as const;
 export type EquipmentState = (typeof EQUIPMENT_STATES)[number];
 
+/** What phones read, in either theme. */
+export const qrColours = { dark: "#000000", light: "#FFFFFF" } as const;
+
 export interface Palette {
   layout: string;
   container: string;

@@ -1,4 +1,4 @@
-import { alarmColours, fonts, type Mode, palettes, PRIORITIES, seriesColours, stateColours } from "./tokens.ts";
+import { alarmColours, fonts, type Mode, palettes, PRIORITIES, qrColours, seriesColours, stateColours } from "./tokens.ts";
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
@@ -20,6 +20,8 @@ export function variables(): string {
   return `:root {
   --ms-font: ${fonts.text};
   --ms-font-code: ${fonts.code};
+  --ms-qr-dark: ${qrColours.dark};
+  --ms-qr-light: ${qrColours.light};
   ${declarations("light")}
 }
 :root[data-theme="dark"] {

@@ -1,6 +1,6 @@
 import { Suspense, lazy, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Button } from "antd";
-import { ApiError, api } from "../api";
+import { api, reasonOf } from "../api";
 import { Banner, Empty, Failure, Loading, StaleBanner } from "../components/PageState";
 import { live } from "../live";
 import { useNarrow, usePhone } from "../media";
@@ -178,7 +178,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
     const seen = new Set(lanes.flatMap((lane) => (lane.states ? lane.tags : [])));
     return tags.filter(({ tag }) => seen.has(tag) && !view.hidden.has(tag));
   }, [lanes, tags, view.hidden]);
-  const alarmsFailed = alarms.error instanceof ApiError ? say(alarms.error.text) : String(alarms.error ?? "");
+  const alarmsFailed = alarms.error ? say(reasonOf(alarms.error)) : "";
   const told = t("chartLabel", { n: tags.length, span: spanText(span.start_ms, span.end_ms, live.now(), zone) });
   const readout = (
     <aside className="ms-panel ms-trend-side">
@@ -222,7 +222,7 @@ function Board({ tags, onAdd, control: { view, change } }: BoardProps) {
       />
       {reading.error ? (
         <Banner action={<Button size="small" onClick={reading.reload}>{t("tryAgain")}</Button>}>
-          {t("oldContent", { reason: reading.error instanceof ApiError ? say(reading.error.text) : String(reading.error) })}
+          {t("oldContent", { reason: say(reasonOf(reading.error)) })}
         </Banner>
       ) : null}
       {crowded && !view.table && view.mode !== "each" ? (

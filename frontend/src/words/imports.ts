@@ -2,12 +2,19 @@ import type { Messages } from "./format";
 
 export const importWords = {
   importTags: { en: "Import tags", zh: "导入测点" },
+  importRecords: { en: "Import: {many}", zh: "导入{many}" },
   dropHere: { en: "Drop an XLSX or CSV file here", zh: "将 XLSX 或 CSV 文件拖放到此处" },
   chooseFile: { en: "Choose a file", zh: "选择文件" },
   limits: {
     en: "XLSX, CSV or TSV up to 16 MB and 200,000 rows. Tags are recognised by asset and name. Formulas are not evaluated.",
     zh: "XLSX、CSV 或 TSV，最大 16 MB、200,000 行。按资产和位号识别测点，不计算公式。",
   },
+  limitsRecords: {
+    en: "XLSX, CSV, TSV or JSON up to 16 MB. Rows whose key is there already change it, others are added. Formulas are not evaluated.",
+    zh: "XLSX、CSV、TSV 或 JSON，最大 16 MB。键已存在的行更新记录，其余新增，不计算公式。",
+  },
+  writtenBy: { en: "Written by", zh: "文件来源" },
+  anySheet: { en: "Any sheet", zh: "任意表格" },
   template: { en: "Download an empty sheet", zh: "下载空白表格" },
   recent: { en: "Recent imports", zh: "最近的导入" },
   file: { en: "File", zh: "文件" },
@@ -39,6 +46,7 @@ export const importWords = {
   hideEmpty: { en: "Hide empty columns", zh: "隐藏空列" },
   protocol: { en: "Protocol of the sheet", zh: "表格的协议" },
   allProtocols: { en: "All protocols", zh: "全部协议" },
+  toRecords: { en: "Go to the list", zh: "查看列表" },
   toTags: { en: "Go to the tags", zh: "查看测点" },
   unsure: { en: "not sure: compare", zh: "待核对" },
   keyField: { en: "key", zh: "键" },
@@ -82,6 +90,10 @@ export const importWords = {
   undoText: {
     en: "Tags it created are deleted and tags it changed get back what they were. Those changed since stay as they are.",
     zh: "删除其新增的测点，还原其更新的测点；之后被修改过的保持不变。",
+  },
+  undoTextRecords: {
+    en: "Records it created are deleted and records it changed get back what they were. Those changed since stay as they are.",
+    zh: "删除其新增的记录，还原其更新的记录；之后被修改过的保持不变。",
   },
   undone: { en: "{n} taken back, {kept} changed since and kept.", zh: "已撤销 {n} 个，{kept} 个因后续修改而保留。" },
   loaded: { en: "{created} created, {updated} changed, {unchanged} unchanged, {refused} left out in {seconds} s.", zh: "用时 {seconds} 秒：新增 {created}，更新 {updated}，未变 {unchanged}，略过 {refused}。" },

@@ -21,6 +21,12 @@ export const keyWords = {
   select: { en: "Select the row", zh: "选择行" },
   open: { en: "Open the row", zh: "打开行" },
 
+  records: { en: "Records and forms", zh: "记录与表单" },
+  newRecord: { en: "New record", zh: "新建记录" },
+  editRecord: { en: "Edit the record", zh: "编辑记录" },
+  nextRow: { en: "To the row below or above", zh: "移动到下一行或上一行" },
+  saveForm: { en: "Save, as does Ctrl S", zh: "保存（Ctrl S 相同）" },
+
   alarmList: { en: "Alarm list", zh: "报警列表" },
   acknowledge: { en: "Acknowledge the selected", zh: "确认所选" },
   shelve: { en: "Shelve the selected", zh: "搁置所选" },

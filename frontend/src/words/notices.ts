@@ -23,6 +23,7 @@ export const noticesWords = {
   hookAddress: { en: "Address (URL)", zh: "地址（URL）" },
   area: { en: "Area", zh: "区域" },
   wholePlant: { en: "Whole plant", zh: "全厂" },
+  allYouSee: { en: "All that you see of the plant", zh: "您可查看的全部范围" },
   priorities: { en: "Priorities", zh: "优先级" },
   transitions: { en: "When an alarm is", zh: "报警状态变化" },
   raised: { en: "raised", zh: "触发" },

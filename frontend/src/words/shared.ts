@@ -35,6 +35,7 @@ export const shared = {
   all: { en: "All", zh: "全部" },
   none: { en: "none", zh: "无" },
   loading: { en: "Loading", zh: "加载中" },
+  noneFound: { en: "Nothing found", zh: "未找到" },
 
   name: { en: "Name", zh: "名称" },
   nameEn: { en: "Name in English", zh: "英文名称" },
@@ -91,6 +92,7 @@ export const shared = {
   replayed: { en: "replayed from a recording", zh: "录制数据回放" },
   machine: { en: "from the machine", zh: "来自设备" },
 
+  guest: { en: "Guest", zh: "访客" },
   viewer: { en: "Viewer", zh: "查看者" },
   operator: { en: "Operator", zh: "操作员" },
   engineer: { en: "Engineer", zh: "工程师" },

@@ -6,8 +6,8 @@ export const shellWords = {
   searchOrJump: { en: "Search or jump", zh: "搜索或跳转" },
   demo: { en: "demo", zh: "演示" },
   demoWhy: {
-    en: "Demonstration plant: values come from recordings and simulators and are marked ↻.",
-    zh: "演示工厂：数值来自录制与仿真，均以 ↻ 标记。",
+    en: "Demonstration plant: values come from recordings and simulators and are marked ↻; business records are examples.",
+    zh: "演示工厂：数值来自录制与仿真，均以 ↻ 标记；业务记录为示例。",
   },
   countOf: { en: "{n} unacknowledged, {priority}", zh: "{priority}未确认 {n} 条" },
   countUnknown: { en: "not known yet", zh: "尚未获知" },
@@ -51,6 +51,7 @@ export const shellWords = {
   kindTag: { en: "tag", zh: "测点" },
   kindAlarm: { en: "alarm", zh: "报警" },
   kindConnection: { en: "connection", zh: "连接" },
+  kindRecord: { en: "record", zh: "记录" },
   kindPage: { en: "page", zh: "页面" },
   paletteKeys: {
     en: "Enter opens, Ctrl Enter in a new tab, Tab narrows to a kind",
@@ -88,11 +89,6 @@ export const shellWords = {
   picturesText: {
     en: "Here stand the pictures of the process: grey canvas, live values beside their equipment, a faceplate at one click. They are not part of this version. Until then the asset pages show the same values as tables.",
     zh: "此处将显示工艺画面：灰色画布，实时值位于设备旁，单击打开操作面板。本版本尚未包含；目前可在资产页以表格查看相同数值。",
-  },
-  appsTitle: { en: "Industrial apps", zh: "工业应用" },
-  appsText: {
-    en: "Here stand the apps for production, quality, maintenance, energy, safety, supply and engineering. They share one record of assets, tags and alarms with these pages. None is installed in this version.",
-    zh: "此处将列出生产、质量、维护、能源、安全、供应与工程应用，与本平台共用资产、测点与报警。本版本尚未安装应用。",
   },
   toPlant: { en: "Open the plant", zh: "打开工厂" },
 

@@ -1,1 +1,1 @@
-"""One folder per industrial app."""
+"""Industrial apps: what they may build with (`kit`, `nouns`), and how they are found and started (`loading`)."""

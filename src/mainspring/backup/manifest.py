@@ -59,6 +59,8 @@ class Manifest:
     records: str = "sqlite"
     history: str = "embedded"
     """`elsewhere`: on servers of its own, and not part of this."""
+    cold: str = ""
+    """The bucket of cold history, which is not part of this either."""
     ended_ms: int = 0
     records_ms: int = 0
     written_bytes: int = 0

@@ -111,11 +111,22 @@ def raise_counters(file: Path, newest: Path) -> None:
         )
 
 
+def without_password(url: str) -> str:
+    """Return a URL as everyone may see it."""
+    parts = urlsplit(url)
+    place = f"{quote(unquote(parts.username or ''))}@{parts.netloc.rpartition('@')[2]}".removeprefix("@")
+    return urlunsplit(parts._replace(netloc=place))
+
+
 def dump(url: str, folder: Path) -> Iterator[Path]:
     """Write a PostgreSQL database into a folder, from one snapshot, and yield the files."""
     shutil.rmtree(folder, ignore_errors=True)
     # A file for each table, not packed: a table that did not change is not copied again.
-    _run("pg_dump", url, ["--format=directory", "--compress=0", "--no-owner", "--no-acl", f"--file={folder}"])
+    _run(
+        "pg_dump",
+        url,
+        ["--format=directory", "--compress=0", "--no-owner", "--no-acl", "--enable-row-security", f"--file={folder}"],
+    )
     yield from sorted(each for each in folder.iterdir() if each.is_file())
 
 
@@ -130,14 +141,17 @@ def _run(program: str, url: str, options: Iterable[str]) -> None:
     if found is None:
         raise ConfigurationError(_NO_PROGRAM, program=program)
     parts = urlsplit(url)
-    environment = dict(os.environ)
+    # For the platform: the rows of all companies (`records.wall`).
+    environment = os.environ | {"PGOPTIONS": "-c mainspring.tenant=*"}
     if parts.password:
         # In the environment, which only its owner can see, unlike the words of a command.
         environment["PGPASSWORD"] = unquote(parts.password)
-    place = f"{quote(unquote(parts.username or ''))}@{parts.netloc.rpartition('@')[2]}".removeprefix("@")
-    without = urlunsplit(parts._replace(netloc=place))
     ran = subprocess.run(
-        [found, f"--dbname={without}", *options], env=environment, capture_output=True, text=True, check=False
+        [found, f"--dbname={without_password(url)}", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if ran.returncode:
         lines = ran.stderr.strip().splitlines()

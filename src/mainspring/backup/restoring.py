@@ -7,6 +7,7 @@ import shutil
 import stat
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,11 +20,12 @@ from mainspring.backup import manifest, pieces, records
 from mainspring.backup.manifest import File, Manifest
 from mainspring.backup.pieces import Pieces
 from mainspring.backup.taking import PROGRESS_S, Say, last_migration
-from mainspring.core import subjects
+from mainspring.core import subjects, toml
 from mainspring.core.errors import ConfigurationError, NotFound, StoreError, reason_of
 from mainspring.core.text import Text
 from mainspring.gateway.segments import SegmentLog
 from mainspring.history.intents import Journal
+from mainspring.records.heads import PutBack, note_put_back, time_of
 
 SEGMENT_BYTES: Final = 64 * 1024**2
 
@@ -38,10 +40,6 @@ _NOTHING: Final = Text(
 _TOO_NEW: Final = Text(
     "Backup {id} was made by Mainspring {version}, whose records this version does not know. Install that version.",
     "备份 {id} 由 Mainspring {version} 创建，本版本不识别其记录格式，请安装该版本。",
-)
-_NO_TIME: Final = Text(
-    "{time} is not a time. Write it like 2026-11-21T14:05 or 2026-11-21T14:05+08:00.",
-    "{time} 不是有效时间，请写成 2026-11-21T14:05 或 2026-11-21T14:05+08:00。",
 )
 _TOO_EARLY: Final = Text(
     "The records were not kept as early as {time}; the earliest state is of {first}.",
@@ -88,9 +86,17 @@ _KEY: Final = Text(
 _HISTORY: Final = Text(
     "The history was on servers of its own and is not part of this backup.", "历史库位于独立服务器，不在本备份内。"
 )
+_COLD: Final = Text(
+    "Cold history lies in {place}, not in this backup. Only one platform may use it: if the other one goes on, name a "
+    "copy in [history] cold. Set MAINSPRING_COLD_KEY and MAINSPRING_COLD_SECRET if the platform had them.",
+    "冷历史位于 {place}，不在本备份内，且只能由一个平台使用：如原平台继续运行，请在 [history] cold 中指定其副本。"
+    "原平台如设置了 MAINSPRING_COLD_KEY 和 MAINSPRING_COLD_SECRET，请设置相同的值。",
+)
 _POSTGRESQL: Final = Text(
-    "Records are in the database of --records-url; name it in [web] database_url or MAINSPRING_DATABASE_URL.",
-    "记录已导入 --records-url 指定的数据库，请在 [web] database_url 或 MAINSPRING_DATABASE_URL 中设置。",
+    "Records are in the database of --records-url. {file} names it, without a password: if one is needed, put it into "
+    "~/.pgpass, or set MAINSPRING_DATABASE_URL, which must not name the former database any more.",
+    "记录已导入 --records-url 指定的数据库，{file} 中已写明其地址（不含密码）。如需密码，请写入 ~/.pgpass，或设置 "
+    "MAINSPRING_DATABASE_URL；该变量不得再指向原数据库。",
 )
 
 
@@ -117,9 +123,12 @@ def restore(folder: Path, into: Path, say: Say, *, id: str = "", records_at: str
         _files(held, made, into, say)
         if state is not None:
             _raise_counters(held, folder, into)
+            # The audit ends earlier than what was written down beside it; that is no tampering.
+            note_put_back(into / "data", PutBack(noted_ms=time.time_ns() // 1_000_000, to_ms=state[0]))
         if records_url:
             records.load(into / records.DUMP, records_url)
             shutil.rmtree(into / records.DUMP)
+            _name_records(into / "mainspring.toml", records_url)
         _renumber(into)
         pieces.sync()
     except BaseException as error:
@@ -207,10 +216,7 @@ def _records_states(folder: Path) -> list[tuple[int, Callable[[], File]]]:
 
 def _records_at(folder: Path, written: str) -> tuple[int, File]:
     """Return the last state of the records before a time."""
-    try:
-        wanted_ms = int(datetime.fromisoformat(written).astimezone().timestamp() * 1000)
-    except (ValueError, OverflowError) as error:
-        raise ConfigurationError(_NO_TIME, time=written) from error
+    wanted_ms = time_of(written)
     states = _records_states(folder)
     before = [each for each in states if each[0] <= wanted_ms]
     if not before:
@@ -225,6 +231,14 @@ def _raise_counters(held: Pieces, folder: Path, into: Path) -> None:
     with tempfile.TemporaryDirectory(dir=into) as work:
         _file(held, replace(newest, changed_ns=0), Path(work) / "newest")
         records.raise_counters(into / manifest.RECORDS_FILE, Path(work) / "newest")
+
+
+def _name_records(file: Path, url: str) -> None:
+    """Let the settings name the database that the records are in now: the former one is that of another platform."""
+    remark, _, text = file.read_text(encoding="utf-8").partition("\n")
+    settings = tomllib.loads(text)
+    settings.setdefault("web", {})["database_url"] = records.without_password(url)
+    file.write_text(f"{remark}\n{toml.written(settings)}", encoding="utf-8")
 
 
 def _renumber(into: Path) -> None:
@@ -263,6 +277,8 @@ def _tell(made: Manifest, records_ms: int | None, into: Path, say: Say) -> None:
         say(_KEY)
     if made.history == "elsewhere":
         say(_HISTORY)
+    if made.cold:
+        say(_COLD.format(place=made.cold))
     if made.records == "postgresql":
-        say(_POSTGRESQL)
+        say(_POSTGRESQL.format(file=into / "mainspring.toml"))
     say(_START.format(file=into / "mainspring.toml", folder=into))

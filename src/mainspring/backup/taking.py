@@ -31,7 +31,10 @@ from mainspring.bus.connect import Bus
 from mainspring.configuration import Configuration
 from mainspring.core import subjects, toml
 from mainspring.core.errors import Conflict, MainspringError, NotConnected, StoreError
+from mainspring.core.kinds import Column
 from mainspring.core.text import Text
+from mainspring.history.cold.index import MANIFEST, ColdFile, ColdIndex, folder_of
+from mainspring.history.cold.index import manifest as cold_manifest
 from mainspring.history.intents import Journal
 
 log = structlog.get_logger(__name__)
@@ -69,6 +72,12 @@ _ELSEWHERE: Final = Text(
 _COLD: Final = Text(
     "Cold history in {place} is not part of this backup: keep a copy with your store's own means.",
     "位于 {place} 的冷历史不在本备份内，请用对象存储自身的方式保留副本。",
+)
+_COLD_LACKS: Final = Text(
+    "The cold history in {folder} lacks {path}, which its index names; no backup was taken, and none was removed. Look "
+    "whether that folder is mounted, or put the file back from an earlier backup.",
+    "{folder} 中的冷历史缺少索引所列的 {path}，未创建备份，也未移除任何备份。"
+    "请检查该目录是否已挂载，或从较早的备份放回该文件。",
 )
 _BUS: Final = Text("Bus: {size:,.1f} MB the history did not have yet", "总线：{size:,.1f} MB 历史库尚未存储")
 _PART: Final = Text("{done:,.1f} of {size:,.1f} MB", "已完成 {done:,.1f} / {size:,.1f} MB")
@@ -131,12 +140,13 @@ class Taking:
         self._pieces = held
         self._say = say
         self._former = _former(held.folder)
-        place = configuration.history.cold
-        if place.startswith("s3:"):
-            say(_COLD.format(place=place))
-        self._cold_folder = Path(place).resolve() if place and not place.startswith("s3:") else None
         now_ms = time.time_ns() // 1_000_000
         self._manifest = Manifest(manifest.new_id(held.folder, now_ms), now_ms, __version__, last_migration())
+        place = configuration.history.cold
+        self._cold_folder = Path(place).resolve() if place and not place.startswith("s3:") else None
+        if place.startswith("s3:"):
+            self._manifest.cold = place
+            say(_COLD.format(place=place))
         self._work = held.folder / "work"
         self._done = 0
         self._told_s = time.monotonic()
@@ -149,8 +159,6 @@ class Taking:
             await asyncio.to_thread(self._gateways)
             await asyncio.to_thread(self._cold)
             await self._history()
-            # Days that went cold just before the history held still.
-            await asyncio.to_thread(self._cold)
             await asyncio.to_thread(self._rest)
         finally:
             shutil.rmtree(self._work, ignore_errors=True)
@@ -179,6 +187,31 @@ class Taking:
         there = {each.path for each in self._manifest.files}
         found = [(file, f"{COLD}/{file.relative_to(self._cold_folder)}") for file in self._below(self._cold_folder)]
         self._keep_many([(file, path) for file, path in found if path not in there], None)
+
+    def _cold_as_indexed(self, file: Path) -> None:
+        """Of what was copied of cold history, keep what an index names, with manifests that say the same.
+
+        Beside it lie files that were replaced or are being made, which would be read twice by who reads them straight.
+        """
+        if self._cold_folder is None or not file.exists():
+            return
+        index = ColdIndex(file)
+        try:
+            named = {f"{COLD}/{path}" for path in index.named()}
+            counting, _dropping = index.reading(None, (), list(Column), (0, 2**31))
+        finally:
+            index.close()
+        lacking = named - {each.path for each in self._manifest.files}
+        if lacking:
+            raise StoreError(_COLD_LACKS, folder=self._cold_folder, path=min(lacking).removeprefix(f"{COLD}/"))
+        self._manifest.files = [
+            each for each in self._manifest.files if not each.path.startswith(f"{COLD}/") or each.path in named
+        ]
+        days: dict[tuple[int, int], list[ColdFile]] = {}
+        for each in counting:
+            days.setdefault((each.tenant, each.day), []).append(each)
+        for (tenant, day), files in days.items():
+            self._put(f"{COLD}/{folder_of(tenant, day)}/{MANIFEST}", cold_manifest(tenant, day, files))
 
     async def _history(self) -> None:
         """Let the historian hold still for a moment, and copy what it held, with what the bus has beyond it."""
@@ -214,6 +247,9 @@ class Taking:
         folder = self._data / "history"
         for file in _files(state):
             self._keep(file, f"data/history/{file.name}")
+        # Once more: days that went cold just before the history held still.
+        self._cold()
+        self._cold_as_indexed(state / "cold.sqlite")
         if parts is None:
             self._manifest.history = "elsewhere"
             self._say(_ELSEWHERE)

@@ -18,7 +18,7 @@ from nats.js.errors import NotFoundError
 from mainspring.bus.answers import ASK_TIMEOUT_S, Handler, Server, asked_chunks
 from mainspring.bus.link import LinkClient
 from mainspring.bus.tenant_watch import TenantWatch
-from mainspring.bus.watch import Changed, Watch, Watcher
+from mainspring.bus.watch import Changed, Raw, Watch, Watcher
 from mainspring.core import definitions, subjects
 from mainspring.core.definitions import Definition
 from mainspring.core.errors import NotConnected
@@ -162,10 +162,14 @@ class Bus:
     async def definitions(self, tenant: str = "*") -> dict[str, bytes]:
         """Return all published definitions as they are."""
         found: dict[str, bytes] = {}
-        watch = Watch(self.nc, self.js, f"{tenant}.>" if tenant != "*" else ">", lambda _key, _document: None, found)
+        await self.each_definition(found.__setitem__, tenant)
+        return found
+
+    async def each_definition(self, raw: Raw, tenant: str = "*") -> None:
+        """Give each published definition as it is, one by one: all together may be hundreds of megabytes."""
+        watch = Watch(self.nc, self.js, f"{tenant}.>" if tenant != "*" else ">", lambda _key, _document: None, raw)
         await watch.start()
         await watch.stop()
-        return found
 
     async def last_on(self, stream: str, subject: str) -> tuple[int, dict[str, str]] | None:
         """Return sequence and headers of the last message on a subject of a stream, None if there is none."""

@@ -26,6 +26,12 @@ _NOT_SENT_LOW: Final = 25
 class LinkClient(Client):
     """The client of the bus, with a socket that ends when nothing gets through."""
 
+    async def _attempt_reconnect(self) -> None:
+        # What the lost connection had taken is gone. What it had not taken yet must not be sent by the next one: who
+        # sends in order would be told that the last of it is there, and take all before it for there, too.
+        self._pending, self._pending_data_size = [], 0
+        await super()._attempt_reconnect()
+
     async def _connect_to_server(self, s: Any) -> None:
         await super()._connect_to_server(s)
         opened = self._socket()

@@ -40,6 +40,8 @@ _UNREADY: Final = Text(
     "总线 {url} 无法建立数据流（{reason}）。请启动全部服务器、检查路由，每台磁盘不少于 [bus] disk_bytes_max。",
 )
 DUPLICATE_WINDOW_S: Final = 120
+DEFINITIONS_BYTES: Final = 32 * 1024**2
+"""Room for the definitions of eighty thousand tags, of a bus that is large enough for it."""
 RELOAD_PAUSES_S: Final = (0.5, 2.0, 0.0)
 FORMED_S: Final = 30.0
 FORMED_AGAIN_S: Final = 0.25
@@ -152,8 +154,18 @@ async def ensure_streams(bus: Bus, file_bytes_max: int, replicas: int = 1) -> No
         await asyncio.sleep(FORMED_AGAIN_S)
 
 
+def definitions_room(file_bytes_max: int) -> int:
+    """Return how much of the bus's disk is for definitions: a tag with a limit takes 700 bytes, whatever streams hold.
+
+    A tenth: a million such tags in the 10 GB it has by default.
+    """
+    return max(file_bytes_max // 10, min(DEFINITIONS_BYTES, file_bytes_max // 4))
+
+
 async def _streams(bus: Bus, file_bytes_max: int, replicas: int) -> None:
-    share = {subjects.LIVE: 0.45, subjects.LATE: 0.45, subjects.ALARM: 0.05}
+    room = definitions_room(file_bytes_max)
+    left = 0.99 * file_bytes_max - room
+    share = {subjects.LIVE: 0.45 / 0.95, subjects.LATE: 0.45 / 0.95, subjects.ALARM: 0.05 / 0.95}
     for name, patterns in subjects.STREAMS.items():
         config = StreamConfig(
             name=name,
@@ -161,7 +173,7 @@ async def _streams(bus: Bus, file_bytes_max: int, replicas: int) -> None:
             retention=RetentionPolicy.LIMITS,
             storage=StorageType.FILE,
             discard=DiscardPolicy.NEW,
-            max_bytes=int(file_bytes_max * share[name]),
+            max_bytes=int(left * share[name]),
             num_replicas=replicas,
             duplicate_window=DUPLICATE_WINDOW_S,
             allow_direct=True,
@@ -179,13 +191,12 @@ async def _streams(bus: Bus, file_bytes_max: int, replicas: int) -> None:
     except NotFoundError:
         await bus.js.create_key_value(
             KeyValueConfig(
-                bucket=BUCKET, history=1, max_bytes=int(file_bytes_max * 0.04), direct=True, republish=republish,
-                replicas=replicas,
+                bucket=BUCKET, history=1, max_bytes=room, direct=True, republish=republish, replicas=replicas,
             )
         )  # fmt: skip
     else:
-        if bucket.republish is None or bucket.num_replicas != replicas:
-            bucket.republish, bucket.num_replicas = republish, replicas
+        if bucket.republish is None or (bucket.num_replicas, bucket.max_bytes) != (replicas, room):
+            bucket.republish, bucket.num_replicas, bucket.max_bytes = republish, replicas, room
             await bus.js.update_stream(bucket)
 
 

@@ -24,6 +24,8 @@ from mainspring.core.text import Text
 log = structlog.get_logger(__name__)
 
 Changed = Callable[[str, Definition | None], None]
+Raw = Callable[[str, bytes], None]
+"""Hears of a document as it is, instead of what it says."""
 RETRY_S: Final = 1.0
 START_TIMEOUT_S: Final = 30.0
 HEARTBEAT_S: Final = 5.0
@@ -39,7 +41,7 @@ LATE: Final = Text(
 class Given:
     """What a watcher has been given: each document once, and again when it changed or went."""
 
-    def __init__(self, changed: Changed, raw: dict[str, bytes] | None = None) -> None:
+    def __init__(self, changed: Changed, raw: Raw | None = None) -> None:
         self._changed = changed
         self._raw = raw
         self._revisions: dict[str, int] = {}
@@ -58,7 +60,8 @@ class Given:
                 return
             self._revisions[key] = revision
             if self._raw is not None:
-                self._raw[key] = document
+                self._raw(key, document)
+                return
             try:
                 definition = parse(key, document)
             except (ValueError, ValidationError, IndexError) as error:
@@ -119,7 +122,7 @@ class Watch(Watcher):
         js: JetStreamContext,
         keys: str,
         changed: Changed,
-        raw: dict[str, bytes] | None = None,
+        raw: Raw | None = None,
     ) -> None:
         super().__init__(Given(changed, raw))
         self._nc = nc

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal, Protocol
+from typing import Annotated, Final, Literal, Protocol, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from mainspring.core.faults import fault
 from mainspring.core.kinds import Column
 from mainspring.core.samples import SCHEMAS, SampleBatch
+from mainspring.core.text import Text
 
 TAGS_MAX: Final = 500
 ROWS_MAX: Final = 5_000_000
@@ -44,21 +46,28 @@ Ordinal = Annotated[int, Field(ge=0, lt=2**32)]
 Function = Literal["min", "max", "mean", "first", "last", "count", "time_weighted"]
 
 
-class Query(BaseModel):
-    """What every query names: tags of one tenant and a half-open range `[start_ms, end_ms)` in milliseconds UTC."""
+_BACKWARD: Final = Text("end_ms must be after start_ms.", "end_ms 必须晚于 start_ms。")
+
+
+class Range(BaseModel):
+    """A half-open range `[start_ms, end_ms)` in milliseconds UTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tags: tuple[Ordinal, ...] = Field(min_length=1, max_length=TAGS_MAX)
     start_ms: int = Field(ge=0, lt=2**52)
     end_ms: int = Field(ge=0, lt=2**52)
 
     @model_validator(mode="after")
-    def _forward(self) -> Query:
+    def _forward(self) -> Self:
         if self.end_ms <= self.start_ms:
-            message = "end_ms must lie after start_ms"
-            raise ValueError(message)
+            raise fault(_BACKWARD)
         return self
+
+
+class Query(Range):
+    """What every query names: tags of one tenant and a range."""
+
+    tags: tuple[Ordinal, ...] = Field(min_length=1, max_length=TAGS_MAX)
 
 
 class RawQuery(Query):
@@ -66,6 +75,10 @@ class RawQuery(Query):
 
     limit: int = Field(default=1_000_000, ge=1, le=ROWS_MAX)
     column: Column = Column.FLOAT64
+
+
+def _once(functions: tuple[Function, ...]) -> tuple[Function, ...]:
+    return tuple(dict.fromkeys(functions))
 
 
 class AggregateQuery(Query):
@@ -76,7 +89,7 @@ class AggregateQuery(Query):
     """
 
     step_ms: int = Field(ge=100)
-    functions: tuple[Function, ...] = ("min", "max", "mean", "count")
+    functions: Annotated[tuple[Function, ...], AfterValidator(_once)] = ("min", "max", "mean", "count")
 
 
 class TrendQuery(Query):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,12 @@ class Text:
     def of(cls, document: dict[str, str]) -> Text:
         """Read the JSON form back."""
         return cls(document["en"], document["zh"])
+
+    @classmethod
+    def listed(cls, texts: Iterable[Text]) -> Text:
+        """Return several as one, with what stands between words in each language."""
+        each = list(texts)
+        return cls(", ".join(text.en for text in each), "、".join(text.zh for text in each))
 
     def __str__(self) -> str:
         return self.en

@@ -48,6 +48,8 @@ SYNONYMS: Final[dict[str, str]] = {
     "l": "L", "l/min": "L/min", "l/s": "L/s", "ml": "mL", "cbm": "m3", "sec": "s", "hr": "h", "km3/h": "km3/h",
     "gpm": "[gal_us]/min", "GPM": "[gal_us]/min", "lux": "lx", "CNY": "{CNY}", "kvar": "k{var}", "var": "{var}",
     "立方米": "m3", "千瓦": "kW", "千瓦时": "kW.h", "兆帕": "MPa", "千帕": "kPa", "毫米": "mm", "吨": "t", "秒": "s",
+    "pcs": "{count}", "pc": "{count}", "piece": "{count}", "pieces": "{count}", "件": "{count}", "个": "{count}",
+    "只": "{count}", "台": "{count}",
     "-": "1", "none": "1", "无": "1",
 }  # fmt: skip
 """Other ways people and devices write a unit; what two people would read differently is none."""

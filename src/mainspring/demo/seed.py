@@ -1,4 +1,4 @@
-"""Puts the demo plant into the records, once; later starts bring addresses up to date and add new sources."""
+"""Puts the demo plant into the records, once; later starts bring addresses up to date and add what is new."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
+
 from mainspring.configuration import DemoSection
 from mainspring.core.definitions import Condition, Words
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
-from mainspring.demo import chiller_controls, edge, laboratory, machine, plant
+from mainspring.demo import business, chiller_controls, edge, laboratory, machine, plant
 from mainspring.records import alarm_definition, asset, connection, device, tag
 from mainspring.records.alarm_definition import AlarmDraft
 from mainspring.records.asset import Asset, AssetDraft, AssetKind
@@ -55,8 +57,8 @@ def sources(demo: DemoSection) -> tuple[Source, ...]:
     )
 
 
-def seed(tenant_key: str, demo: DemoSection, secrets_folder: Path) -> None:
-    """Make assets, connections, tags, alarm definitions and the edge node's credential where they are missing."""
+def seed(tenant_key: str, demo: DemoSection, secrets_folder: Path, data_folder: Path) -> None:
+    """Make assets, connections, tags, alarm definitions, a credential and business records where they are missing."""
     author = Author(Tenant.objects.get(key=tenant_key))
     _ensure_credential(author, secrets_folder)
     known = {made.name: made for made in Connection.objects.of(author.tenant)}
@@ -67,9 +69,12 @@ def seed(tenant_key: str, demo: DemoSection, secrets_folder: Path) -> None:
             new.append(source)
         elif made.settings != source.settings:
             connection.modify(author, made.id, {"settings": source.settings}, None)
-    if new:
-        _make(author, new)
-    _ensure_laboratory(author)
+    # One commit for a hundred tags: they wait for the disk once.
+    with transaction.atomic():
+        if new:
+            _make(author, new)
+        _ensure_laboratory(author)
+    business.fill(author, data_folder)
 
 
 def _ensure_credential(author: Author, secrets_folder: Path) -> None:

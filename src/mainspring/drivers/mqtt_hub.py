@@ -173,6 +173,8 @@ class Hub:
         self.seen: dict[str, bytes] = {}
         """The last payload of each topic, within limits, for browsing."""
         self.refused: dict[Text, int] = {}
+        self.coming: set[HubSession] = set()
+        """Sessions of drivers that do not read yet."""
         self.answering: list[Sender] = []
         """Senders with acknowledgements that were noted and not sent: one write for all of a sender's."""
         self.bytes_waiting = 0
@@ -351,10 +353,12 @@ class HubSession(Session):
     def __init__(self, settings: MqttSettings, host: Host, traffic: Traffic, refuse: Refuse, hub: Hub) -> None:
         super().__init__(settings, host, traffic, refuse)
         self._hub = hub
+        if not host.passing:
+            hub.coming.add(self)
 
     async def open(self) -> None:
-        """Look whether devices can come in."""
-        if self._hub.text is not None:
+        """Look whether devices can come in, or soon will: the listener opens when whoever reads is there."""
+        if self._hub.text not in (None, STARTING):
             raise NotConnected(self._hub.text)
 
     async def subscribe(self, filters: Sequence[tuple[str, int]], take: Take) -> None:
@@ -365,6 +369,7 @@ class HubSession(Session):
             await self._visit(wanted, take)
         hub = self._hub
         outlet = hub.attach(wanted, self.refuse)
+        hub.coming.discard(self)
         try:
             while True:
                 await outlet.stirred.wait()
@@ -446,13 +451,15 @@ class HubSession(Session):
             await asyncio.sleep(0.1)
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """There is nothing to close; nobody waits for it any more."""
+        self._hub.coming.discard(self)
 
     def steps(self, filters: Sequence[tuple[str, int]]) -> list[Step]:
         """Test the listener, and whether devices may come in."""
 
         async def listening() -> Text:
-            await self.open()
+            if self._hub.text is not None:
+                raise NotConnected(self._hub.text)
             return self._hub.where
 
         async def devices() -> Text:

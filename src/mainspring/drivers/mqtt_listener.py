@@ -37,6 +37,8 @@ LOOK_S: Final = 1.0
 RETRY_S: Final = 5.0
 LOG_S: Final = 1.0
 SEEN_S: Final = 5.0
+READERS_S: Final = 10.0
+READERS_LOOK_S: Final = 0.02
 """Pause between two reports of when devices were heard."""
 OPEN_FILES_SPARE: Final = 512
 
@@ -74,9 +76,12 @@ class ListenerSettings:
 
 
 class Listener:
-    """Accepts devices; `define` and `withdraw` follow the registry, `run` is its task."""
+    """Accepts devices; `define` and `withdraw` follow the registry, `run` is its task.
 
-    def __init__(self, settings: ListenerSettings, hub: Hub) -> None:
+    `begun` is set once the drivers that are known at the start have been begun: devices come in when they read.
+    """
+
+    def __init__(self, settings: ListenerSettings, hub: Hub, begun: asyncio.Event | None = None) -> None:
         self.settings = settings
         self.hub = hub
         self.access = Access()
@@ -86,6 +91,7 @@ class Listener:
         self.by_client: dict[tuple[object, str], Peer] = {}
         self.slowed: Counter[str] = Counter()
         self.port = settings.port
+        self.begun = begun
         self._logged: dict[Text, float] = {}
         self._seen: dict[UUID, int] = {}
         self._told_seen = time.monotonic()
@@ -106,6 +112,7 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled; what keeps it from listening is told in `hub.text`."""
+        await self._until_read()
         while True:
             door = await self._open()
             if door is None:
@@ -118,6 +125,16 @@ class Listener:
             finally:
                 door.close()
                 self._end(lambda _: True)
+
+    async def _until_read(self) -> None:
+        """Wait a while for all who read: what one of them has taken before another came would be lost to that one."""
+        if self.begun is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READERS_S):
+                await self.begun.wait()
+                while self.hub.coming:  # noqa: ASYNC110 it is looked at once in the life of a gateway
+                    await asyncio.sleep(READERS_LOOK_S)
 
     def refuse(self, text: Text, device: str, address: str) -> None:
         """Count a refusal, and log who it was; the same sentence at most once a second."""

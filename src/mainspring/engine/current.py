@@ -66,6 +66,13 @@ class CurrentValues:
         self.tags = grown
         return True
 
+    def unknown(self, ordinals: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+        """Tell which tags nobody has defined."""
+        unknown = np.ones(len(ordinals), np.bool_)
+        inside = ordinals < len(self.tags)
+        unknown[inside] = self.tags["owner"][ordinals[inside]] < 0
+        return unknown
+
     def define(self, page: TagPage | None, tenant: int, number: int, now_ms: int) -> None:
         """Take a new version of a page of tags; None withdraws it."""
         before = self._pages.pop((tenant, number), np.zeros(0, np.int64))

@@ -15,8 +15,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field
 
 from mainspring.bus.connect import Bus
+from mainspring.bus.watch import Watch
 from mainspring.core import subjects
-from mainspring.core.definitions import Definition
+from mainspring.core.definitions import Definition, TagPage
 from mainspring.core.errors import DecodeError, StoreError
 from mainspring.core.health import Health
 from mainspring.core.samples import decode
@@ -80,6 +81,7 @@ class Engine:
     def __init__(self, bus: Bus, settings: EngineSettings) -> None:
         # Imported here, not above: the compiled loops look for their cache when they are imported.
         from mainspring.engine.answers import Answers
+        from mainspring.engine.newcomers import Newcomers
         from mainspring.engine.outbox import Outbox
         from mainspring.engine.state import PlantState
 
@@ -89,8 +91,10 @@ class Engine:
         reasons = self.state.alarms.suppressions.reasons
         self.outbox = Outbox(bus, self.state.values.tenants, reasons, settings.transitions_max)
         self.answers = Answers(self.state, now_ms, self._record)
+        self.newcomers = Newcomers(self.state, self._caught_up)
         self.position = 0
         self.recovered = False
+        self._definitions: Watch
         self._file = settings.folder / "engine.snapshot"
         self._live_made = ""
         self._saved = (-1, -1)
@@ -116,15 +120,24 @@ class Engine:
             await ended(work, stopped, *telling)
 
     async def _work(self) -> None:
-        await self.bus.watch_definitions(self._on_definition)
+        self._definitions = await self.bus.watch_definitions(self._on_definition)
         await self._recover()
         await self.bus.serve("ms.*.current", self.answers.current, queue="engine")
         await self.bus.serve("ms.*.alarms.*", self.answers.alarms, queue="engine")
         self.recovered = True
-        await asyncio.gather(self._follow(), self._follow_late(), self._sweep(), self._save_regularly())
+        asking = self.newcomers.run(self._come)
+        await asyncio.gather(self._follow(), self._follow_late(), self._sweep(), self._save_regularly(), asking)
 
     def _on_definition(self, key: str, definition: Definition | None) -> None:
         self.outbox.put(self.position, self.state.define(key, definition, now_ms()))
+        if isinstance(definition, TagPage):
+            self.newcomers.defined()
+
+    async def _caught_up(self) -> None:
+        await self._definitions.caught_up()
+
+    def _come(self) -> None:
+        self.outbox.put(self.position, self.newcomers.come())
 
     async def _recover(self) -> None:
         """Come from the last snapshot to the present end of LIVE."""
@@ -195,6 +208,7 @@ class Engine:
             await asyncio.sleep(LATE_REST_S if self._behind else 0)
 
     def _take(self, message: Message, *, late: bool = False) -> Records:
+        from mainspring.engine import kernels
         from mainspring.engine.state import NO_EVENTS
 
         try:
@@ -203,13 +217,20 @@ class Engine:
             self._malformed += 1
             log.warning("engine.malformed_batch", subject=message.subject, sequence=message.sequence, text=str(error))
             return NO_EVENTS
+        self._come()
         take = self.state.update_late if late else self.state.update
-        return take(batch, subjects.tenant_of(message.subject), message.sequence, message.arrival_ms)
+        origin = (batch, subjects.tenant_of(message.subject), message.sequence, message.arrival_ms)
+        refused = self.state.counts[kernels.FOREIGN]
+        events = take(*origin)
+        if late or self.state.counts[kernels.FOREIGN] > refused:
+            self.newcomers.hear(*origin, late=late)
+        return events
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
             await self.outbox.room()
+            self._come()
             self.outbox.put(self.position, self.state.sweep(now_ms()))
 
     async def _record(self, events: Records, by: str, comment: str, until_ms: int | None) -> None:
@@ -222,6 +243,8 @@ class Engine:
 
     async def _save_regularly(self) -> None:
         while True:
+            # What waits for its definition is in no snapshot.
+            await self.newcomers.settled()
             started = time.monotonic()
             try:
                 await self._save()
@@ -239,7 +262,7 @@ class Engine:
 
         async with self._saving:
             ticket = self.outbox.put_count
-            if not self.recovered or self._saved == (self.position, ticket):
+            if not self.recovered or len(self.newcomers) or self._saved == (self.position, ticket):
                 return
             copy = snapshot.take(self.state, self.position, self._live_made)
             alarm = await self.outbox.settled(ticket)
@@ -290,6 +313,8 @@ class Engine:
             "samples_mismatched": counts[kernels.MISMATCHED],
             "samples_impossible": counts[kernels.IMPOSSIBLE],
             "samples_late": counts[kernels.LATE],
+            "samples_waiting": len(self.newcomers),
+            "samples_given_up": self.newcomers.given_up,
             "batches_malformed": self._malformed,
         }
         degraded = "degraded" if trouble is not None else "running"

@@ -22,6 +22,7 @@ from mainspring.engine.current import COLUMNS, CurrentValues
 EVENTS_ROOM: Final = 8192
 """Transitions the loops write before they are taken out; a batch may bring about any number."""
 TAGS_MAX: Final = 4_000_000
+STRANGER: Final = -2
 _NO_BYTES: Final = np.zeros(0, np.uint8)
 _NO_INTEGERS: Final = np.zeros(0, np.int64)
 NO_EVENTS: Final = np.zeros(0, kernels.EVENT)
@@ -51,12 +52,14 @@ class PlantState:
         columns = [np.require(each, requirements=("A", "C")) for each in (
             batch.tag, batch.time, numbers, integers, batch.quality, batch.origin)]  # fmt: skip
         room = self._make_room()
+        # Nobody is the owner of tags that are not defined; a tenant that has no definitions is another.
+        owner = values.tenant(tenant) if values.tenant(tenant) >= 0 else STRANGER
         update: Any = kernels.update
         found: list[Records] = []
         start = 0
         while start < len(batch):
             start, count = update(
-                values.tags, alarms.rows, alarms.flags, *columns, COLUMNS[batch.column], values.tenant(tenant),
+                values.tags, alarms.rows, alarms.flags, *columns, COLUMNS[batch.column], owner,
                 sequence, now_ms, start, room, self._room, taken, self.counts, alarms.extra,
                 alarms.specials.special, alarms.specials.times, alarms.specials.numbers,
             )  # fmt: skip
@@ -67,7 +70,7 @@ class PlantState:
         stirred = alarms.specials.stirred(batch.tag)
         if len(stirred):
             found += self._express(stirred)
-        return _joined(found + alarms.suppressions.stirred(batch.tag, now_ms))
+        return joined(found + alarms.suppressions.stirred(batch.tag, now_ms))
 
     def update_late(self, batch: SampleBatch, tenant: str, sequence: int, now_ms: int) -> Records:
         """Take from a batch of LATE what is newer than the current values; alarms are judged by these as they are now.
@@ -86,7 +89,7 @@ class PlantState:
         stirred = alarms.specials.stirred(ordinals)
         if len(stirred):
             found += self._express(stirred)
-        return _joined(found + alarms.suppressions.stirred(ordinals, now_ms))
+        return joined(found + alarms.suppressions.stirred(ordinals, now_ms))
 
     def sweep(self, now_ms: int) -> Records:
         """Let time pass: delays that have run out, tags that have turned stale."""
@@ -97,7 +100,7 @@ class PlantState:
             stale, self._next_stale_ms = self._pass_time(watching, now_ms)
             found += stale
         found += self.alarms.suppressions.pass_time(now_ms)
-        return _joined([*found, self.alarms.shelves.expire(now_ms)])
+        return joined([*found, self.alarms.shelves.expire(now_ms)])
 
     def define(self, key: str, definition: Definition | None, now_ms: int) -> Records:
         """Take a published definition, or its withdrawal; a new or changed alarm is judged by the current value."""
@@ -112,14 +115,14 @@ class PlantState:
         wanted = definition.alarms if isinstance(definition, AlarmPage) else ()
         suppressions = definition.suppressions if isinstance(definition, AlarmPage) else ()
         changed, removed = self.alarms.define(wanted, tenant, int(number), now_ms, suppressions)
-        return _joined([removed, *self._pass_time(changed, now_ms, judge=True)[0]])
+        return joined([removed, *self._pass_time(changed, now_ms, judge=True)[0]])
 
     def judge_all(self, now_ms: int) -> Records:
         """Judge every alarm at rest by the current value: its definition may have changed while nobody ran."""
         used = self.alarms.used
         rest = np.flatnonzero((self.alarms.flags[:used] & kernels.PENDING) == 0)
         settled = self.alarms.suppressions.settle(now_ms)
-        return _joined([settled, *self._pass_time(rest, now_ms, judge=True)[0]])
+        return joined([settled, *self._pass_time(rest, now_ms, judge=True)[0]])
 
     def handle(self, request: Acknowledge, tenant: str, now_ms: int) -> tuple[Records, dict[str, Text]]:
         """Do what a person asks with alarms; return the transitions, and by id why others were refused."""
@@ -196,7 +199,8 @@ class PlantState:
         return room
 
 
-def _joined(found: list[Records]) -> Records:
+def joined(found: list[Records]) -> Records:
+    """Return transitions of several steps as one array."""
     if len(found) == 1:
         return found[0]
     return np.concatenate(found) if found else NO_EVENTS

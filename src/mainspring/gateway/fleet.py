@@ -150,13 +150,22 @@ class Fleet:
     async def run(self) -> None:
         """Apply changes until cancelled."""
         gc.set_threshold(*COLLECT_AFTER)
+        if not self._definitions:
+            self._begun()
         while True:
             await self._stirred.wait()
             await asyncio.sleep(SETTLE_S)
             self._stirred.clear()
             await self._apply()
+            # By then each of them has taken its first step.
+            await asyncio.sleep(TOGETHER_S)
+            self._begun()
             self._set_aside()
             await asyncio.to_thread(self._save, self._documents())
+
+    def _begun(self) -> None:
+        if self._listener is not None and self._listener.begun is not None:
+            self._listener.begun.set()
 
     def _set_aside(self) -> None:
         """Keep the collector from searching definitions again and again: 100,000 tags take it half a second."""

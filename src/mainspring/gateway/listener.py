@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from mainspring.core.drivers import Host
@@ -28,4 +29,5 @@ def make_listener(settings: GatewaySettings, host: Host, gate: Gate) -> Listener
             settings.mqtt_tls_client_ca, settings.mqtt_connections_max, settings.mqtt_packet_bytes_max,
         ),
         hub,
+        asyncio.Event(),
     )  # fmt: skip

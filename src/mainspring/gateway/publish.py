@@ -328,10 +328,14 @@ class Publisher:
 
     async def _send(self, bus: Bus, lane: Lane, reader: Reader) -> None:
         reconnects = bus.nc.stats["reconnects"]
-        while True:
-            lane.stirred.clear()
+
+        def require_contact() -> None:
             if not bus.connected or bus.nc.stats["reconnects"] != reconnects:
                 raise Doubt(_AWAY)
+
+        while True:
+            lane.stirred.clear()
+            require_contact()
             if lane.refusal is not None and lane.settled:
                 raise Doubt(_REFUSED.format(stream=lane.stream, reason=lane.refusal))
             if bus.nc.unsent:
@@ -344,6 +348,8 @@ class Publisher:
             if not held and lane.refusal is None and self._has_room(lane):
                 record = await self._next(lane, reader)
             if record is not None:
+                # Reading it took a while; behind a lost contact it would overtake what was lost with it.
+                require_contact()
                 await self._publish(bus, lane, record)
                 continue
             with suppress(TimeoutError):

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from mainspring.bus.answers import Answer
 from mainspring.core import subjects
 from mainspring.core.errors import NotFound, Rejected
+from mainspring.core.faults import words
 from mainspring.core.history import (
     RAW_SCHEMAS,
     AggregateQuery,
@@ -92,9 +93,11 @@ class Answers:
                 return b"{}"
             ask = self._asked(query, tenant, payload)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            place = ".".join(str(part) for part in first["loc"]) or "query"
-            raise Rejected(_MALFORMED, reason=f"{place}: {first['msg']}") from error
+            first = error.errors(include_url=False)[0]
+            place, said = ".".join(map(str, first["loc"])), words(first)
+            at = (f"{place}: ", f"{place}：") if place else ("", "")
+            reason = Text(at[0] + said.en.rstrip("."), at[1] + said.zh.rstrip("。"))
+            raise Rejected(_MALFORMED, reason=reason) from error
         table = await asyncio.get_running_loop().run_in_executor(self._pool, ask)
         return encode(table)
 

@@ -1,10 +1,10 @@
-"""Messages of a stream on their way into the store: whose they are is checked, what is there already is left out."""
+"""Messages of a stream on their way into the store: decoded, and checked whose they are."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from pydantic import ValidationError
 
+from mainspring.bus.strangers import Strangers
 from mainspring.core import subjects
 from mainspring.core.alarms import AlarmEvent
 from mainspring.core.errors import DecodeError
@@ -23,8 +24,6 @@ from mainspring.core.history import Entry
 from mainspring.core.samples import SampleBatch, decode
 from mainspring.history.ownership import NOBODY, Ownership
 from mainspring.history.reading import Reader, mark_of
-from mainspring.history.strangers import Strangers
-from mainspring.history.taken import Taken
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +48,8 @@ class Gathered:
     size: int = 0
     sent_ms: int = 0
     newest: Msg | None = None
-    numbers: list[tuple[str, int]] = field(default_factory=list)
+    numbers: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """By sequence, the gateway and its own number of the batch."""
     entries: list[Entry] = field(default_factory=list)
     events: list[dict[str, object]] = field(default_factory=list)
 
@@ -64,51 +64,39 @@ class Pace:
 
     def __init__(self, rows_max: int) -> None:
         self.rows = self._rows_max = rows_max
-        self._given = 0
-        self._given_s = 0.0
 
-    def begins(self, now_s: float) -> None:
-        """Note that what was given last is stored."""
-        took_s = now_s - self._given_s
-        if self._given >= self.rows // 2 and took_s > STORED_S:
-            self.rows = max(ROWS_LEAST, int(self._given * STORED_S / took_s))
+    def stored(self, rows: int, took_s: float) -> None:
+        """Note how long it took until so many rows were stored."""
+        if rows >= self.rows // 2 and took_s > STORED_S:
+            self.rows = max(ROWS_LEAST, int(rows * STORED_S / took_s))
         elif took_s < STORED_S / 2:
-            self.rows *= 2
-        self.rows = min(self.rows, self._rows_max)
-
-    def ended(self, rows: int, now_s: float) -> None:
-        """Note that so many rows go to be stored now."""
-        self._given, self._given_s = rows, now_s
+            self.rows = min(2 * self.rows, self._rows_max)
 
 
 class Gathering:
     """Turns messages into what is stored, and counts what is not."""
 
-    def __init__(self, owners: Ownership, caught_up: CaughtUp, taken: Collection[Taken], rows_max: int) -> None:
+    def __init__(self, owners: Ownership, caught_up: CaughtUp, rows_max: int) -> None:
         self._owners = owners
         self._caught_up = caught_up
         self._strangers = Strangers()
-        self._taken = taken
-        self._rows_max = rows_max
-        self._paces = {stream: Pace(rows_max) for stream in subjects.STREAMS}
+        self.paces = {stream: Pace(rows_max) for stream in subjects.STREAMS}
         self._foreign: Counter[tuple[str, str]] = Counter()
         self.last_on: dict[str, dict[str, int]] = {stream: {} for stream in subjects.STREAMS}
         """By stream and subject, the last sequence taken."""
-        self.refused = self.malformed = self.repeated = 0
+        self.refused = self.malformed = 0
 
     async def gather(self, reader: Reader, gather_s: float) -> Gathered:
         """Gather messages for a while, or until there are many."""
         gathered = Gathered()
         loop = asyncio.get_running_loop()
         ends_s = loop.time() + gather_s
-        pace = self._paces[reader.stream]
-        pace.begins(loop.time())
-        while gathered.rows < pace.rows and gathered.size < BATCH_BYTES_MAX:
+        rows_max = self.paces[reader.stream].rows
+        while gathered.rows < rows_max and gathered.size < BATCH_BYTES_MAX:
             message = await reader.next(ends_s - loop.time())
             if message is None:
                 break
             await self.take(gathered, *message)
-        pace.ended(gathered.rows, loop.time())
         return gathered
 
     async def take(self, gathered: Gathered, sequence: int, message: Msg) -> None:
@@ -119,12 +107,7 @@ class Gathering:
         gathered.last = sequence
         gathered.newest = message
         if (number := (message.headers or {}).get(subjects.SEQUENCE_HEADER, "")).isdigit():
-            # What a gateway sends again after a loss may come in the other stream.
-            batch = (subjects.sender(message.subject), int(number))
-            if any(batch in taken for taken in self._taken):
-                self.repeated += 1
-                return
-            gathered.numbers.append(batch)
+            gathered.numbers[sequence] = (subjects.sender(message.subject), int(number))
         gathered.size += len(message.data)
         gathered.sent_ms = int(message.metadata.timestamp.timestamp() * 1000)
         tenant = subjects.tenant_of(message.subject)

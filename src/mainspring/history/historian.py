@@ -79,7 +79,7 @@ class Historian:
         importing = Importing(store, self._owners, settings)
         self._answers = Answers(store, self._owners, settings.query_threads, self._blobs, importing)
         self._storing = Storing(bus, store, settings)
-        self._gathering = Gathering(self._owners, self._caught_up, self._storing.taken.values(), settings.rows_max)
+        self._gathering = Gathering(self._owners, self._caught_up, settings.rows_max)
         self._house = Housekeeping(bus, store, settings, self._blobs, self._storing, self._gathering)
         self._merging = Merging(store, self._storing) if isinstance(store, Merges) else None
         self._readers: dict[str, Reader] = {}
@@ -131,16 +131,26 @@ class Historian:
                     await self._finish(stream, reader, *position.intent, position.intent_mark)
                 position = self._storing.positions[stream]
                 await reader.seek(position.stored, position.mark)
-                while True:
-                    gathered = await self._gathering.gather(reader, self._gather_s(stream))
-                    if gathered.last:
-                        await self._keep(stream, gathered)
+                await self._follow_on(reader)
             except MadeAnewError:
                 continue
             except WentBackError:
                 self._storing.go_back(stream)
             finally:
                 await reader.close()
+
+    async def _follow_on(self, reader: Reader) -> None:
+        """Gather while what was gathered before is stored."""
+        keeping: asyncio.Task[None] | None = None
+        try:
+            while True:
+                gathered = await self._gathering.gather(reader, self._gather_s(reader.stream))
+                if keeping is not None:
+                    await keeping
+                keeping = asyncio.create_task(self._keep(reader.stream, gathered)) if gathered.last else None
+        finally:
+            if keeping is not None:
+                await keeping
 
     async def _renew(self) -> None:
         for reader in self._readers.values():
@@ -188,7 +198,9 @@ class Historian:
         self._lost_text = _LOST.format(stream=stream, first=first, last=last)
 
     async def _keep(self, stream: str, gathered: Gathered) -> None:
+        began_s = time.monotonic()
         await self._storing.keep(stream, gathered)
+        self._gathering.paces[stream].stored(gathered.rows, time.monotonic() - began_s)
         if stream == subjects.ALARM:
             self._alarm_stored_s = time.monotonic()
 
@@ -211,7 +223,7 @@ class Historian:
                 "set_aside": self._store.set_aside,
                 "refused": gathering.refused,
                 "malformed": gathering.malformed,
-                "repeated": gathering.repeated,
+                "repeated": storing.repeated,
                 "messages_missing": self._lost,
                 "damaged_parts": len(self._house.damaged),
                 "disk_free_bytes": shutil.disk_usage(self._settings.folder).free,

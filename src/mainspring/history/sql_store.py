@@ -56,6 +56,7 @@ from mainspring.history.schema import (
     SAMPLE,
 )
 from mainspring.history.space import Space
+from mainspring.history.spans import span
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01: earlier times come from clocks that were never set."""
@@ -315,28 +316,22 @@ class SqlStore:
     def extent(self, tenant: int) -> Extent:
         """Tell how much a tenant's history holds; the bytes are its share by number of samples."""
         with self._cold.extent(tenant) as (cold, left_out):
-            counted = " union all ".join(
-                f"select count() as n, min(time) as oldest, max(time) as newest "
-                f"from {sql.hot(column, f'tenant = {tenant}{left_out(column)}')}"
-                for column in SAMPLE
-            )
-            own = self._engine.table(
-                "select sum(n) as samples, minIf(oldest, n > 0) as oldest_ms, maxIf(newest, n > 0) as newest_ms "
-                f"from ({counted})"
-            ).to_pylist()[0]
-        rolled_up = self._engine.table(f"select count() as n, min(time) as oldest from {HOUR} where tenant = {tenant}")
-        [rows] = rolled_up.to_pylist()
-        source = f"{self._engine.parts} where table in ({_READINGS})"
-        [parts] = self._engine.table(f"select sum(rows) as rows, sum(bytes_on_disk) as size from {source}").to_pylist()
-        samples = int(own["samples"])
+            found = [
+                span(self._engine, table, f"tenant = {tenant}{left_out(column)}") for column, table in SAMPLE.items()
+            ]
+        spans = [each for each in found if each is not None]
+        samples = sum(each.rows for each in spans)
         if not samples + cold.samples:
             return Extent(0, 0, None, None)
-        known = ([(own["oldest_ms"], own["newest_ms"])] if samples else []) + (
-            [(cold.oldest_ms, cold.newest_ms)] if cold.samples else []
-        )
-        oldest, newest = min(each for each, _ in known), max(each for _, each in known)
+        source = f"{self._engine.parts} where table in ({_READINGS})"
+        [parts] = self._engine.table(f"select sum(rows) as rows, sum(bytes_on_disk) as size from {source}").to_pylist()
+        ends = [end for each in spans for end in (each.oldest_ms, each.newest_ms)]
+        ends += [end for end in (cold.oldest_ms, cold.newest_ms) if end is not None]
+        oldest, newest = min(ends), max(ends)
         # Hours reach further back than readings that were given up; those beside readings begin earlier by nature.
-        oldest = rows["oldest"] if rows["n"] and rows["oldest"] + HOUR_MS <= oldest else oldest
+        rolled_up = span(self._engine, HOUR, f"tenant = {tenant}")
+        if rolled_up is not None and rolled_up.oldest_ms + HOUR_MS <= oldest:
+            oldest = rolled_up.oldest_ms
         size = int(parts["size"]) * samples // int(parts["rows"]) if samples else 0
         return Extent(samples + cold.samples, size + cold.bytes_on_disk, oldest, newest)
 

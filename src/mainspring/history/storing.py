@@ -16,6 +16,7 @@ from mainspring.bus.connect import Bus
 from mainspring.core import subjects
 from mainspring.core.alarms import EVENT_SCHEMA
 from mainspring.core.errors import MainspringError, reason_of
+from mainspring.core.history import Entry
 from mainspring.core.text import Text
 from mainspring.history.gathering import Gathered
 from mainspring.history.intents import Journal, Position
@@ -58,7 +59,7 @@ class Storing:
         self._lost_amid = False
         self.trouble: dict[str, Text] = {}
         """By stream, why nothing of it is stored at present."""
-        self.samples = 0
+        self.samples = self.repeated = 0
         self.lag_ms = 0
         self.insert_ms = 0.0
 
@@ -148,6 +149,18 @@ class Storing:
         self._doubted[stream] = last
         self._store.doubt(self.positions[stream].incarnation, last)
 
+    def _new(self, gathered: Gathered) -> list[Entry]:
+        """Leave out what a gateway sent again, which may come in the other stream."""
+        new, seen = [], set()
+        for entry in gathered.entries:
+            batch = gathered.numbers.get(entry.sequence)
+            if batch is not None and (batch in seen or any(batch in taken for taken in self.taken.values())):
+                self.repeated += 1
+                continue
+            seen.add(batch)
+            new.append(entry)
+        return new
+
     def _write(self, stream: str, gathered: Gathered) -> None:
         """Intent, samples, position: in this order, each on the disk before the next; runs in the writer's thread."""
         first, last = gathered.first, gathered.last
@@ -156,13 +169,13 @@ class Storing:
         begun = replace(before, intent=(first, last), intent_mark=gathered.mark, doubted=doubted)
         self._journal.write(stream, begun)
         began = time.perf_counter()
-        if gathered.entries:
-            self._store.append(before.incarnation, gathered.entries, first, last)
+        if entries := self._new(gathered):
+            self._store.append(before.incarnation, entries, first, last)
         if gathered.events:
             table = pa.Table.from_pylist(gathered.events, schema=EVENT_SCHEMA)
             self._store.append_events(before.incarnation, table, first, last)
         self.insert_ms = (time.perf_counter() - began) * 1000
-        for sender, number in gathered.numbers:
+        for sender, number in gathered.numbers.values():
             self.taken[stream].add(sender, number)
         position = Position(
             before.incarnation,

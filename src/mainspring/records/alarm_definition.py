@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
@@ -134,7 +134,25 @@ class AlarmDefinition(Record):
     def definition(self, suppressed_by: Iterable[UUID] = ()) -> definitions.AlarmDefinition:
         """Return what is published, with the conditions that suppress it."""
         inputs = {each.name: each.tag for each in self.inputs.all()} if self.expression else {}
-        return _published(self, inputs, suppressed_by)
+        return _published(vars(self) | {"tag__ordinal": self.tag.ordinal}, inputs, suppressed_by)
+
+    @staticmethod
+    def definitions(
+        rows: models.QuerySet[AlarmDefinition], groups: Sequence[tuple[str, definitions.Suppression]]
+    ) -> Iterator[tuple[definitions.AlarmDefinition, list[definitions.Suppression]]]:
+        """Yield what is published of some, with the conditions that suppress each; `groups` are those of assets.
+
+        Only those with an expression or a condition of their own become records: they are few among many.
+        """
+        for row in rows.values(*_PUBLISHED, "suppress_when", "tag__ordinal", "tag__path").iterator(chunk_size=1000):
+            conditions = suppression.covering(row["tag__path"], groups)
+            if not row["expression"] and not row["suppress_when"]:
+                yield _published(row, {}, [each.id for each in conditions]), conditions
+                continue
+            alarm = AlarmDefinition.objects.select_related("tag").get(pk=row["id"])
+            if alarm.suppress_when:
+                conditions.append(suppression.published(alarm))
+            yield alarm.definition([each.id for each in conditions]), conditions
 
 
 def find(tenant: Tenant, id: UUID) -> AlarmDefinition:
@@ -194,18 +212,22 @@ def draft_definition(
     if definition.suppress_when:
         conditions.append(suppression.published(definition, suppressing))
     definition.enabled = True
-    return _published(definition, inputs, [each.id for each in conditions]), conditions
+    fields = vars(definition) | {"tag__ordinal": definition.tag.ordinal}
+    return _published(fields, inputs, [each.id for each in conditions]), conditions
+
+
+_PUBLISHED: Final = sorted(definitions.AlarmDefinition.model_fields.keys() - {"tag", "inputs", "suppressed_by"})
+"""Fields that the record and what is published of it name alike."""
 
 
 def _published(
-    definition: AlarmDefinition, inputs: Mapping[str, Tag], suppressed_by: Iterable[UUID]
+    row: Mapping[str, Any], inputs: Mapping[str, Tag], suppressed_by: Iterable[UUID]
 ) -> definitions.AlarmDefinition:
-    own = definitions.AlarmDefinition.model_fields.keys() - {"tag", "inputs", "suppressed_by"}
-    fields: dict[str, Any] = {name: getattr(definition, name) for name in own}
+    fields: dict[str, Any] = {name: row[name] for name in _PUBLISHED}
     named = [alarm_expression.input_of(name, tag) for name, tag in inputs.items()]
     fields["inputs"] = sorted(named, key=lambda each: each.name)
     return definitions.AlarmDefinition.model_validate(
-        fields | {"tag": definition.tag.ordinal, "suppressed_by": tuple(suppressed_by)}
+        fields | {"tag": row["tag__ordinal"], "suppressed_by": tuple(suppressed_by)}
     )
 
 

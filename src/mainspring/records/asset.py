@@ -36,6 +36,10 @@ _TOO_DEEP: Final = Text(
 )
 _NO_PARENT: Final = Text("There is no such asset to put it under.", "没有可作为上级的该资产。")
 _NO_SITE: Final = Text("Shifts belong to a site.", "班次只能填写在厂区。")
+_NO_COMPANY: Final = Text(
+    "You deal with no company {key!r} here. It must lie above or below yours, or share a grant with it.",
+    "此处没有与您有往来的企业“{key}”，须为您的上级或下级企业，或与您有数据授权。",
+)
 SHIFTS_MAX: Final = 12
 _NOT_EMPTY: Final = Text(
     "{name} still has {assets} assets and {tags} tags below it. Move or delete them first.",
@@ -68,6 +72,8 @@ class AssetDraft(Draft):
     shifts: list[Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]] = Field(
         default_factory=list, max_length=SHIFTS_MAX, description="of a site: when shifts start, on the plant's clock"
     )
+    owner: str = Field(default="", max_length=32, description="another company that owns it, by its key; empty: yours")
+    operator: str = Field(default="", max_length=32, description="another company that operates it; empty: yours")
 
 
 class Asset(Record):
@@ -112,8 +118,14 @@ class Asset(Record):
             "suppress_when": self.suppress_when,
             "suppress_reason": self.suppress_reason,
             "shifts": self.shifts,
+            "owner": self._company("owner"),
+            "operator": self._company("operator"),
             "version": self.version,
         }
+
+    def _company(self, name: str) -> str:
+        """Return the key of another company that is owner or operator."""
+        return "" if getattr(self, f"{name}_id") == self.tenant_id else str(getattr(self, name).key)
 
     def label(self) -> str:
         """Return the path."""
@@ -203,9 +215,21 @@ def _fill(asset: Asset, draft: AssetDraft) -> dict[str, Tag]:
     if draft.shifts and draft.kind is not AssetKind.SITE:
         raise Invalid({"shifts": _NO_SITE})
     asset.shifts = sorted(set(draft.shifts))
+    asset.owner, asset.operator = _company(asset, "owner", draft.owner), _company(asset, "operator", draft.operator)
     found = suppression.checked(asset, draft.suppress_when, draft.suppress_reason, asset.pk)
     asset.suppress_when = draft.suppress_when
     asset.suppress_reason = draft.suppress_reason.model_dump() if draft.suppress_reason else None
+    return found
+
+
+def _company(asset: Asset, field: str, key: str) -> Tenant:
+    if not key:
+        return asset.tenant
+    from mainspring.records.access.companies import dealt_with
+
+    found = dealt_with(asset.tenant, key)
+    if found is None:
+        raise Invalid({field: _NO_COMPANY.format(key=key)})
     return found
 
 

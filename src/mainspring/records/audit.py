@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, ClassVar, Final, NoReturn
 from uuid import UUID
 
 from django.db import models, transaction
+from django.db.models import OuterRef, Q, Subquery
 
 from mainspring.core.ids import uuid7
 from mainspring.records.faults import canonical
-from mainspring.records.inserts import insert
+from mainspring.records.heads import Head, HeadFile
+from mainspring.records.inserts import insert_values
 from mainspring.records.tenant import OfTenant, Tenant, now_ms
 
 BATCH: Final = 500
@@ -36,6 +39,7 @@ class Action(StrEnum):
     EXPORT = "export"
     ENTER = "enter"
     CORRECT = "correct"
+    READ = "read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,9 @@ class AuditEntry(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["tenant", "object_id"], name="audit_object"),
             models.Index(fields=["tenant", "time_ms"], name="audit_time"),
+            models.Index(
+                fields=["tenant", "object_kind", "sequence"], condition=Q(action="delete"), name="audit_removed"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -127,17 +134,86 @@ def append(author: Author, deeds: Iterable[Deed]) -> None:
                 deed.object_id, deed.object_name[:300], deed.changes, author.address[:64],
             ]  # fmt: skip
             digest = _digest(previous, content)
-            # By place, not by name: an import appends a hundred thousand.
-            entries.append(AuditEntry.from_db(None, _COLUMNS, [*content, previous, digest]))
+            entries.append([*content, previous, digest])
             previous = digest
-        insert(entries)
+        insert_values(AuditEntry, _COLUMNS, entries)
+
+
+def lines(tenant: Tenant, start_ms: int | None = None, end_ms: int | None = None) -> Iterator[str]:
+    """Yield the entries of a chain as lines of JSON, whole: whoever has them all can verify them again."""
+    condition = Q()
+    if start_ms is not None:
+        condition &= Q(time_ms__gte=start_ms)
+    if end_ms is not None:
+        condition &= Q(time_ms__lt=end_ms)
+    sequence = 0
+    while rows := list(
+        AuditEntry.objects.of(tenant).filter(condition, sequence__gt=sequence).order_by("sequence")[:BATCH]
+    ):
+        yield "".join(canonical({name: getattr(row, name) for name in _COLUMNS}).decode() + "\n" for row in rows)
+        sequence = rows[-1].sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How far a chain was looked at: its last whole entry, that one's digest, and the first broken one, if any."""
+
+    whole_to: int
+    digest: str
+    broken: int | None
+
+
+def check_part(tenant: Tenant, after: int = 0, most: int | None = None) -> Checked:
+    """Verify a chain behind an entry that is known to be whole, so many entries at most."""
+    entries = AuditEntry.objects.of(tenant)
+    begun = entries.filter(sequence=after).first() if after else None
+    if after and begun is None:
+        return Checked(after - 1, "", after)
+    expected, previous = after + 1, begun.digest if begun else GENESIS
+    following = entries.filter(sequence__gt=after).order_by("sequence")
+    if most is not None:
+        following = following[:most]
+    for entry in following.iterator(chunk_size=BATCH):
+        if entry.sequence != expected or entry.previous != previous or entry.content_digest() != entry.digest:
+            return Checked(expected - 1, previous, expected)
+        expected, previous = expected + 1, entry.digest
+    return Checked(expected - 1, previous, None)
 
 
 def first_broken(tenant: Tenant) -> int | None:
     """Return the sequence of the first entry that was altered or is missing, None if the chain holds."""
-    expected, previous = 1, GENESIS
-    for entry in AuditEntry.objects.of(tenant).order_by("sequence").iterator(chunk_size=BATCH):
-        if entry.sequence != expected or entry.previous != previous or entry.content_digest() != entry.digest:
-            return expected
-        expected, previous = expected + 1, entry.digest
-    return None
+    return check_part(tenant).broken
+
+
+def missed(tenant: Tenant, heads: Iterable[Head]) -> list[Head]:
+    """Return the heads that a chain does not have any more: its last entries were cut off, others may follow since."""
+    written, found = list(heads), []
+    for start in range(0, len(written), BATCH):
+        part = written[start : start + BATCH]
+        rows = AuditEntry.objects.of(tenant).filter(sequence__in={head.sequence for head in part})
+        digests = dict(rows.values_list("sequence", "digest"))
+        found += [head for head in part if not digests.get(head.sequence, "").startswith(head.digest)]
+    return found
+
+
+def write_heads(data_folder: Path) -> set[str]:
+    """Write down the head of each chain that grew; returns the companies whose chain lost the one written down last.
+
+    Of these nothing more is written down until it is noted that the records were put back. To be asked for the
+    platform.
+    """
+    last = AuditEntry.objects.filter(tenant=OuterRef("pk")).order_by("-sequence")
+    rows = Tenant.objects.annotate(
+        head=Subquery(last.values("sequence")[:1]), digest=Subquery(last.values("digest")[:1])
+    )
+    cut: set[str] = set()
+    for tenant in rows.iterator():
+        file = HeadFile(data_folder, tenant.key)
+        known = file.last()
+        if (known and known.sequence, known and known.digest) == (tenant.head, tenant.digest):
+            continue
+        if known is not None and missed(tenant, [known]):
+            cut.add(tenant.key)
+        else:
+            file.write(Head(sequence=tenant.head, digest=tenant.digest, time_ms=now_ms()))
+    return cut

@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django.db import models, transaction
 
 from mainspring.records import changes
 from mainspring.records.audit import HIDDEN, Author
 from mainspring.records.record import Record
-from mainspring.records.rights import Role
+from mainspring.records.rights import Right, Role
 from mainspring.records.tenant import now_ms
 from mainspring.records.user import User
+
+if TYPE_CHECKING:
+    from mainspring.records.asset import Asset
 
 SECRET_BYTES: Final = 32
 PREFIX: Final = "ms"
@@ -31,6 +35,20 @@ class CredentialKind(StrEnum):
     DEVICE = "device"
     SERVICE = "service"
     CARRIER = "carrier"
+    INVITATION = "invitation"
+    PROVISIONING = "provisioning"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScope:
+    """To what a token is confined within its role; confined to kinds or a place, it reaches business records alone."""
+
+    rights: frozenset[Right] | None = None
+    """None: all of its role."""
+    kinds: tuple[str, ...] = ()
+    """Kinds of records as permissions name them; empty: all."""
+    place: Asset | None = None
+    """The asset below which it holds; None: everywhere."""
 
 
 class Credential(Record):
@@ -46,6 +64,10 @@ class Credential(Record):
     expires_ms = models.BigIntegerField(null=True)
     revoked_ms = models.BigIntegerField(null=True)
     last_used_ms = models.BigIntegerField(null=True)
+    scope_rights: models.JSONField[Any, Any] = models.JSONField(null=True)
+    scope_kinds: models.JSONField[Any, Any] = models.JSONField(default=list)
+    # With the place goes the token: without it, it would hold everywhere.
+    scope_place = models.ForeignKey("records.Asset", on_delete=models.CASCADE, null=True, related_name="+")
 
     kind = "credential"
 
@@ -56,6 +78,24 @@ class Credential(Record):
             ),
             models.CheckConstraint(condition=models.Q(role__in=[str(role) for role in Role]), name="credential_role"),
         ]
+
+    @property
+    def confined(self) -> bool:
+        """Tell whether it reaches some business records alone."""
+        return bool(self.scope_kinds) or self.scope_place_id is not None
+
+    @property
+    def scope(self) -> frozenset[Right] | None:
+        """The rights it is confined to, None for all of its role."""
+        return None if self.scope_rights is None else frozenset(map(Right, self.scope_rights)) | {Right.SIGN_IN}
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What it may by role, owner and scope together."""
+        found = Role(self.role).rights
+        if self.user is not None:
+            found &= Role(self.user.role).rights
+        return found if self.scope is None else found & self.scope
 
     def document(self) -> dict[str, Any]:
         """Return the form the API shows; neither secret nor hash is in it."""
@@ -69,12 +109,18 @@ class Credential(Record):
             "expires_ms": self.expires_ms,
             "revoked_ms": self.revoked_ms,
             "last_used_ms": self.last_used_ms,
+            "rights": self.scope_rights,
+            "kinds": self.scope_kinds,
+            "place": self.scope_place_id,
             "version": self.version,
         }
 
     def label(self) -> str:
         """Return the name."""
         return self.name
+
+
+EVERYTHING: Final = TokenScope()
 
 
 def issue(
@@ -85,9 +131,10 @@ def issue(
     role: Role = Role.VIEWER,
     user: User | None = None,
     expires_ms: int | None = None,
+    scope: TokenScope = EVERYTHING,
 ) -> tuple[Credential, str]:
     """Make a credential; the secret in the answer is shown this once."""
-    credential, shown = prepared(author, kind, name, role=role, user=user, expires_ms=expires_ms)
+    credential, shown = prepared(author, kind, name, role=role, user=user, expires_ms=expires_ms, scope=scope)
     changes.create(author, credential)
     return credential, shown
 
@@ -101,6 +148,7 @@ def prepared(
     user: User | None = None,
     expires_ms: int | None = None,
     secret: bool = True,
+    scope: TokenScope = EVERYTHING,
 ) -> tuple[Credential, str]:
     """Make a credential that the caller stores; without a secret it can only be shown by other evidence."""
     made, digest = _new_secret() if secret else ("", "")
@@ -113,6 +161,9 @@ def prepared(
         public=secrets.token_hex(8),
         digest=digest,
         expires_ms=expires_ms,
+        scope_rights=None if scope.rights is None else sorted(scope.rights, key=list(Right).index),
+        scope_kinds=list(scope.kinds),
+        scope_place=scope.place,
     )
     return credential, f"{PREFIX}_{credential.public}_{made}" if secret else ""
 
@@ -137,12 +188,13 @@ def register_key(author: Author, kind: CredentialKind, name: str, public_key: st
     return made
 
 
-def rotate(author: Author, credential: Credential) -> str:
-    """Replace the secret of a credential; the old one ends at once."""
+def rotate(author: Author, credential: Credential, expires_ms: int | None = None) -> str:
+    """Replace the secret of a credential, perhaps with a new end; the old one ends at once."""
     secret, digest = _new_secret()
     with transaction.atomic():
         before = credential.document()
         credential.digest, credential.issued_ms = digest, now_ms()
+        credential.expires_ms = expires_ms or credential.expires_ms
         changes.change(author, credential, before, extra={"secret": [HIDDEN, HIDDEN]})
     return f"{PREFIX}_{credential.public}_{secret}"
 
@@ -161,7 +213,7 @@ def verify(shown: str, kind: CredentialKind = CredentialKind.TOKEN) -> Credentia
     public, _, secret = rest.partition("_")
     if prefix != PREFIX or not public or not secret:
         return None
-    rows = Credential.objects.select_related("tenant", "user", "user__tenant")
+    rows = Credential.objects.select_related("tenant", "user", "user__tenant", "scope_place")
     credential = rows.filter(public=public, credential_kind=str(kind)).first()
     if credential is None or not hmac.compare_digest(credential.digest, _digest(secret)):
         return None

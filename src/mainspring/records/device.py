@@ -22,6 +22,7 @@ from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
 from mainspring.records.tenant import Tenant, now_ms
 
+NAME_MAX: Final = 120
 BULK_MAX: Final = 5_000
 DEVICES_MAX: Final = 100_000
 FILTERS_MAX: Final = 20
@@ -88,7 +89,7 @@ class DeviceFields(Draft):
 class DeviceDraft(DeviceFields):
     """A new device; with `password` false it shows its certificate alone."""
 
-    name: str = Field(min_length=1, max_length=120, pattern=NAME)
+    name: str = Field(min_length=1, max_length=NAME_MAX, pattern=NAME)
     password: bool = True
 
     @model_validator(mode="after")

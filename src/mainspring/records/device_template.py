@@ -121,7 +121,8 @@ def parse(content: bytes, file: str) -> DeviceTemplate:
     try:
         found = tomllib.loads(content.decode())
         _refuse_not_finite(found, "")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
+        # Not only what tomllib says itself: numbers of thousands of digits, and text that is no UTF-8.
         raise ConfigurationError(_NOT_TOML, reason=error) from error
     except RecursionError as error:
         raise ConfigurationError(_NOT_TOML, reason="nested too deeply") from error

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, FiniteFloat, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FiniteFloat,
+    GetJsonSchemaHandler,
+    ValidationError,
+)
 
 from mainspring.core.definitions import Words
 from mainspring.core.errors import ConfigurationError
@@ -45,9 +54,18 @@ def _known_unit(code: str) -> str:
         raise fault(error.text) from error
 
 
-Description = Annotated[Words, BeforeValidator(_one_language)]
+@dataclass(frozen=True, slots=True)
+class _EitherLanguage:
+    """Describes words of which one language is enough."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler.resolve_ref_schema(handler(schema))
+        return {name: value for name, value in described.items() if name != "required"}
+
+
+Description = Annotated[Words, BeforeValidator(_one_language), _EitherLanguage()]
 """A text in both languages that may be empty."""
-Name = Annotated[Words, BeforeValidator(_one_language), AfterValidator(_named)]
+Name = Annotated[Words, BeforeValidator(_one_language), AfterValidator(_named), _EitherLanguage()]
 """A name in at least one language."""
 Unit = Annotated[str, AfterValidator(_known_unit)]
 """A UCUM code, or one of those declared beside UCUM."""

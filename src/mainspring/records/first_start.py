@@ -21,6 +21,8 @@ from mainspring.records.connection import GATEWAY_DEFAULT
 from mainspring.records.counter import TENANTS, take
 from mainspring.records.draft import Draft, Name, check
 from mainspring.records.faults import Invalid
+from mainspring.records.in_force import for_platform
+from mainspring.records.new_database import make_tables
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
@@ -56,8 +58,11 @@ class TenantDraft(Draft):
 
 def migrate() -> None:
     """Bring the tables to the present form and drop sessions that have ended; safe to call at every start."""
-    call_command("migrate", interactive=False, verbosity=0)
-    call_command("clearsessions", verbosity=0)
+    with for_platform():
+        make_tables()
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("createcachetable", verbosity=0)
+        call_command("clearsessions", verbosity=0)
 
 
 def ensure_first_start(
@@ -68,7 +73,7 @@ def ensure_first_start(
     Returns the administrator's password when it was just made, to be shown this once; None at every later start.
     """
     migrate()
-    with transaction.atomic():
+    with for_platform(), transaction.atomic():
         tenant = ensure_tenant(tenant_key, name, zone)
         if User.objects.filter(tenant=tenant, role=Role.ADMINISTRATOR).exists():
             return None
@@ -78,14 +83,21 @@ def ensure_first_start(
 def add_tenant(key: str, name: dict[str, str], zone: str, secrets_folder: Path) -> tuple[Tenant, str]:
     """Make a tenant with an administrator and a gateway beside the platform; its password is shown this once."""
     draft = check(TenantDraft, {"key": key, "name": name, "zone": zone})
-    with transaction.atomic():
-        if Tenant.objects.filter(key=key).exists():
-            raise Invalid({"key": _SAME_KEY.format(key=key)})
-        tenant = ensure_tenant(key, draft.name.model_dump(), zone)
+    with for_platform(), transaction.atomic():
+        tenant = found_tenant(draft, secrets_folder)
         password = _administrator(tenant, must_change_password=True)
-        user = ensure_user(secrets_folder, "gateway", GATEWAY_DEFAULT, key)
-        gateway.ensure_local(Author(tenant), GATEWAY_DEFAULT, user.name, user.public_key)
     return tenant, password
+
+
+def found_tenant(draft: TenantDraft, secrets_folder: Path, parent: Tenant | None = None) -> Tenant:
+    """Make a tenant with a gateway beside the platform, and nobody in it; to be asked for the platform."""
+    with transaction.atomic():
+        if Tenant.objects.filter(key=draft.key).exists():
+            raise Invalid({"key": _SAME_KEY.format(key=draft.key)})
+        tenant = ensure_tenant(draft.key, draft.name.model_dump(), draft.zone, parent)
+        user = ensure_user(secrets_folder, "gateway", GATEWAY_DEFAULT, draft.key)
+        gateway.ensure_local(Author(tenant), GATEWAY_DEFAULT, user.name, user.public_key)
+    return tenant
 
 
 def _administrator(tenant: Tenant, *, must_change_password: bool) -> str:

@@ -1,25 +1,35 @@
 """What is kept of an import on disk: the file as it came, its state, its faults and what it takes to undo it.
 
-A folder per import, below one per tenant. The state carries a heartbeat: work whose process is gone is told from work
-under way.
+A folder per import, below one per tenant. Whoever works on an import holds its lock, which the system takes back when
+the process ends, however it ends: work that nobody does any more is told from work under way, also that of a process
+whose web role was killed, and no two processes ever work on one import.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import time
 from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 from uuid import UUID
 
+from mainspring.core.errors import Conflict
+from mainspring.core.text import Text
 from mainspring.records.record import absent
 
 KEPT_MAX: Final = 50
 """Imports kept for each tenant; older ones are forgotten with their files."""
-HEARTBEAT_MAX_MS: Final = 15_000
 WORKING: Final = frozenset({"checking", "loading", "undoing"})
+WAIT_S: Final = 1.0
+"""Whoever only looks holds the lock for a moment."""
+LEAVE_S: Final = 60.0
+"""A process whose web role was killed leaves within this time, after the piece under way."""
+LOOK_S: Final = 0.02
+UNDER_WAY: Final = Text("This import is being worked on. Wait for it, or cancel it.", "此导入正在处理，请等待或取消。")
 
 
 def now_ms() -> int:
@@ -36,12 +46,42 @@ class ImportFolder:
         self.faults = path / "faults.jsonl"
         self.refused = path / "refused.jsonl"
         self.deeds = path / "undo.jsonl"
+        self._lock = path / "lock"
+
+    @contextmanager
+    def alone(self, wait_s: float = WAIT_S) -> Iterator[None]:
+        """Work on the import while no other process does; raises Conflict if one still does after `wait_s`."""
+        until_s = time.monotonic() + wait_s
+        with self._lock.open("a") as lock:
+            while not _locked(lock, fcntl.LOCK_EX):
+                if time.monotonic() >= until_s:
+                    raise Conflict(UNDER_WAY)
+                time.sleep(LOOK_S)
+            yield
+
+    def held(self) -> bool:
+        """Tell whether someone works on the import."""
+        try:
+            with self._lock.open() as lock:
+                return not _locked(lock, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
 
     def state(self, *, waiting: bool = False) -> dict[str, Any]:
         """Return the state; work that nobody does any more is `interrupted`, unless it waits for its turn."""
+        # Asked first: whoever ends meanwhile has written how.
+        held = waiting or self.held()
         state: dict[str, Any] = json.loads((self.path / "state.json").read_text(encoding="utf-8"))
-        if not waiting and state["stage"] in WORKING and now_ms() - state["heartbeat_ms"] > HEARTBEAT_MAX_MS:
+        if not held and state["stage"] in WORKING:
             state["stage"] = "interrupted"
+        return state
+
+    def resumed(self, stage: str) -> dict[str, Any]:
+        """Return the state to work from, for whoever is alone and was asked to do what `stage` says."""
+        state = self.state(waiting=True)
+        if state["stage"] == "interrupted":
+            # Between the asking and now a process had it whose web role was killed: it left at once.
+            state |= {"stage": stage, "text": None}
         return state
 
     def worked_on(self) -> bool:
@@ -104,3 +144,11 @@ class ImportStore:
     def forget(self, tenant: str, id: UUID) -> None:
         """Remove an import with its files; what it loaded stays."""
         shutil.rmtree(self.find(tenant, id).path, ignore_errors=True)
+
+
+def _locked(lock: IO[str], how: int) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -22,13 +22,18 @@ from django.db import DatabaseError, connections
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.text import Text
+from mainspring.records import statistics
 from mainspring.records.audit import Author
+from mainspring.records.defined.access import Access
+from mainspring.records.defined.exchange import Records
+from mainspring.records.defined.kinds import find_kind
 from mainspring.records.faults import Invalid
 from mainspring.records.import_files import ImportFolder, now_ms
+from mainspring.records.imported import Fault, Imported, Layout, Outcome, Taker
+from mainspring.records.mapped import Mapped, mappings
 from mainspring.records.outbox import outbox
 from mainspring.records.sheets import Sheet, read_sheet
-from mainspring.records.tag_columns import Layout, suggestion
-from mainspring.records.tag_import import Fault, Importer, Outcome, undo
+from mainspring.records.tag_sheet import Tags
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +41,15 @@ PIECE: Final = 500
 """Rows of one transaction: others wait for it a tenth of a second at most."""
 BREATH_S: Final = 0.002
 """Between pieces other writers get their turn."""
+TURN_S: Final = 4.0
+REST_S: Final = 0.11
+"""From time to time: SQLite's writers that wait look again every tenth of a second, and would hardly meet a breath."""
 TELL_S: Final = 0.5
 """How often is told how far the work is, and which definitions are to be published."""
 CAUSES_MAX: Final = 100
 ROWS_SHOWN: Final = 5
+TAGS: Final = "tag"
+"""What an import is of unless it says otherwise."""
 _NUMBERS: Final = re.compile(r"-?\d[\d.e+-]*")
 
 _FAILED: Final = Text(
@@ -50,6 +60,14 @@ INTERRUPTED: Final = Text(
     "The import was interrupted: its process ended. What was loaded is kept; begin again to go on, or undo it.",
     "导入被中断：其进程已结束。已载入的内容保留，可再次开始以继续，或撤销。",
 )
+
+
+def imported_of(kind: str) -> Imported:
+    """Return what a sheet fills: tags, records of a kind, or what another system exports; raises NotFound."""
+    if kind == TAGS:
+        return Tags()
+    declared = mappings().get(kind)
+    return Records(find_kind(kind)) if declared is None else Mapped(declared)
 
 
 def _unheard(_keys: set[str], _everything: bool) -> None:
@@ -68,9 +86,22 @@ class Work:
     lost: threading.Event = field(default_factory=threading.Event)
     """Whoever asked for the work is gone."""
     told: float = 0.0
+    rested: float = field(default_factory=time.monotonic)
+    granted: Access | None = None
+    """What its author may do, for kinds that ask."""
+
+    @property
+    def access(self) -> Access:
+        """Who does it, and what that one may."""
+        return self.granted or Access(self.author, frozenset())
+
+    @property
+    def imported(self) -> Imported:
+        """What the sheet fills."""
+        return imported_of(self.state.get("kind", TAGS))
 
     def step(self, done: int) -> None:
-        """Tell how far it is, a few times a second."""
+        """Tell how far it is, a few times a second, and let others write."""
         progress = self.state["progress"]
         progress["done"] = done
         elapsed_s = max(0.001, (now_ms() - progress["started_ms"]) / 1000)
@@ -79,6 +110,10 @@ class Work:
             self.told = time.monotonic()
             self.folder.write(self.state)
             self.tell_changes()
+        rests = time.monotonic() - self.rested > TURN_S
+        time.sleep(REST_S if rests else BREATH_S)
+        if rests:
+            self.rested = time.monotonic()
 
     def tell_changes(self) -> None:
         """Hand over what is to be published."""
@@ -117,7 +152,7 @@ def do(work: Work) -> None:
 
 def _check(work: Work) -> None:
     with _tallied(work, "checked") as tally:
-        for piece in _pieces(work, Importer(work.author, dry_run=True)):
+        for piece in _pieces(work, work.imported.taker(work.access, dry_run=True, before_commit=lambda _: None)):
             tally.add(piece)
 
 
@@ -130,11 +165,12 @@ def _load(work: Work) -> None:
             deeds.flush()
 
     with _tallied(work, "loaded") as tally, work.folder.deeds.open("a", encoding="utf-8") as deeds:
-        for piece in _pieces(work, Importer(work.author, before_commit=keep)):
+        for piece in _pieces(work, work.imported.taker(work.access, dry_run=False, before_commit=keep)):
             tally.add(piece)
             # What is loaded so far is said at each step: a process may be killed at any moment.
             seconds = round(time.monotonic() - began, 1)
             work.state["report"] = tally.counts | {"finished_ms": now_ms(), "seconds": seconds, "undone": 0, "kept": 0}
+    statistics.gather()
 
 
 @contextmanager
@@ -158,14 +194,15 @@ def _undo(work: Work) -> None:
     for each in reversed(pieces):
         if work.stop.is_set():
             break
-        back, stays = undo(work.author, each["made"], each["before"])
+        back, stays = work.imported.undo(work.access, each["made"], each["before"])
         undone, kept = undone + back, kept + stays
         work.state["report"] = (work.state["report"] or {}) | {"undone": undone, "kept": kept, "finished_ms": now_ms()}
         work.step(undone + kept)
-        time.sleep(BREATH_S)
     work.state["stage"] = work.ended("undone")
     if work.state["stage"] == "undone":
-        work.folder.deeds.unlink()
+        # Said before what it takes is put away: a process may be killed at any moment.
+        work.folder.write(work.state)
+        work.folder.deeds.unlink(missing_ok=True)
 
 
 _DEEDS: Final[dict[str, Callable[[Work], None]]] = {"checking": _check, "loading": _load, "undoing": _undo}
@@ -180,66 +217,71 @@ class _Piece:
     cells: dict[int, list[str]]
 
 
-def layout_of(options: dict[str, Any]) -> Layout:
-    """Read a layout as people settled it; raises Invalid for one that cannot work."""
-    mapping = {int(column): key for column, key in options.get("mapping", {}).items() if key}
-    return Layout(mapping, **{name: found for name, found in options.items() if name != "mapping"})
-
-
 @lru_cache(maxsize=1)
 def _sheet(upload: Path, name: str) -> Sheet:
     """Read an uploaded file, which never changes; the last one stays, for a check is mostly followed by its load."""
     return read_sheet(upload.read_bytes(), name)
 
 
-def _pieces(work: Work, importer: Importer) -> Iterator[_Piece]:
+def _pieces(work: Work, taker: Taker) -> Iterator[_Piece]:
     """Take the rows of the file piece by piece, until it is cancelled."""
     sheet = _sheet(work.folder.upload, work.state["name"])
-    layout = layout_of(work.state["options"])
-    fixes = _Fixes(work.state["fixes"], layout)
+    layout = work.imported.layout(work.state["options"], work.access)
+    cells = _Cells(sheet, layout, _Fixes(work.state["fixes"], layout), work.imported)
     for start in range(0, len(sheet.rows), PIECE):
         if work.stop.is_set():
             return
-        yield _piece(sheet, layout, fixes, importer, start)
+        yield _piece(cells, taker, start)
         work.step(min(start + PIECE, len(sheet.rows)))
-        time.sleep(BREATH_S)
 
 
-def _piece(sheet: Sheet, layout: Layout, fixes: _Fixes, importer: Importer, start: int) -> _Piece:
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of a file, and how they are read."""
+
+    sheet: Sheet
+    layout: Layout
+    fixes: _Fixes
+    imported: Imported
+
+
+def _piece(of: _Cells, taker: Taker, start: int) -> _Piece:
+    sheet = of.sheet
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
     kept: list[list[str]] = []
     faults: list[dict[str, Any]] = []
     cells_of: dict[int, list[str]] = {}
     for cells, number in zip(sheet.rows[start : start + PIECE], sheet.numbers[start : start + PIECE], strict=True):
-        right = fixes.applied(cells, number)
+        right = of.fixes.applied(cells, number)
         try:
-            row = layout.row(right)
+            row = of.layout.row(right)
         except Invalid as error:
-            faults += [_told(sheet, layout, right, number, Fault(0, k, t, t)) for k, t in error.fields.items()]
+            faults += [_told(of, right, number, Fault(0, k, t, t)) for k, t in error.fields.items()]
             cells_of[number] = right
             continue
         rows.append(row)
         numbers.append(number)
         kept.append(right)
-    outcome = importer.take(rows, numbers)
+    outcome = taker.take(rows, numbers)
     for each in outcome.refused:
-        faults.append(_told(sheet, layout, kept[each.row], numbers[each.row], each))
+        faults.append(_told(of, kept[each.row], numbers[each.row], each))
         cells_of[numbers[each.row]] = kept[each.row]
     return _Piece(outcome, sorted(faults, key=lambda each: int(each["row"])), cells_of)
 
 
-def _told(sheet: Sheet, layout: Layout, cells: list[str], number: int, fault: Fault) -> dict[str, Any]:
-    place = layout.columns.get(fault.field)
+def _told(of: _Cells, cells: list[str], number: int, fault: Fault) -> dict[str, Any]:
+    sheet, columns = of.sheet, of.layout.columns
+    place = columns.get(fault.field)
     if place is None:
         # A whole address or limit is wrong: the first of its columns stands for it.
-        place = next((at for key, at in layout.columns.items() if key.startswith(f"{fault.field}.")), None)
+        place = next((at for key, at in columns.items() if key.startswith(f"{fault.field}.")), None)
     found = cells[place] if place is not None and place < len(cells) else ""
     return {
         "row": number, "field": fault.field, "column": sheet.head[place] if place is not None else "", "found": found,
         "text": fault.text.document(), "title": fault.cause.document(),
         "cause": f"{fault.field}: {_NUMBERS.sub('#', fault.cause.en)}",
-        "suggestion": fault.suggestion or suggestion(fault.field, found),
+        "suggestion": fault.suggestion or of.imported.suggestion(fault.field, found),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Imports of tags from sheets: columns guessed, checked without writing, loaded in pieces, undone while unchanged.
+"""Imports from sheets: columns guessed, checked without writing, loaded in pieces, undone while unchanged.
 
 The work itself is done in processes of its own (`import_processes`, `import_work`), so that requests are answered
 meanwhile; what lies in an import's folder is all that this process and those know of it in common.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,10 +23,12 @@ from mainspring.core.errors import Conflict, LimitExceeded
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
 from mainspring.records.audit import Author
+from mainspring.records.defined.access import Access
 from mainspring.records.faults import Invalid
-from mainspring.records.import_files import WORKING, ImportFolder, ImportStore, now_ms
+from mainspring.records.import_files import UNDER_WAY, WORKING, ImportFolder, ImportStore, now_ms
 from mainspring.records.import_processes import Errand, Processes
-from mainspring.records.import_work import INTERRUPTED, layout_of
+from mainspring.records.import_work import INTERRUPTED, TAGS, imported_of
+from mainspring.records.imported import Field
 from mainspring.records.outbox import outbox
 from mainspring.records.tag_columns import guess
 
@@ -48,10 +50,8 @@ _UNREADABLE: Final = Text(
     "{name} could not be read within the time and memory an import may take. Send it in parts, or as CSV.",
     "无法在导入允许的时间和内存内读取 {name}，请分批或以 CSV 发送。",
 )
-_UNDER_WAY: Final = Text("This import is being worked on. Wait for it, or cancel it.", "此导入正在处理，请等待或取消。")
 _NOT_CHECKED: Final = Text("Check this import first.", "请先预检此导入。")
 _NOT_LOADED: Final = Text("Nothing of this import was loaded.", "此导入尚未载入任何内容。")
-_NO_NAME: Final = Text("Say which column holds the tag name.", "请指定哪一列是位号。")
 _CELLS: Final = Text(
     "At most {limit} cells are put right here. Correct the file.", "最多可在此修正 {limit} 处，请修改文件。"
 )
@@ -80,8 +80,11 @@ class Imports:
         self._readers.close()
         self._workers.close()
 
-    def add(self, author: Author, name: str, content: bytes) -> dict[str, Any]:
+    def add(
+        self, author: Author, name: str, content: bytes, kind: str = TAGS, access: Access | None = None
+    ) -> dict[str, Any]:
         """Take a file and guess its columns; raises Invalid, in one sentence, for one that is no sheet."""
+        known = imported_of(kind).fields(_access(author, access))
         id = uuid7()
         with self._lock:
             spared = frozenset(self._under)
@@ -93,7 +96,8 @@ class Imports:
             raise
         state = {
             "id": str(id), "name": name, "bytes": len(content), "created_ms": now_ms(), "stage": "columns",
-            "by": str(author.pseudonym), "rows": total, "columns": _columns(head, rows), "first": [*rows, []][0],
+            "by": str(author.pseudonym), "kind": kind, "rows": total, "columns": _columns(head, rows, known),
+            "first": [*rows, []][0],
             "options": {}, "fixes": [], "counts": None, "causes": [], "report": None, "text": None,
             "progress": {"done": 0, "total": total, "started_ms": 0, "rows_per_s": 0},
         }  # fmt: skip
@@ -138,14 +142,14 @@ class Imports:
         found = (self.get(author, UUID(folder.path.name)) for folder in newest)
         return [_task(each) for each in found if each.get("by") == str(author.pseudonym)]
 
-    def check(self, author: Author, id: UUID, options: dict[str, Any]) -> dict[str, Any]:
+    def check(self, author: Author, id: UUID, options: dict[str, Any], access: Access | None = None) -> dict[str, Any]:
         """Begin the dry run with columns as people settled them; raises Invalid for a layout that cannot work."""
-        layout = layout_of(options)
-        if "name" not in layout.columns:
-            raise Invalid({"mapping": _NO_NAME})
-        return self._begin(author, id, "checking", {"options": options, "counts": None, "causes": []})
+        imported_of(self._kind(author, id)).layout(options, _access(author, access))
+        return self._begin(author, id, "checking", {"options": options, "counts": None, "causes": []}, access)
 
-    def fix(self, author: Author, id: UUID, fixes: list[dict[str, Any]]) -> dict[str, Any]:
+    def fix(
+        self, author: Author, id: UUID, fixes: list[dict[str, Any]], access: Access | None = None
+    ) -> dict[str, Any]:
         """Put cells right, one or all alike, and check again; the file itself stays as it came."""
         state = self.get(author, id)
         known = [*state["fixes"], *fixes]
@@ -153,20 +157,22 @@ class Imports:
             raise LimitExceeded(_CELLS, limit=FIXES_MAX)
         if not state["options"]:
             raise Conflict(_NOT_CHECKED)
-        return self._begin(author, id, "checking", {"fixes": known, "counts": None, "causes": []})
+        return self._begin(author, id, "checking", {"fixes": known, "counts": None, "causes": []}, access)
 
-    def load(self, author: Author, id: UUID) -> dict[str, Any]:
+    def load(self, author: Author, id: UUID, access: Access | None = None) -> dict[str, Any]:
         """Begin to store the rows that are right."""
         state = self.get(author, id)
+        if state["stage"] in WORKING:
+            raise Conflict(UNDER_WAY)
         if state["counts"] is None or state["stage"] not in {"checked", "cancelled", "failed", "interrupted"}:
             raise Conflict(_NOT_CHECKED)
-        return self._begin(author, id, "loading", {})
+        return self._begin(author, id, "loading", {}, access)
 
-    def undo(self, author: Author, id: UUID) -> dict[str, Any]:
+    def undo(self, author: Author, id: UUID, access: Access | None = None) -> dict[str, Any]:
         """Begin to take back what was loaded and not changed since."""
         if not self.store.find(author.tenant.key, id).deeds.exists():
             raise Conflict(_NOT_LOADED)
-        return self._begin(author, id, "undoing", {})
+        return self._begin(author, id, "undoing", {}, access)
 
     def cancel(self, author: Author, id: UUID) -> dict[str, Any]:
         """Stop after the piece under way; what is loaded stays."""
@@ -179,10 +185,10 @@ class Imports:
 
     def forget(self, author: Author, id: UUID) -> None:
         """Remove an import that is not worked on."""
-        stage = self.get(author, id)["stage"]
-        with self._lock:
-            if id in self._under or stage in WORKING:
-                raise Conflict(_UNDER_WAY)
+        folder = self.store.find(author.tenant.key, id)
+        self._require_rest(id)
+        with folder.alone(), self._lock:
+            self._require_rest(id)
             self.store.forget(author.tenant.key, id)
 
     def faults(self, author: Author, id: UUID, cause: str, offset: int, limit: int) -> tuple[list[Any], int]:
@@ -204,23 +210,30 @@ class Imports:
             padded = [*row["cells"], *[""] * (len(head) - len(row["cells"]))]
             yield [*padded, str(row["row"]), "; ".join(reasons.get(row["row"], []))]
 
-    def _begin(self, author: Author, id: UUID, stage: str, more: dict[str, Any]) -> dict[str, Any]:
+    def _kind(self, author: Author, id: UUID) -> str:
+        found: str = self.get(author, id).get("kind", TAGS)
+        return found
+
+    def _begin(
+        self, author: Author, id: UUID, stage: str, more: dict[str, Any], access: Access | None
+    ) -> dict[str, Any]:
         folder = self.store.find(author.tenant.key, id)
         with self._lock:
             before = self._under.get(id)
         if before is not None and folder.state(waiting=True)["stage"] not in WORKING:
             # Its state says that it is done, its process is about to.
             before.errand.ended.wait(SETTLE_S)
-        task = {
-            "folder": str(folder.path), "tenant": author.tenant.key, "address": author.address,
-            "pseudonym": str(author.pseudonym) if author.pseudonym else "",
-        }  # fmt: skip
+        task = {"folder": str(folder.path), "stage": stage, "access": _access(author, access).passed()}
         errand = Errand({"work": task}, heard=_heard, finish=partial(self._settle, id))
-        with self._lock:
-            if id in self._under or (state := folder.state())["stage"] in WORKING:
-                raise Conflict(_UNDER_WAY)
+        self._require_rest(id)
+        with folder.alone(SETTLE_S), self._lock:
+            self._require_rest(id)
             if len(self._under) >= WAITING_MAX:
                 raise LimitExceeded(_BUSY, limit=WAITING_MAX)
+            state = folder.state(waiting=True)
+            if state["stage"] == "undone":
+                # Its process may have been killed before it put away what had served.
+                folder.deeds.unlink(missing_ok=True)
             progress = {"done": 0, "total": state["rows"], "started_ms": now_ms(), "rows_per_s": 0}
             asked = {"asked_ms": now_ms(), "by": str(author.pseudonym)}
             state |= {"stage": stage, "text": None, "progress": progress} | asked | more
@@ -229,6 +242,11 @@ class Imports:
         self._workers.send(errand)
         return state
 
+    def _require_rest(self, id: UUID) -> None:
+        """Raise Conflict while this process has an import under way."""
+        if id in self._under:
+            raise Conflict(UNDER_WAY)
+
     def _settle(self, id: UUID, errand: Errand) -> None:
         """Leave the state of an import at the truth, however its process ended."""
         with self._lock:
@@ -236,7 +254,8 @@ class Imports:
         if errand.answer is None and not errand.cancelled:
             # What it stored last it may not have told.
             outbox.compare()
-        with suppress(OSError, ValueError):
+        # If another process has it by now, that one tells.
+        with suppress(OSError, ValueError, Conflict), folder.alone():
             state = folder.state(waiting=True)
             if state["stage"] in WORKING:
                 cancelled = errand.cancelled and errand.answer is None
@@ -248,7 +267,11 @@ class Imports:
             del self._under[id]
 
 
-def _columns(head: list[str], rows: list[list[str]]) -> list[dict[str, Any]]:
+def _access(author: Author, access: Access | None) -> Access:
+    return access or Access(author, frozenset())
+
+
+def _columns(head: list[str], rows: list[list[str]], known: Mapping[str, Field]) -> list[dict[str, Any]]:
     """Say what each column of a sheet is called, holds and probably is."""
     return [
         {
@@ -257,12 +280,13 @@ def _columns(head: list[str], rows: list[list[str]]) -> list[dict[str, Any]]:
             "field": found.field,
             "sure": found.sure,
         }
-        for place, (title, found) in enumerate(zip(head, guess(head), strict=True))
+        for place, (title, found) in enumerate(zip(head, guess(head, known), strict=True))
     ]
 
 
 def _task(state: dict[str, Any]) -> dict[str, Any]:
     shown = {name: state[name] for name in ("id", "name", "stage", "created_ms", "progress", "report", "text")}
+    shown["of"] = state.get("kind", TAGS)
     asked_ms = state.get("asked_ms", state["heartbeat_ms"])
     until_ms = now_ms() if state["stage"] in WORKING else state["heartbeat_ms"]
     return shown | {"kind": "import", "asked_ms": asked_ms, "elapsed_ms": until_ms - asked_ms}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -20,13 +20,25 @@ def insert(rows: Sequence[models.Model]) -> None:
     table = rows[0]._meta
     counted = table.auto_field if rows[0].pk is None else None
     columns = [column for column in table.concrete_fields if column is not counted]
+    values = attrgetter(*(column.attname for column in columns))
+    _store(table, columns, (list(values(row)) for row in rows))
+    alias = connection.alias
+    for row in rows:
+        row._state.adding, row._state.db = False, alias
+
+
+def insert_values(kind: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows of values, in the order of `names`, without making a record of each."""
+    columns = {column.attname: column for column in kind._meta.concrete_fields}
+    _store(kind._meta, [columns[name] for name in names], map(list, rows))
+
+
+def _store(table: Any, columns: Sequence[Any], rows: Iterable[list[Any]]) -> None:
     names = ", ".join(connection.ops.quote_name(str(column.column)) for column in columns)
     marks = ", ".join(["%s"] * len(columns))
-    values = attrgetter(*(column.attname for column in columns))
     adapted = [(place, adapt) for place, column in enumerate(columns) if (adapt := _adapter(column)) is not None]
     parameters = []
-    for row in rows:
-        found = list(values(row))
+    for found in rows:
         for place, adapt in adapted:
             found[place] = adapt(found[place])
         parameters.append(found)
@@ -34,8 +46,6 @@ def insert(rows: Sequence[models.Model]) -> None:
         cursor.executemany(
             f"INSERT INTO {connection.ops.quote_name(table.db_table)} ({names}) VALUES ({marks})", parameters
         )
-    for row in rows:
-        row._state.adding, row._state.db = False, connection.alias
 
 
 def _adapter(column: Any) -> Callable[[Any], Any] | None:

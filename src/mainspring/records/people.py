@@ -23,6 +23,10 @@ from mainspring.records.tenant import Tenant
 from mainspring.records.user import User, normal
 
 _TAKEN: Final = Text("There is already a user {name}.", "已有用户 {name}。")
+_NO_PASSWORD: Final = Text(
+    "A service account has no password and cannot sign in; its tokens are all there is.",
+    "服务账号没有密码且不能登录，仅可使用令牌。",
+)
 _LAST: Final = Text(
     "This is the last administrator who can sign in. Make another one first.",
     "这是最后一位可登录的管理员，请先另设一位。",
@@ -40,8 +44,9 @@ class UserFields(Draft):
 
 
 class UserDraft(UserFields):
-    """A new person; without a password one is made."""
+    """A new person; without a password one is made. A service account has none."""
 
+    service: bool = False
     password: SecretStr | None = Field(default=None, max_length=PASSWORD_LENGTH_MAX)
 
 
@@ -55,9 +60,15 @@ def find(tenant: Tenant, id: UUID) -> User:
 
 def create(author: Author, draft: UserDraft) -> tuple[User, str | None]:
     """Store a new person; returns the password if it was made here."""
+    if draft.service and draft.password is not None:
+        raise Invalid({"password": _NO_PASSWORD})
     with transaction.atomic():
-        user = User(tenant=author.tenant, must_change_password=True)
-        _fill(user, draft)
+        user = User(tenant=author.tenant, must_change_password=not draft.service, service=draft.service)
+        fill(user, draft)
+        if draft.service:
+            user.set_unusable_password()
+            changes.create(author, user)
+            return user, None
         chosen = draft.password.get_secret_value() if draft.password else None
         password = chosen or random_password()
         check_password(password, user, "password")
@@ -66,14 +77,26 @@ def create(author: Author, draft: UserDraft) -> tuple[User, str | None]:
     return user, None if chosen else password
 
 
+def enter(author: Author, fields: UserFields, password: str, user: User | None = None) -> User:
+    """Store a person who chose name and password themselves; raises Invalid."""
+    with transaction.atomic():
+        made = user or User(tenant=author.tenant)
+        fill(made, fields)
+        check_password(password, made, "password")
+        made.set_password(password)
+        changes.create(author, made)
+    return made
+
+
 def modify(author: Author, id: UUID, patch: dict[str, Any], version: int | None) -> User:
     """Change a person."""
     with transaction.atomic():
         user = find(author.tenant, id)
         require_version(user, version)
         before = user.document()
-        _fill(user, merged(UserFields, before, patch))
-        if before["role"] == Role.ADMINISTRATOR and (user.role != Role.ADMINISTRATOR or not user.enabled):
+        fill(user, merged(UserFields, before, patch))
+        was = before["role"] == Role.ADMINISTRATOR and not user.service
+        if was and (user.role != Role.ADMINISTRATOR or not user.enabled):
             _keep_one_administrator(user)
         changes.change(author, user, before)
     return user
@@ -84,7 +107,8 @@ def delete(author: Author, id: UUID, version: int | None) -> None:
     with transaction.atomic():
         user = find(author.tenant, id)
         require_version(user, version)
-        _keep_one_administrator(user)
+        if not user.service:
+            _keep_one_administrator(user)
         changes.delete(author, user)
 
 
@@ -92,6 +116,8 @@ def reset_password(author: Author, id: UUID) -> str:
     """Make a new password that must be changed at the next sign-in; ends sessions and a lock-out."""
     with transaction.atomic():
         user = find(author.tenant, id)
+        if user.service:
+            raise Conflict(_NO_PASSWORD)
         before, password = user.document(), random_password()
         user.set_password(password)
         user.must_change_password = True
@@ -106,10 +132,12 @@ def sign_out(author: Author, id: UUID) -> None:
         user = find(author.tenant, id)
         user.sign_outs += 1
         user.save(update_fields=["sign_outs"])
+        user.sessions.all().delete()
         append(author, [Deed(Action.SIGN_OUT, "user", str(user.id))])
 
 
-def _fill(user: User, draft: UserFields) -> None:
+def fill(user: User, draft: UserFields) -> None:
+    """Take over what a form says; raises Invalid for a name that is taken."""
     if User.objects.filter(tenant=user.tenant, username=draft.username).exclude(pk=user.pk).exists():
         raise Invalid({"username": _TAKEN.format(name=draft.username)})
     user.username, user.display_name, user.language = draft.username, draft.display_name, draft.language
@@ -117,7 +145,8 @@ def _fill(user: User, draft: UserFields) -> None:
 
 
 def _keep_one_administrator(user: User) -> None:
-    others = User.objects.filter(tenant=user.tenant, role=Role.ADMINISTRATOR, enabled=True).exclude(pk=user.pk)
+    administrators = User.objects.filter(tenant=user.tenant, role=Role.ADMINISTRATOR, enabled=True, service=False)
+    others = administrators.exclude(pk=user.pk)
     # The row lock of the tenant keeps two administrators from removing each other at once.
     Tenant.objects.select_for_update().get(pk=user.tenant_id)
     if not others.exists():

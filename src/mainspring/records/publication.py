@@ -6,7 +6,11 @@ The bus holds nothing that records do not: whatever is lost there comes back by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, islice
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -14,14 +18,17 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connections
 from nats.errors import Error as NatsError
+from nats.js.errors import APIError
 
 from mainspring.core import definitions
 from mainspring.core.definitions import PAGE, AlarmPage, Definition, Suppression, TagPage, TenantDefinition
-from mainspring.core.errors import MainspringError
+from mainspring.core.errors import LimitExceeded, MainspringError
+from mainspring.core.text import Text
 from mainspring.records import device, gateway, gateway_release, suppression
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.connection import Connection
 from mainspring.records.counter import REVISIONS, take
+from mainspring.records.in_force import carried
 from mainspring.records.outbox import Outbox, outbox
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
@@ -31,10 +38,22 @@ log = structlog.get_logger(__name__)
 GATHER_S: Final = 0.05
 """Changes this close together are published as one."""
 CONCURRENT_MAX: Final = 16
+TOGETHER: Final = 4
+"""Documents that are compared, and sent, at a time."""
+_REVISION: Final = re.compile(rb'"revision":\d+')
 COMPARE_EVERY_S: Final = 600.0
 """Everything is compared this often, for what other processes changed and for what the bus lost."""
 BACK_OFF_MIN_S: Final = 0.5
 BACK_OFF_MAX_S: Final = 15.0
+_FULL_CODES: Final = frozenset({10077, 10047, 10023})
+"""What the server answers when the bucket has reached its size, or the disk has no room for it."""
+_FULL: Final = Text(
+    "The bus has no more room for definitions: {count} documents (pages of tags or alarms, connections, devices) have "
+    "not reached gateways, historian and engine. Raise [bus] disk_bytes_max, see that the disk has it, and start the "
+    "platform again.",
+    "总线存放配置定义的空间已满：{count} 份定义（测点页、报警页、连接、设备）未送达网关、历史库和引擎。"
+    "请调大 [bus] disk_bytes_max，确认磁盘空间足够，然后重启平台。",
+)
 _LOST: Final = (MainspringError, NatsError, DatabaseError, OSError, TimeoutError)
 
 
@@ -47,8 +66,8 @@ class Publishes(Protocol):
     async def delete_definition(self, key: str) -> None:
         """Withdraw one definition."""
 
-    async def definitions(self, tenant: str = "*") -> dict[str, bytes]:
-        """Return all that is published."""
+    async def each_definition(self, raw: Callable[[str, bytes], None], tenant: str = "*") -> None:
+        """Give each definition that is published, as it is."""
 
 
 class Publication:
@@ -58,6 +77,8 @@ class Publication:
         self.bus = bus
         self.published = 0
         self.compared = 0
+        self.trouble: Text | None = None
+        """Why changes do not arrive, where trying again alone does not help."""
         self._outbox = waiting
         self._awake = asyncio.Event()
 
@@ -77,11 +98,13 @@ class Publication:
                 try:
                     await (self.compare() if everything else self._publish(keys))
                 except _LOST as error:
+                    self.trouble = error.text if isinstance(error, LimitExceeded) else self.trouble
                     log.warning("publication.delayed", keys=len(keys), reason=str(error) or type(error).__name__)
                     self._outbox.add(keys)
                     await asyncio.sleep(back_off_s)
                     back_off_s = min(2 * back_off_s, BACK_OFF_MAX_S)
                     continue
+                self.trouble = None
                 everything, back_off_s = await self._quiet(), BACK_OFF_MIN_S
         finally:
             self._outbox.wake = None
@@ -92,14 +115,28 @@ class Publication:
         await (self.compare() if overflowed else self._publish(keys))
 
     async def compare(self) -> None:
-        """Publish what differs from the records and withdraw what they no longer have."""
-        lying = await self.bus.definitions()
-        wanted = await sync_to_async(_closing(_all_documents), thread_sensitive=False)()
-        changed: dict[str, Definition | None] = {
-            key: document for key, document in wanted.items() if not _same(key, lying.get(key), document)
-        }
-        changed |= dict.fromkeys(lying.keys() - wanted.keys())
-        await self._send(changed)
+        """Publish what differs from the records and withdraw what they no longer have.
+
+        Some documents at a time: those of half a million tags would fill the memory of whoever held them together.
+        """
+        lying: dict[str, bytes] = {}
+        await self.bus.each_definition(lambda key, raw: lying.__setitem__(key, _digest(raw)))
+        loop = asyncio.get_running_loop()
+        # One thread from the beginning to the end: it is the rows of its connection that are gone through.
+        with ThreadPoolExecutor(1, thread_name_prefix="publication") as thread:
+            parts = _differing(lying)
+            following = carried(lambda: next(parts, None))
+            try:
+                began_s = loop.time()
+                while (changed := await loop.run_in_executor(thread, following)) is not None:
+                    await self._send(changed)
+                    if not changed:
+                        # Nobody waits for it, and requests are answered by the same process.
+                        await asyncio.sleep(loop.time() - began_s)
+                    began_s = loop.time()
+            finally:
+                await loop.run_in_executor(thread, connections.close_all)
+        await self._send(dict.fromkeys(lying))
         self.compared += 1
 
     async def _quiet(self) -> bool:
@@ -132,6 +169,8 @@ class Publication:
         for part in (first, {key: document for key, document in changed.items() if key not in first}):
             sent = await asyncio.gather(*(send(key, found) for key, found in part.items()), return_exceptions=True)
             lost = [outcome for outcome in sent if isinstance(outcome, BaseException)]
+            if full := [error for error in lost if isinstance(error, APIError) and error.err_code in _FULL_CODES]:
+                raise LimitExceeded(_FULL, count=len(lost)) from full[0]
             if lost:
                 raise lost[0]
 
@@ -176,24 +215,37 @@ def _document(tenant: Tenant | None, key: str, revision: int) -> Definition | No
         return _connections(tenant, revision, UUID(place)).get(key)
     page = int(place)
     if kind == "tags":
-        return _tag_pages(tenant, revision, page).get(page)
-    return _alarm_pages(tenant, revision, page).get(page)
+        return next(_tag_pages(tenant, revision, page), None)
+    return next(_alarm_pages(tenant, revision, page), None)
 
 
-def _all_documents() -> dict[str, Definition]:
+def _differing(lying: dict[str, bytes]) -> Iterator[dict[str, Definition]]:
+    """Yield the documents that differ from what lies on the bus, some at a time; `lying` keeps those of no record."""
+    documents = _all_documents()
+    while part := list(islice(documents, TOGETHER)):
+        yield {
+            key: document for key, document in part
+            if lying.pop(key, b"") != _digest(document.model_dump_json().encode())
+        }  # fmt: skip
+
+
+def _digest(raw: bytes) -> bytes:
+    """Return what tells a document from another that says something else; its revision does not count."""
+    return hashlib.blake2b(_REVISION.sub(b"", raw, count=1), digest_size=16).digest()
+
+
+def _all_documents() -> Iterator[tuple[str, Definition]]:
     revision = take(REVISIONS)
-    found: dict[str, Definition] = {}
     for tenant in Tenant.objects.all():
         key = tenant.key
-        found[definitions.tenant_key(key, tenant.number)] = _tenant(tenant, revision)
-        found |= _connections(tenant, revision)
-        found |= _devices(tenant, revision)
-        found |= _gateways(tenant, revision)
-        for page, tags in _tag_pages(tenant, revision).items():
-            found[definitions.tag_page_key(key, page)] = tags
-        for page, alarms in _alarm_pages(tenant, revision).items():
-            found[definitions.alarm_page_key(key, page)] = alarms
-    return found
+        yield definitions.tenant_key(key, tenant.number), _tenant(tenant, revision)
+        yield from _connections(tenant, revision).items()
+        yield from _devices(tenant, revision).items()
+        yield from _gateways(tenant, revision).items()
+        for page in _tag_pages(tenant, revision):
+            yield definitions.tag_page_key(key, page.page), page
+        for alarms in _alarm_pages(tenant, revision):
+            yield definitions.alarm_page_key(key, alarms.page), alarms
 
 
 def _tenant(tenant: Tenant, revision: int) -> TenantDefinition:
@@ -227,52 +279,29 @@ def _gateways(tenant: Tenant, revision: int, only: list[str] | None = None) -> d
     }
 
 
-def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, TagPage]:
+def _tag_pages(tenant: Tenant, revision: int, page: int | None = None) -> Iterator[TagPage]:
     rows = Tag.objects.of(tenant).order_by("ordinal")
     if page is not None:
         rows = rows.filter(ordinal__gte=page * PAGE, ordinal__lt=(page + 1) * PAGE)
-    pages: dict[int, list[Any]] = {}
-    for tag in Tag.definitions(rows):
-        pages.setdefault(tag.ordinal // PAGE, []).append(tag)
-    return {
-        number: TagPage(revision=revision, tenant=tenant.key, page=number, tags=tuple(tags))
-        for number, tags in pages.items()
-    }
+    for number, tags in groupby(Tag.definitions(rows), lambda tag: tag.ordinal // PAGE):
+        yield TagPage(revision=revision, tenant=tenant.key, page=number, tags=tuple(tags))
 
 
-def _alarm_pages(tenant: Tenant, revision: int, page: int | None = None) -> dict[int, AlarmPage]:
-    rows = AlarmDefinition.objects.of(tenant).select_related("tag").order_by("tag__ordinal", "condition", "id")
-    rows = rows.prefetch_related("inputs__tag", "suppression_inputs__tag")
+def _alarm_pages(tenant: Tenant, revision: int, page: int | None = None) -> Iterator[AlarmPage]:
+    rows = AlarmDefinition.objects.of(tenant).order_by("tag__ordinal", "condition", "id")
     if page is not None:
         rows = rows.filter(tag__tenant=tenant, tag__ordinal__gte=page * PAGE, tag__ordinal__lt=(page + 1) * PAGE)
-    groups = suppression.groups(tenant)
-    pages: dict[int, list[Any]] = {}
-    suppressions: dict[int, dict[UUID, Suppression]] = {}
-    for alarm in rows.defer("search", "tag__search").iterator(chunk_size=PAGE):
-        number = alarm.tag.ordinal // PAGE
-        conditions = suppression.covering(alarm.tag.path, groups)
-        if alarm.suppress_when:
-            conditions.append(suppression.published(alarm))
-        pages.setdefault(number, []).append(alarm.definition([each.id for each in conditions]))
-        suppressions.setdefault(number, {}).update((each.id, each) for each in conditions)
-    return {
-        number: AlarmPage(
-            revision=revision, tenant=tenant.key, page=number, alarms=tuple(alarms),
-            suppressions=tuple(suppressions[number].values()),
-        )
-        for number, alarms in pages.items()
-    }  # fmt: skip
-
-
-def _same(key: str, lying: bytes | None, wanted: Definition) -> bool:
-    """Tell whether a document on the bus says what the records say; its revision does not count."""
-    if lying is None:
-        return False
-    try:
-        found = definitions.parse(key, lying)
-    except ValueError:
-        return False
-    return found.model_copy(update={"revision": wanted.revision}) == wanted
+    listed = AlarmDefinition.definitions(rows, suppression.groups(tenant))
+    for number, alarms in groupby(listed, lambda alarm: alarm[0].tag // PAGE):
+        defined = []
+        suppressions: dict[UUID, Suppression] = {}
+        for alarm, conditions in alarms:
+            defined.append(alarm)
+            suppressions.update((each.id, each) for each in conditions)
+        yield AlarmPage(
+            revision=revision, tenant=tenant.key, page=number, alarms=tuple(defined),
+            suppressions=tuple(suppressions.values()),
+        )  # fmt: skip
 
 
 def _closing(work: Any) -> Any:

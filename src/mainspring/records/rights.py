@@ -11,6 +11,7 @@ from mainspring.core.text import Text
 class Right(StrEnum):
     """What an endpoint can ask for."""
 
+    SIGN_IN = "sign-in"
     VIEW = "view"
     EXPORT = "export"
     ACKNOWLEDGE = "acknowledge"
@@ -24,6 +25,8 @@ class Right(StrEnum):
 class Role(StrEnum):
     """What a person or token may do."""
 
+    GUEST = "guest"
+    """What a guest may do beyond signing in, assignments alone say."""
     VIEWER = "viewer"
     OPERATOR = "operator"
     ENGINEER = "engineer"
@@ -40,11 +43,24 @@ class Role(StrEnum):
 
 
 _OWN: Final[dict[Role, frozenset[Right]]] = {
+    Role.GUEST: frozenset({Right.SIGN_IN}),
     Role.VIEWER: frozenset({Right.VIEW, Right.EXPORT}),
     Role.OPERATOR: frozenset({Right.ACKNOWLEDGE, Right.COMMAND, Right.ENTER}),
     Role.ENGINEER: frozenset({Right.CONFIGURE, Right.CORRECT}),
     Role.ADMINISTRATOR: frozenset({Right.ADMINISTER}),
 }
+
+
+class Requirement(StrEnum):
+    """Who must sign in with a second factor."""
+
+    NOBODY = "nobody"
+    ADMINISTRATORS = "administrators"
+    EVERYONE = "everyone"
+
+    def asks(self, rights: frozenset[Right]) -> bool:
+        """Tell whether someone with these rights needs one."""
+        return self is Requirement.EVERYONE or (self is Requirement.ADMINISTRATORS and Right.ADMINISTER in rights)
 
 
 def _cumulated() -> dict[Role, frozenset[Right]]:
@@ -59,12 +75,14 @@ def _cumulated() -> dict[Role, frozenset[Right]]:
 _RIGHTS: Final = _cumulated()
 
 ROLE_WORDS: Final[dict[Role, Text]] = {
+    Role.GUEST: Text("guest", "访客"),
     Role.VIEWER: Text("viewer", "查看者"),
     Role.OPERATOR: Text("operator", "操作员"),
     Role.ENGINEER: Text("engineer", "工程师"),
     Role.ADMINISTRATOR: Text("administrator", "管理员"),
 }
 RIGHT_WORDS: Final[dict[Right, Text]] = {
+    Right.SIGN_IN: Text("sign in", "登录"),
     Right.VIEW: Text("view", "查看"),
     Right.EXPORT: Text("export", "导出"),
     Right.ACKNOWLEDGE: Text("acknowledge alarms", "确认报警"),

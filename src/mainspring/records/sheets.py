@@ -1,13 +1,14 @@
-"""Sheets people send and take: XLSX, CSV and TSV as rows of text, within limits that hold before anything is unpacked.
+"""Sheets people send and take: XLSX, CSV, TSV and JSON as rows of text, within limits that hold before all else.
 
-Formulas are never evaluated: a cell is the value that lies in the file. What is written is text throughout, so that no
-spreadsheet takes a cell for a formula.
+Formulas are never evaluated: a cell is the value that lies in the file. What is written is text or a number, so that
+no spreadsheet takes a cell for a formula.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import zipfile
 import zlib
@@ -15,11 +16,13 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from mainspring.core.text import Text
 from mainspring.records.faults import Invalid
+from mainspring.records.formulas import meant, neutral
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 UNPACKED_BYTES_MAX: Final = 256 * 1024 * 1024
@@ -30,9 +33,11 @@ CELLS_MAX: Final = 8_000_000
 """Cells of a workbook's rectangle, which readers lay out as a whole."""
 TEXT_BYTES_MAX: Final = 64 * 1024 * 1024
 """Text of a workbook's cells: one long text that lies in it once can stand in any number of them."""
-CELL_MAX: Final = 2000
-"""Characters of one cell; the rest is cut, and too long for any field."""
+CELL_MAX: Final = 32_767
+"""Characters of one cell, as many as spreadsheets keep; the rest is cut, and too long for any field."""
 _CHUNK: Final = 256 * 1024
+CSV_PIECE: Final = 64 * 1024
+"""Characters that are written at once: a line by itself takes longer on its way than to be made."""
 _OVERLAP: Final = 200
 """Bytes of a part that are looked at again with the next: longer than a cell's tag, and few beside a part."""
 _WORKBOOK: Final = "xl/workbook.xml"
@@ -42,12 +47,14 @@ _PLACE: Final = re.compile(rb"""\br\s*=\s*["']([A-Z]{0,4})(\d{1,8})["']""")
 _STRING_ENDS: Final = re.compile(rb"</(?:[^<>/\s]+:)?si>|<(?:[^<>/\s]+:)?si/>")
 _STRING_USED: Final = re.compile(rb"""\bt=["']s["'][^>]*>\s*<(?:[^<>/\s]+:)?v>\s*(\d{1,9})\s*<""")
 _LETTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 _EMPTY: Final = Text("The file {name} has no rows.", "文件 {name} 没有任何行。")
 _NOT_A_SHEET: Final = Text(
     "{name} is not a sheet. Save it as XLSX or CSV and choose it again.",
     "{name} 不是表格文件，请另存为 XLSX 或 CSV 后重新选择。",
+)
+_NO_OBJECTS: Final = Text(
+    "{name} is no list of objects, such as [{{...}}, {{...}}].", "{name} 不是对象列表，如 [{{...}}, {{...}}]。"
 )
 _OLD: Final = Text(
     "{name} is an old or password-protected workbook. Save it as XLSX without a password.",
@@ -98,6 +105,8 @@ def read_sheet(content: bytes, name: str) -> Sheet:
         found = _xlsx(content, name)
     elif content.startswith(b"\xd0\xcf\x11\xe0"):
         raise NotASheet(_OLD, name=name)
+    elif name.lower().endswith(".json"):
+        found = _json(content, name)
     else:
         found = _text(content, name)
     head: list[str] | None = None
@@ -250,9 +259,37 @@ def _text(content: bytes, name: str) -> Iterator[list[str]]:
     delimiter = max("\t,;", key=lambda sign: (first.count(sign), sign == ","))
     try:
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            yield [cell.strip()[:CELL_MAX] for cell in row]
+            yield [meant(cell.strip()[:CELL_MAX]) for cell in row]
     except csv.Error as error:
         raise NotASheet(_DAMAGED, name=name, reason=str(error)) from error
+
+
+def _json(content: bytes, name: str) -> Iterator[list[str]]:
+    """Read a list of objects, or the `items` of one: their fields are the head, each language of a text is one."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise NotASheet(_DAMAGED, name=name, reason="JSON") from error
+    rows = found.get("items") if isinstance(found, dict) else found
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise NotASheet(_NO_OBJECTS, name=name)
+    flat = [_flat(row) for row in rows]
+    head = list(dict.fromkeys(key for row in flat for key in row))
+    yield head
+    for row in flat:
+        yield [row.get(key, "") for key in head]
+
+
+def _flat(row: dict[str, Any]) -> dict[str, str]:
+    cells: dict[str, str] = {}
+    for key, value in row.items():
+        if isinstance(value, dict) and value and value.keys() <= {"en", "zh"}:
+            cells |= {f"{key}.{language}": _cell(text) for language, text in value.items() if text is not None}
+        elif isinstance(value, dict | list):
+            cells[key] = json.dumps(value, ensure_ascii=False)[:CELL_MAX]
+        elif value is not None:
+            cells[key] = _cell(value)
+    return cells
 
 
 def _decoded(content: bytes, name: str) -> str:
@@ -273,22 +310,29 @@ def _decoded(content: bytes, name: str) -> str:
     raise NotASheet(_NOT_A_SHEET, name=name)
 
 
-def csv_lines(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
-    """Write rows as CSV; cells that a spreadsheet would evaluate get an apostrophe before them."""
-    yield "\ufeff".encode()
+Cell = str | int | float | Decimal
+
+
+def csv_lines(rows: Iterable[Sequence[Cell]]) -> Iterator[bytes]:
+    """Write rows as CSV in pieces; cells that a spreadsheet would evaluate get an apostrophe before them."""
+    piece = io.StringIO()
+    piece.write("\ufeff")
     for row in rows:
-        line = io.StringIO()
-        csv.writer(line).writerow([_neutral(cell) for cell in row])
-        yield line.getvalue().encode()
+        csv.writer(piece).writerow([_neutral(cell) for cell in row])
+        if piece.tell() >= CSV_PIECE:
+            yield piece.getvalue().encode()
+            piece = io.StringIO()
+    yield piece.getvalue().encode()
 
 
-def _neutral(cell: str) -> str:
-    if not cell.startswith(_FORMULA):
+def _neutral(cell: Cell) -> Any:
+    if not isinstance(cell, str):
         return cell
     try:
+        # A number is what a spreadsheet makes of it anyway.
         float(cell)
     except ValueError:
-        return f"'{cell}"
+        return neutral(cell)
     return cell
 
 
@@ -324,22 +368,49 @@ _SECOND: Final = {
     ),
 }
 """What a second sheet adds to a part of a workbook, and before what."""
+_ROWS_AT_ONCE: Final = 1000
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 
-def xlsx_file(rows: Iterable[Sequence[str]], notes: tuple[str, Iterable[Sequence[str]]] | None = None) -> bytes:
-    """Write rows as a workbook; every cell is text, which no spreadsheet evaluates.
+def xlsx_file(rows: Iterable[Sequence[Cell]], notes: tuple[str, Iterable[Sequence[Cell]]] | None = None) -> bytes:
+    """Write rows as a workbook; every cell is text or a number, which no spreadsheet evaluates.
 
     `notes` are title and rows of a second sheet, which is not read back.
     """
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    return b"".join(xlsx_parts(rows, notes))
+
+
+def xlsx_parts(
+    rows: Iterable[Sequence[Cell]], notes: tuple[str, Iterable[Sequence[Cell]]] | None = None
+) -> Iterator[bytes]:
+    """Write a workbook piece by piece, as its rows come."""
+    drain = _Drain()
+    with zipfile.ZipFile(drain, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, body in _PARTS.items():
             archive.writestr(name, _XML + (body if notes is None else _with_second(name, body, notes[0])))
-        _write_sheet(archive, 1, rows)
-        if notes is not None:
-            _write_sheet(archive, 2, notes[1])
-    return out.getvalue()
+        for place, lines in enumerate((rows, notes[1]) if notes is not None else (rows,), 1):
+            for _ in _write_sheet(archive, place, lines):
+                yield drain.take()
+    yield drain.take()
+
+
+class _Drain(io.RawIOBase):
+    """A file that only goes forward and gives away what was written."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: Any) -> int:
+        self._parts.append(bytes(part))
+        return len(self._parts[-1])
+
+    def take(self) -> bytes:
+        taken = b"".join(self._parts)
+        self._parts.clear()
+        return taken
 
 
 def _with_second(part: str, body: str, title: str) -> str:
@@ -347,21 +418,31 @@ def _with_second(part: str, body: str, title: str) -> str:
     return body.replace(before, added.format(title=escape(title)) + before) if before else body
 
 
-def _write_sheet(archive: zipfile.ZipFile, place: int, rows: Iterable[Sequence[str]]) -> None:
+def _write_sheet(archive: zipfile.ZipFile, place: int, rows: Iterable[Sequence[Cell]]) -> Iterator[None]:
+    """Write the rows of a sheet; yields now and then, when what was written can be taken away."""
     with archive.open(f"xl/worksheets/sheet{place}.xml", "w") as sheet:
         sheet.write(_XML.encode())
         sheet.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>')
         for number, row in enumerate(rows, 1):
-            cells = "".join(_text_cell(number, column, cell) for column, cell in enumerate(row) if cell)
+            cells = "".join(_written(number, column, cell) for column, cell in enumerate(row) if cell != "")
             sheet.write(f'<row r="{number}">{cells}</row>'.encode())
+            if number % _ROWS_AT_ONCE == 0:
+                yield
         sheet.write(b"</sheetData></worksheet>")
 
 
-def _text_cell(row: int, place: int, cell: str) -> str:
+def _written(row: int, place: int, cell: Cell) -> str:
     letters = ""
     place += 1
     while place:
         place, digit = divmod(place - 1, 26)
         letters = chr(65 + digit) + letters
-    text = escape(_LETTERS.sub("", cell))
+    if not isinstance(cell, str) and not _loses_digits(cell):
+        return f'<c r="{letters}{row}"><v>{cell}</v></c>'
+    text = escape(_LETTERS.sub("", str(cell)))
     return f'<c r="{letters}{row}" t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+
+
+def _loses_digits(cell: float | Decimal) -> bool:
+    """Tell whether a number has more digits than spreadsheets keep of one: as text it stays whole."""
+    return isinstance(cell, Decimal) and Decimal(repr(float(cell))) != cell

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest
 
 from mainspring.records.user import User, normal
@@ -27,11 +28,19 @@ class TenantBackend:
         if user is None:
             make_password(password)
             return None
-        return user if user.check_password(password) and user.enabled else None
+        return user if user.check_password(password) and user.enabled and not user.service else None
 
     def get_user(self, user_id: Any) -> User | None:
         """Return the person of a session, unless disabled meanwhile."""
-        return User.objects.select_related("tenant").filter(pk=UUID(str(user_id)), enabled=True).first()
+        from mainspring.records import second_factor
+        from mainspring.records.access.assignment import Assignment
+
+        # Most people have no assignments: that is asked along with the person, and nothing further then.
+        assigned = Exists(Assignment.objects.filter(person=OuterRef("pk")))
+        rows = User.objects.select_related("tenant").annotate(
+            assigned=assigned, has_second_factor=second_factor.exists()
+        )
+        return rows.filter(pk=UUID(str(user_id)), enabled=True, service=False).first()
 
 
 def full_name(username: str, tenant: str) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -25,9 +25,13 @@ from mainspring.records.audit import Author
 from mainspring.records.draft import Draft, merged
 from mainspring.records.faults import Invalid
 from mainspring.records.record import Record, absent, require_version
+from mainspring.records.rights import Right, Role
 from mainspring.records.sealed import seal, unseal
 from mainspring.records.tenant import OfTenant, Tenant, now_ms
 from mainspring.records.user import User
+
+if TYPE_CHECKING:
+    from mainspring.records.access.scope import Scope
 
 SUBSCRIPTIONS_MAX: Final = 20
 """Of one person."""
@@ -40,6 +44,7 @@ _NOT_MAIL: Final = Text("{target} is not a mail address.", "{target} 不是邮�
 _NOT_URL: Final = Text("{target} is not an http or https address.", "{target} 不是 http 或 https 地址。")
 _NO_TARGET: Final = Text("A notice on the page needs no address.", "页面通知无需填写地址。")
 _NO_ASSET: Final = Text("There is no such asset.", "没有该资产。")
+_GONE: Final = Text("A part of the plant that you no longer see", "您已无权查看的工厂范围")
 _CHANNEL_STAYS: Final = Text(
     "The channel of a subscription stays. Make another subscription.", "订阅的渠道不可更改，请新建订阅。"
 )
@@ -193,19 +198,30 @@ def find(tenant: Tenant, user: User, id: UUID) -> Subscription:
     return found
 
 
-def create(author: Author, user: User, draft: SubscriptionDraft, secret: str) -> Subscription:
-    """Store a subscription; `secret` signs what a webhook is sent."""
+def shown(subscription: Subscription, seen: Scope) -> dict[str, Any]:
+    """Return the form the API shows to its person; an area that they no longer see has no name and holds nothing."""
+    asset, area = subscription.asset, None
+    if asset is not None:
+        here = seen.everywhere or seen.assets().filter(pk=asset.pk).exists()
+        area = {"id": asset.id, "name": asset.name if here else _GONE.document(), "path": asset.path if here else ""}
+    return subscription.document() | {"area": area}
+
+
+def create(author: Author, user: User, draft: SubscriptionDraft, secret: str, seen: Scope) -> Subscription:
+    """Store a subscription to what lies in `seen`; `secret` signs what a webhook is sent."""
     with transaction.atomic():
         if Subscription.objects.of(author.tenant).filter(user=user).count() >= SUBSCRIPTIONS_MAX:
             raise LimitExceeded(_TOO_MANY, limit=SUBSCRIPTIONS_MAX)
         made = Subscription(tenant=author.tenant, user=user, secret=seal(secret))
-        _fill(made, draft)
+        _fill(made, draft, seen)
         changes.create(author, made)
     return made
 
 
-def modify(author: Author, user: User, id: UUID, patch: dict[str, Any], version: int | None) -> Subscription:
-    """Change a subscription; what waits is tried again at once."""
+def modify(
+    author: Author, user: User, id: UUID, patch: dict[str, Any], version: int | None, seen: Scope
+) -> Subscription:
+    """Change a subscription, to another area only within `seen`; what waits is tried again at once."""
     with transaction.atomic():
         found = find(author.tenant, user, id)
         require_version(found, version)
@@ -213,7 +229,7 @@ def modify(author: Author, user: User, id: UUID, patch: dict[str, Any], version:
         draft = merged(SubscriptionDraft, before, patch)
         if draft.channel != found.channel:
             raise Invalid({"channel": _CHANNEL_STAYS})
-        _fill(found, draft)
+        _fill(found, draft, seen)
         found.attempts, found.next_ms, found.fault = 0, 0, None
         changes.change(author, found, before)
     return found
@@ -227,8 +243,10 @@ def delete(author: Author, user: User, id: UUID, version: int | None) -> None:
         changes.delete(author, found)
 
 
-def _fill(subscription: Subscription, draft: SubscriptionDraft) -> None:
-    if draft.asset is not None and not Asset.objects.of(subscription.tenant).filter(pk=draft.asset).exists():
+def _fill(subscription: Subscription, draft: SubscriptionDraft, seen: Scope) -> None:
+    moved = draft.asset if draft.asset != subscription.asset_id else None
+    # Where it was it may stay, though it holds nothing for whoever no longer sees it.
+    if moved is not None and not seen.assets().filter(pk=moved).exists():
         raise Invalid({"asset": _NO_ASSET})
     written = draft.model_dump(mode="json")
     for name in ("channel", "target", "priorities", "transitions", "gather_s", "enabled"):
@@ -241,12 +259,14 @@ def note(tenant: str, rows: Sequence[dict[str, Any]]) -> int:
     subscriptions = list(
         Subscription.objects.filter(tenant__key=tenant, enabled=True, user__enabled=True)
         .exclude(channel=Channel.PAGE)
-        .select_related("asset")
+        .select_related("asset", "user__tenant")
     )
+    seen = _seen({each.user for each in subscriptions}, {row["tag"] for row in rows})
     written = 0
     for subscription in subscriptions:
         area = subscription.asset.path if subscription.asset else None
-        wanted = {row["id"]: row for row in rows if subscription.wants(row, area)}
+        tags = seen[subscription.user_id]
+        wanted = {row["id"]: row for row in rows if row["tag"] in tags and subscription.wants(row, area)}
         for known in subscription.notices.filter(event__in=list(wanted)).values_list("event", flat=True):
             del wanted[known]
         if not wanted:
@@ -263,6 +283,20 @@ def note(tenant: str, rows: Sequence[dict[str, Any]]) -> int:
             more = models.F("dropped") + len(wanted) - room
             Subscription.objects.filter(pk=subscription.pk).update(dropped=more)
     return written
+
+
+def _seen(people: Collection[User], tags: set[int]) -> dict[UUID, set[int]]:
+    """Return which of some tags each of these people may see now: a right that ended ends what they are told."""
+    from mainspring.records.access.permits import permits_of_people, rights_of
+    from mainspring.records.access.scope import scope_of
+
+    found = {}
+    permits = permits_of_people(people)
+    for user in people:
+        held = permits.get(user.pk, ())
+        rights = Role(user.role).rights | rights_of(held)
+        found[user.pk] = scope_of(user.tenant, rights, held, Right.VIEW).ordinals(tags)
+    return found
 
 
 def any_waiting() -> bool:
@@ -282,8 +316,13 @@ def due(at_ms: int) -> list[Subscription]:
 
 
 def waiting(subscription: Subscription, limit: int) -> list[Notice]:
-    """Return the oldest notices that wait."""
-    return list(subscription.notices.filter(sent_ms=None).order_by("created_ms", "id")[:limit])
+    """Return the oldest notices that wait; those of what the person no longer sees are dropped."""
+    found = list(subscription.notices.filter(sent_ms=None).order_by("created_ms", "id")[:limit])
+    seen = _seen([subscription.user], {notice.row["tag"] for notice in found})[subscription.user_id]
+    hidden = [notice.pk for notice in found if notice.row["tag"] not in seen]
+    if hidden:
+        Notice.objects.filter(pk__in=hidden).delete()
+    return [notice for notice in found if notice.pk not in hidden]
 
 
 def sent(subscription: Subscription, notices: Iterable[Notice], dropped: int, at_ms: int) -> None:

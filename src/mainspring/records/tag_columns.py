@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Final
@@ -14,13 +14,14 @@ from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.records.driver_forms import driver
 from mainspring.records.faults import Invalid
+from mainspring.records.imported import Field
 
 ADDRESS: Final = "address."
 LIMIT: Final = "limits."
 PLACES: Final = ("area", "line", "device")
 _NEAR: Final = 0.82
-_YES: Final = frozenset({"true", "yes", "y", "1", "on", "x", "是", "真", "启用"})
-_NO: Final = frozenset({"false", "no", "n", "0", "off", "否", "假", "停用"})
+YES: Final = frozenset({"true", "yes", "y", "1", "on", "x", "是", "真", "启用"})
+NO: Final = frozenset({"false", "no", "n", "0", "off", "否", "假", "停用"})
 _TEXTS: Final = frozenset({"name", "asset", "connection", "unit", "description", "description_zh", *PLACES})
 _YES_NO: Final = frozenset({"writable", "enabled"})
 KIND_WORDS: Final = {
@@ -43,24 +44,11 @@ _RULE: Final = re.compile(r"\{([^{}]*)\}")
 _NO_SUCH: Final = Text("The name rule names {found}, which is no column here.", "命名规则中的 {found} 不是现有的列。")
 _RULE_ENDS: Final = Text("The last part of the name rule must hold {{name}}.", "命名规则的最后一段必须包含 {{name}}。")
 _EMPTY_PART: Final = Text("The name rule needs a value here.", "命名规则要求此处有值。")
-_YES_OR_NO: Final = Text("Enter yes or no.", "请填写是或否。")
+YES_OR_NO: Final = Text("Enter yes or no.", "请填写是或否。")
 _NO_KIND: Final = Text(
     f"Must be one of {', '.join(word.en for word in KIND_WORDS.values())}.",
     f"必须是{'、'.join(word.zh for word in KIND_WORDS.values())}之一。",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A field of a tag that a column can fill."""
-
-    key: str
-    title: Text
-    also: tuple[str, ...] = ()
-    required: bool = False
-    choices: tuple[str, ...] = ()
-    """The only words it takes, if they are few."""
-    example: str = ""
 
 
 FIELDS: Final = (
@@ -129,11 +117,11 @@ class Guess:
     sure: bool
 
 
-def guess(head: list[str]) -> list[Guess]:
-    """Guess the field of each column by its name; no field is taken twice."""
+def guess(head: list[str], known: Mapping[str, Field] | None = None) -> list[Guess]:
+    """Guess the field of each column by its name, among those of tags or `known` ones; no field is taken twice."""
     names: dict[str, str] = {}
     titles: dict[str, str] = {}
-    for key, each in fields().items():
+    for key, each in (fields() if known is None else known).items():
         for name in (key, each.title.en, each.title.zh):
             titles.setdefault(name.casefold(), key)
         for name in (key, key.removeprefix(ADDRESS), each.title.en, each.title.zh, *each.also):
@@ -248,9 +236,9 @@ def _value(key: str, cell: str) -> Any:
         return cell
     if key in _YES_NO:
         word = cell.casefold()
-        if word not in _YES | _NO:
-            raise Invalid({key: _YES_OR_NO})
-        return word in _YES
+        if word not in YES | NO:
+            raise Invalid({key: YES_OR_NO})
+        return word in YES
     if key == "kind":
         kind = _KINDS.get(cell.casefold())
         if kind is None:
@@ -266,19 +254,29 @@ def _address_cell(cell: str) -> Any:
 
 
 def suggestion(key: str, cell: str) -> str:
-    """Return what was probably meant by a cell: a word that is nearest, or a number, as 1000.5 by `1 000,5`."""
+    """Return what was probably meant by a cell: a word that is nearest, or a number."""
     if key == "kind":
         near = difflib.get_close_matches(cell.casefold(), _KINDS, 1)
         return _word_of(_KINDS[near[0]], cell) if near else ""
     choices = fields()[key].choices if key in fields() else ()
     if choices:
-        words = {word.casefold(): word for word in choices}
-        near = difflib.get_close_matches(cell.casefold(), words, 1)
-        return words[near[0]] if near else ""
+        return nearest(cell, choices)
+    return "" if key in _TEXTS else meant_number(cell)
+
+
+def nearest(cell: str, choices: Iterable[str]) -> str:
+    """Return the word that is nearest to a cell, empty if none is near."""
+    words = {word.casefold(): word for word in choices}
+    near = difflib.get_close_matches(cell.casefold(), words, 1)
+    return words[near[0]] if near else ""
+
+
+def meant_number(cell: str) -> str:
+    """Return the number meant by a cell that is none as it stands, as 1000.5 by `1 000,5`."""
     number = cell.replace(" ", "").replace("\u00a0", "")
     number = number.replace(".", "").replace(",", ".") if re.search(r",\d{1,6}$", number) else number.replace(",", "")
     number = re.sub(r"[^\d.eE+-]+$", "", number)
-    if key in _TEXTS or number == cell:
+    if number == cell:
         return ""
     try:
         float(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from mainspring.records.counter import ORDINALS, take
 from mainspring.records.draft import check, merged
 from mainspring.records.driver_forms import check_address
 from mainspring.records.faults import Invalid
+from mainspring.records.imported import Fault, Outcome
 from mainspring.records.inserts import insert
 from mainspring.records.tag import Tag, TagDraft
 from mainspring.records.tag_assets import asset_at
@@ -52,29 +53,6 @@ CAUSES: Final[dict[Text, Text]] = {
     _TAKEN: Text("The tag exists already", "测点已存在"),
 }
 """What faults that name something have in common, for counting them by cause."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with one field of one row, counted from 0; `cause` is what like faults have in common."""
-
-    row: int
-    field: str
-    text: Text
-    cause: Text
-    suggestion: str = ""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What an import did, or would do; `made` and `before` are what it takes to undo it."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    refused: list[Fault] = field(default_factory=list)
-    made: list[UUID] = field(default_factory=list)
-    before: list[tuple[dict[str, Any], int]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -178,9 +156,9 @@ class Importer:
         versions = {tag.id: tag.version for tag in tags if not tag._state.adding}
         of = self.author.tenant
         return {
-            asset.id: asset.path for asset in _among(Asset.objects.of(of).only("path"), "pk", assets)
+            asset.id: asset.path for asset in among(Asset.objects.of(of).only("path"), "pk", assets)
         } == assets and {
-            tag.id: tag.version for tag in _among(Tag.objects.of(of).only("version"), "pk", versions)
+            tag.id: tag.version for tag in among(Tag.objects.of(of).only("version"), "pk", versions)
         } == versions
 
     def _summed_up(self, planned: list[_Planned], refused: list[Fault]) -> Outcome:
@@ -200,16 +178,16 @@ class Importer:
         """Read what the rows refer to, once for all of them."""
         tenant = self.author.tenant
         named = {str(row["asset"]) for row in rows if row.get("asset")} - self._assets.keys()
-        ids = {uuid for name in named if (uuid := _uuid(name)) is not None}
+        ids = {uuid for name in named if (uuid := uuid_of(name)) is not None}
         assets = Asset.objects.of(tenant).select_related("parent")
-        for asset in [*_among(assets, "pk", ids), *_among(assets, "path", named)]:
+        for asset in [*among(assets, "pk", ids), *among(assets, "path", named)]:
             self._assets[str(asset.id)] = self._assets[asset.path] = asset
         paths = {
             f"{asset.path}/{row.get('name')}" for row in rows if (asset := self._assets.get(str(row.get("asset"))))
         }
-        tag_ids = {uuid for row in rows if (uuid := _uuid(str(row.get("id", "")))) is not None}
+        tag_ids = {uuid for row in rows if (uuid := uuid_of(str(row.get("id", "")))) is not None}
         found = Tag.objects.of(tenant).select_related("asset")
-        tags = [*_among(found, "pk", tag_ids), *_among(found, "path", paths)]
+        tags = [*among(found, "pk", tag_ids), *among(found, "path", paths)]
         once = {tag.id: tag for tag in tags}
         self._tags = {key: tag for tag in once.values() for key in (str(tag.id), tag.path)}
 
@@ -339,7 +317,8 @@ def _unit(written: str) -> str:
     return code
 
 
-def _among(rows: Any, column: str, wanted: Iterable[Any]) -> list[Any]:
+def among(rows: Any, column: str, wanted: Iterable[Any]) -> list[Any]:
+    """Return the rows of a query whose column holds one of the wanted values, asked for in parts."""
     listed = list(wanted)
     parts = [listed[start : start + BATCH] for start in range(0, len(listed), BATCH)]
     return [row for part in parts for row in rows.filter(**{f"{column}__in": part})]
@@ -366,7 +345,8 @@ def _store(author: Author, fresh: list[Tag], changed: list[tuple[Tag, dict[str, 
         append(author, deeds)
 
 
-def _uuid(text: str) -> UUID | None:
+def uuid_of(text: str) -> UUID | None:
+    """Return the id a text is, None if it is none."""
     try:
         return UUID(text)
     except ValueError:
@@ -376,9 +356,9 @@ def _uuid(text: str) -> UUID | None:
 def undo(author: Author, made: Sequence[str], before: Sequence[tuple[dict[str, Any], int]]) -> tuple[int, int]:
     """Take an import back where nobody changed its tags since; returns how many were taken back and how many stay."""
     with transaction.atomic():
-        there = _among(Tag.objects.of(author.tenant), "pk", made)
+        there = among(Tag.objects.of(author.tenant), "pk", made)
         tags = {str(tag.id): tag for tag in there if tag.version == 1}
-        alarms = _among(AlarmDefinition.objects.of(author.tenant), "tag_id", list(tags))
+        alarms = among(AlarmDefinition.objects.of(author.tenant), "tag_id", list(tags))
         stays = {str(alarm.tag_id) for alarm in alarms if alarm.version > 1}
         gone = [tag for id, tag in tags.items() if id not in stays]
         deeds = [changes.deed(Action.DELETE, tag, tag.document(), {}) for tag in gone]
@@ -399,11 +379,11 @@ def _restored(author: Author, before: Sequence[tuple[dict[str, Any], int]]) -> l
     versions = {str(document["id"]): version for document, version in before}
     known = {
         str(tag.id): tag
-        for tag in _among(Tag.objects.of(author.tenant).select_related("asset"), "pk", versions)
+        for tag in among(Tag.objects.of(author.tenant).select_related("asset"), "pk", versions)
         if tag.version == versions[str(tag.id)]
     }
     assets = {
-        str(asset.id): asset for asset in _among(Asset.objects.of(author.tenant), "pk", {d["asset"] for d, _ in before})
+        str(asset.id): asset for asset in among(Asset.objects.of(author.tenant), "pk", {d["asset"] for d, _ in before})
     }
     changed = []
     for document, _ in before:

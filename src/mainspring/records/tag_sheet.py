@@ -1,17 +1,24 @@
-"""The empty sheet people fill with tags: its columns, and beside them an example and what each column takes."""
+"""Sheets of tags: what an import must know of them, the empty one people fill, and beside it an example."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS, spelling
+from mainspring.records.defined.access import Access
 from mainspring.records.driver_forms import driver
-from mainspring.records.tag_columns import ADDRESS, FIELDS, KIND_WORDS, Field, address_fields
+from mainspring.records.faults import Invalid
+from mainspring.records.imported import Field, Imported, Planned, mapping_of
+from mainspring.records.rights import Right
+from mainspring.records.tag_columns import ADDRESS, FIELDS, KIND_WORDS, Layout, address_fields, fields, suggestion
+from mainspring.records.tag_import import Importer, undo
 
 NOTES: Final = Text("Example", "示例")
 """The name of the second sheet, which an import does not read."""
+_NO_NAME: Final = Text("Say which column holds the tag name.", "请指定哪一列是位号。")
 _ABOUT: Final = Text(
     "An example. An import reads the sheet “tags” alone; nothing here is imported.",
     "示例。导入时只读取工作表“tags”，此表的内容不会被导入。",
@@ -51,9 +58,7 @@ _TAKEN: Final[dict[str, Text]] = {
     "connection": Text("the name of a connection", "连接名称"),
     "description": Text("any text", "任意文本"),
     "description_zh": Text("any text", "任意文本"),
-    "kind": Text(
-        ", ".join(word.en for word in KIND_WORDS.values()), "、".join(word.zh for word in KIND_WORDS.values())
-    ),
+    "kind": Text.listed(KIND_WORDS.values()),
     "unit": Text(*(2 * [", ".join(dict.fromkeys(spelling(code) for code in SIGNS))])),
     "decimals": Text("0 to 9", "0 至 9"),
     "scan_ms": Text("milliseconds between two reads", "两次读取的间隔，毫秒"),
@@ -101,3 +106,41 @@ def _taken(each: Field) -> Text:
         words = ", ".join(each.choices)
         return Text(words, words)
     return Text("", "") if each.key.startswith(ADDRESS) else _NUMBER
+
+
+class Tags(Imported):
+    """Tags, as sheets fill them."""
+
+    def require(self, access: Access) -> None:
+        """Let everyone import who came as far: endpoints ask for the right to configure."""
+        assert Right.CONFIGURE in access.rights
+
+    def fields(self, access: Access) -> Mapping[str, Field]:
+        """Return every field a column can fill, by key."""
+        return fields()
+
+    def layout(self, options: dict[str, Any], access: Access) -> Layout:
+        """Read a layout; the name must come from somewhere."""
+        more = {name: found for name, found in options.items() if name != "mapping"}
+        layout = Layout(mapping_of(options), **more)
+        if "name" not in layout.columns:
+            raise Invalid({"mapping": _NO_NAME})
+        return layout
+
+    def taker(self, access: Access, *, dry_run: bool, before_commit: Planned) -> Importer:
+        """Return what takes the rows of one import."""
+        return Importer(access.author, dry_run=dry_run, before_commit=before_commit)
+
+    def undo(
+        self, access: Access, made: Sequence[str], before: Sequence[tuple[dict[str, Any], int]]
+    ) -> tuple[int, int]:
+        """Take a piece back where nobody changed its tags since."""
+        return undo(access.author, made, before)
+
+    def suggestion(self, key: str, cell: str) -> str:
+        """Return what was probably meant by a cell."""
+        return suggestion(key, cell)
+
+    def template(self, access: Access, language: str, only: str = "") -> tuple[list[str], tuple[str, list[list[str]]]]:
+        """Return the heads, for addresses of one driver if it is named, and the example beside."""
+        return head(only, language), (getattr(NOTES, language), notes(only, language))

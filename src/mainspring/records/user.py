@@ -32,6 +32,8 @@ class User(AbstractBaseUser, Record):
     language = models.CharField(max_length=5, default="", blank=True, choices=[("zh", "zh"), ("en", "en")])
     theme = models.CharField(max_length=8, default="system", choices=[(t, t) for t in ("system", "light", "dark")])
     enabled = models.BooleanField(default=True)
+    # An account for programs: it has no password, its tokens are all there is.
+    service = models.BooleanField(default=False)
     must_change_password = models.BooleanField(default=False)
     pseudonym: models.UUIDField[UUID, UUID] = models.UUIDField(default=uuid4, unique=True, editable=False)
     sign_outs = models.PositiveIntegerField(default=0)
@@ -79,6 +81,7 @@ class User(AbstractBaseUser, Record):
             "display_name": self.display_name,
             "role": self.role,
             "enabled": self.enabled,
+            "service": self.service,
             "language": self.language,
             "theme": self.theme,
             "must_change_password": self.must_change_password,

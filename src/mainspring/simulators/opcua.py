@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -38,6 +40,18 @@ _NO_NODE: Final = Text(
     "The simulator has no node {name}. Declare it when the simulator is made.",
     "模拟器没有节点 {name}。请在创建模拟器时声明。",
 )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let nobody look for garbage while hundreds of thousands of objects are made that stay: it takes half the time."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,7 @@ class OpcUaSimulator:
         return f"ns=2;s={name}"
 
     async def start(self) -> None:
-        """Build the address space and listen; takes about two seconds."""
+        """Build the address space and listen; takes about a second."""
         from asyncua import ua
         from asyncua.server.server import Server
 
@@ -119,7 +133,8 @@ class OpcUaSimulator:
             log.setLevel(logging.CRITICAL)  # it logs each lost client as an error
         users: Any = self._users
         server = self._server = Server(user_manager=users)
-        await server.init()
+        with _uncollected():
+            await server.init()
         server.set_endpoint(self.url)
         server.set_server_name("Mainspring simulator")
         await server.set_application_uri(NAMESPACE)

@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from mainspring.core.alarms import Transition
 from mainspring.core.definitions import Condition, Priority
+from mainspring.records.formulas import neutral
 from mainspring.records.sheets import xlsx_file
-from mainspring.web.exports import clock_of, neutral
+from mainspring.web.exports import clock_of
 
 Language = Literal["en", "zh"]
 Row = dict[str, Any]
@@ -25,10 +26,10 @@ _HEADINGS: Final = {
 }
 _ABOUT: Final = {"en": ("times in", "filters", "none"), "zh": ("时间为", "筛选", "无")}
 _FILTERS: Final = {
-    "en": {name: name for name in ("tag", "alarm", "asset", "priority", "transition", "person")},
+    "en": {name: name for name in ("tag", "alarm", "asset", "priority", "transition", "person", "search")},
     "zh": {
         "tag": "测点", "alarm": "报警", "asset": "资产", "priority": "优先级", "transition": "变化",
-        "person": "操作人",
+        "person": "操作人", "search": "搜索",
     },
 }  # fmt: skip
 _NUMBERS: Final = frozenset({"value", "limit"})

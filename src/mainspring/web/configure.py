@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
+from mainspring.records.provider import ProviderSection, SamlSection
+from mainspring.records.rights import Requirement
 
 _TWICE: Final = Text(
     "The web role was configured twice in one process with different settings. Start a second process instead.",
@@ -57,7 +59,11 @@ class WebSettings(BaseModel):
     zone: str = "UTC"
     product_version: str = "0.1.0"
     static_folder: Path = Path(__file__).parent / "static"
+    apps: tuple[str, ...] = Field(default=(), description="packages of all apps, by the names they are imported by")
+    apps_folder: Path | None = None
     session_hours: int = Field(default=12, ge=1, le=24 * 30)
+    token_days_max: int = Field(default=366, ge=1, le=3660)
+    registration: bool = Field(default=False, description="companies may ask for an account by themselves")
     shelf_hours_max: int = Field(default=24, ge=1, le=24 * 7)
     software_versions_max: int = Field(default=20, ge=1)
     software_bytes_max: int = Field(default=1024**3, ge=1024**2)
@@ -69,6 +75,16 @@ class WebSettings(BaseModel):
     webhook_hosts: tuple[str, ...] = ()
     page_url: str = Field(default="", description="where people reach the pages, for links in messages")
     lock_out_minutes: int = Field(default=15, ge=1, le=24 * 60)
+    second_factor: Requirement = Field(
+        default=Requirement.NOBODY, description="of whom every company asks a second factor"
+    )
+    providers: dict[str, ProviderSection] = {}
+    provider_secrets: dict[str, SecretStr] = {}
+    saml: dict[str, SamlSection] = {}
+
+    def for_imports(self) -> str:
+        """Return all that processes of imports are told: where the records lie and which apps there are, no keys."""
+        return self.model_dump_json(include={"database_url", "data_folder", "apps", "apps_folder"})
 
 
 _current = WebSettings()

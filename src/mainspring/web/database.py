@@ -36,12 +36,13 @@ def database(url: str) -> dict[str, Any]:
         name = ":memory:" if parts.netloc == ":memory:" else unquote(parts.path)
         # IMMEDIATE: a transaction that reads first and writes later would otherwise fail as "locked" beside a writer.
         options = {"timeout": BUSY_S, "transaction_mode": "IMMEDIATE", "init_command": _PRAGMAS}
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options}
+        # Opening one takes as long as many an answer: each thread keeps its own.
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": options, "CONN_MAX_AGE": None}
     if parts.scheme in {"postgresql", "postgres"}:
         if find_spec("psycopg") is None:
             raise ConfigurationError(_NO_CLIENT)
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "mainspring.records.postgresql",
             "NAME": unquote(parts.path.lstrip("/")),
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),

@@ -23,6 +23,7 @@ from mainspring.core.errors import LimitExceeded
 from mainspring.core.history import CORRECTED, LATE, ROWS_MAX, AggregateQuery, Function, RawQuery
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
+from mainspring.records.formulas import FORMULA
 from mainspring.web.columns import numbers
 
 RAW_WINDOW_MS: Final = 43_200_000
@@ -53,7 +54,6 @@ _ABOUT: Final = {
     "en": ("raw samples", "aggregates over {step} ms", "{tags} tags", "times in {zone}"),
     "zh": ("原始样本", "每 {step} 毫秒聚合", "{tags} 个测点", "时间为 {zone}"),
 }
-_FORMULA: Final = r"^[=+\-@\t\r]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,6 @@ class Export:
 
 
 Write = Callable[[Export, Iterator[pa.Table]], Iterator[bytes]]
-
-
-def neutral(cell: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
 
 
 def clock_of(zone: str) -> Callable[[int], str]:
@@ -300,7 +295,7 @@ def plant_times(times: Any, zone: str) -> Any:
 
 def _neutral(texts: Any) -> Any:
     marked = pc.binary_join_element_wise("'", texts, "")
-    return pc.if_else(pc.match_substring_regex(texts, _FORMULA), marked, texts)
+    return pc.if_else(pc.match_substring_regex(texts, FORMULA), marked, texts)
 
 
 def as_parquet(export: Export, pieces: Iterator[pa.Table]) -> Iterator[bytes]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any, Final
 
 import structlog
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.db import IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -26,6 +28,7 @@ from mainspring.core.errors import (
 from mainspring.core.faults import words
 from mainspring.core.text import Text
 from mainspring.records.faults import FIELDS_MAX, Invalid
+from mainspring.web.parsing import Unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +65,8 @@ class TooLarge(LimitExceeded):
 
 STATUS: Final[dict[type[MainspringError], int]] = {
     NotSignedIn: 401, NotAllowed: 403, NotFound: 404, Conflict: 409, Expired: 410, TooLarge: 413, Invalid: 422,
-    ConfigurationError: 422, LimitExceeded: 429, Rejected: 502, DecodeError: 502, NotConnected: 503, StoreError: 503,
+    Unreadable: 400, ConfigurationError: 422, LimitExceeded: 429, Rejected: 502, DecodeError: 502, NotConnected: 503,
+    StoreError: 503,
 }  # fmt: skip
 SIGN_IN: Final = Text("Sign in first.", "请先登录。")
 FORGED: Final = Text(
@@ -80,6 +84,19 @@ _BAD_REQUEST: Final = Text("The request cannot be read. Check its form.", "无�
 _OURS: Final = Text(
     "Something failed on our side. Try again; if it repeats, give the request id {request_id} to your administrator.",
     "服务端出错，请重试；若仍出现，请将请求编号 {request_id} 告知管理员。",
+)
+_NO_METHOD: Final = Text(
+    "{path} does not take {method}. See /api/v1/openapi.json.", "{path} 不支持 {method}，参见 /api/v1/openapi.json。"
+)
+_CHARACTERS: Final = Text("This holds the character NUL. Remove it.", "此项含有 NUL 字符，请删除。")
+_HELD: Final = Text(
+    "Something that is not shown here is linked to this: rows of an app that was taken out. Put it back, or drop its "
+    "tables; the start names them.",
+    "有未在此显示的内容引用它：属于已移除的应用。请重新安装该应用，或删除启动时列出的数据表。",
+)
+_BUSY: Final = Text(
+    "The records cannot be reached now, or others are writing to them. Nothing was changed; try again in a moment.",
+    "记录库暂时无法访问或正被其他写入占用，未作任何更改，请稍后重试。",
 )
 _OTHER: Final = Text("The request was refused ({reason}).", "请求被拒绝（{reason}）。")
 
@@ -119,6 +136,8 @@ def handle_errors(api: NinjaAPI) -> None:
         return answer(request, NotFound(_NO_ENDPOINT, path=request.path))
 
     def refused(request: HttpRequest, error: Any) -> HttpResponse:
+        if isinstance(error.__cause__, Unreadable):
+            return answer(request, error.__cause__, error.status_code)
         text = _BAD_REQUEST if error.status_code == 400 else _OTHER.format(reason=str(error))
         return answer(request, MainspringError(text), error.status_code)
 
@@ -129,6 +148,21 @@ def handle_errors(api: NinjaAPI) -> None:
 
     def unreadable(request: HttpRequest, _error: Any) -> HttpResponse:
         return answer(request, MainspringError(_BAD_REQUEST), 400)
+
+    def refused_by_database(request: HttpRequest, error: Any) -> HttpResponse:
+        if "foreign key" not in str(error).lower():
+            return failed(request, error)
+        log.warning("web.held_by_a_table", path=request.path, reason=str(error))
+        return answer(request, Conflict(_HELD))
+
+    def busy(request: HttpRequest, error: Any) -> HttpResponse:
+        # SQLite says in the same way that a table is missing.
+        if getattr(error.__cause__, "sqlite_errorcode", sqlite3.SQLITE_BUSY) & 0xFF != sqlite3.SQLITE_BUSY:
+            return failed(request, error)
+        log.warning("web.records_unreachable", path=request.path, reason=str(error))
+        answered = answer(request, StoreError(_BUSY))
+        answered["Retry-After"] = "1"
+        return answered
 
     def failed(request: HttpRequest, error: Any) -> HttpResponse:
         request_id = getattr(request, "request_id", "")
@@ -142,12 +176,43 @@ def handle_errors(api: NinjaAPI) -> None:
     api.add_exception_handler(RequestDataTooBig, too_large)
     api.add_exception_handler(SuspiciousOperation, unreadable)
     api.add_exception_handler(BadRequest, unreadable)
+    api.add_exception_handler(IntegrityError, refused_by_database)
+    api.add_exception_handler(OperationalError, busy)
     api.add_exception_handler(Exception, failed)
 
 
 def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a change outside the API that came without its token."""
     return answer(request, Forged(FORGED))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer what cannot be read before any endpoint has it, such as ten thousand parameters."""
+    return answer(request, MainspringError(_BAD_REQUEST), 400)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer a failure outside the API's own endpoints."""
+    request_id = getattr(request, "request_id", "")
+    log.error("web.request_failed", path=request.path, request_id=request_id, exc_info=True)
+    return answer(request, MainspringError(_OURS, request_id=request_id), 500)
+
+
+def refusal(request: HttpRequest) -> HttpResponse | None:
+    """Answer a request whose address holds what nothing here can be called; None for all others."""
+    if "\0" in request.path:
+        return no_endpoint(request)
+    if "%00" not in request.META.get("QUERY_STRING", ""):
+        return None
+    return answer(request, Invalid({name[:100]: _CHARACTERS for name, values in request.GET.lists()
+                                    if any("\0" in text for text in (name, *values))}))  # fmt: skip
+
+
+def no_method(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Answer a method that an endpoint does not have."""
+    made = answer(request, MainspringError(_NO_METHOD, path=request.path, method=request.method), 405)
+    made.headers["Allow"] = allowed
+    return made
 
 
 def no_endpoint(request: HttpRequest) -> HttpResponse:

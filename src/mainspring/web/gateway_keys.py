@@ -13,6 +13,7 @@ from ninja.security.base import AuthBase
 
 from mainspring.core.text import Text
 from mainspring.records.gateway import Gateway
+from mainspring.records.in_force import enter, for_platform
 from mainspring.web.faults import NotSignedIn
 
 SCHEME: Final = "Gateway"
@@ -36,11 +37,14 @@ class GatewayKey(AuthBase):
         public_key, at, signature = (*shown.split(":"), "", "")[:3]
         if scheme != SCHEME or not at.isdecimal() or len(at) > _DIGITS_MAX or abs(time.time() - int(at)) > AGE_MAX_S:
             raise NotSignedIn(_REFUSED)
-        gateway = Gateway.objects.select_related("tenant", "credential").filter(
-            credential__public=public_key, credential__revoked_ms=None, credential__digest=""
-        ).first()  # fmt: skip
+        with for_platform():
+            rows = Gateway.objects.select_related("tenant", "credential")
+            gateway = rows.filter(
+                credential__public=public_key, credential__revoked_ms=None, credential__digest=""
+            ).first()
         if gateway is None or not _signed(public_key, signature, f"{at}\n{request.method}\n{request.path}"):
             raise NotSignedIn(_REFUSED)
+        enter(gateway.tenant)
         return gateway
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
-from uuid import UUID
 
 from mainspring.web.configure import WebSettings, configure
 
@@ -84,16 +83,19 @@ class Process:
 
     def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
         configure(self._settings)
-        from mainspring.records.audit import Author
-        from mainspring.records.import_files import ImportFolder
+        from mainspring.records.defined.access import Access
+        from mainspring.records.import_files import LEAVE_S, WORKING, ImportFolder
         from mainspring.records.import_work import Work, do
-        from mainspring.records.tenant import Tenant
+        from mainspring.records.in_force import enter
 
-        pseudonym = UUID(wanted["pseudonym"]) if wanted["pseudonym"] else None
-        author = Author(Tenant.objects.get(key=wanted["tenant"]), pseudonym, wanted["address"])
+        access = Access.taken(wanted["access"])
+        enter(access.author.tenant)
         folder = ImportFolder(Path(wanted["folder"]))
-        work = Work(folder, folder.state(waiting=True), author, publish=self._publish, lost=self._lost)
-        self._under_way(work, lambda: do(work))
+        with folder.alone(LEAVE_S):
+            state = folder.resumed(wanted["stage"])
+            if state["stage"] in WORKING:
+                work = Work(folder, state, access.author, publish=self._publish, lost=self._lost, granted=access)
+                self._under_way(work, lambda: do(work))
         return {}
 
     def _under_way(self, work: Stoppable, done: Callable[[], None]) -> None:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
+from mainspring.records.in_force import carried
+
 Result = TypeVar("Result")
 _under_way: set[asyncio.Task[Any]] = set()
 
@@ -30,4 +32,4 @@ async def in_thread(work: Callable[..., Result], *arguments: Any, threads: Execu
         finally:
             close_old_connections()
 
-    return await asyncio.get_running_loop().run_in_executor(threads, worked)
+    return await asyncio.get_running_loop().run_in_executor(threads, carried(worked))

@@ -161,6 +161,14 @@ def _silence(kind: str, name: str, seconds: int, *, away: bool) -> Text:
     return Text(form.en.format(part=part.en, seconds=seconds), form.zh.format(part=part.zh, seconds=seconds))
 
 
+def part_of(health: Health) -> tuple[str, str]:
+    """Return the role and the name a report is about: the supervisor reports what it starts again."""
+    if health.role != "supervisor" or health.instance == "main":
+        return health.role, health.instance
+    kind, _, name = health.instance.partition("-")
+    return kind, name
+
+
 def troubles(reports: Sequence[Health], now_ms: int, elsewhere: Container[str] = ()) -> list[dict[str, Any]]:
     """Say what is wrong with the roles, one entry each, from their latest reports.
 
@@ -169,12 +177,10 @@ def troubles(reports: Sequence[Health], now_ms: int, elsewhere: Container[str] =
     found: dict[str, dict[str, Any]] = {}
     for health in reports:
         age_ms = now_ms - health.time_ms
-        kind, name = health.role, health.instance
-        restarted = kind == "supervisor" and name != "main"
-        if restarted:
-            kind, _, name = name.partition("-")
-            if age_ms > SILENT_MS:
-                continue
+        kind, name = part_of(health)
+        restarted = kind != health.role
+        if restarted and age_ms > SILENT_MS:
+            continue
         role = f"gateway-{name}" if kind == "gateway" else kind
         if age_ms > SILENT_MS:
             text = _silence(kind, name, age_ms // 1000, away=kind == "gateway" and name in elsewhere).document()

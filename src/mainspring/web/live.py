@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import numpy as np
@@ -22,6 +23,10 @@ from mainspring.core.errors import LimitExceeded, MainspringError, NotFound
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
 from mainspring.web.columns import numbers
+
+if TYPE_CHECKING:
+    from mainspring.records.access.scope import Reach
+    from mainspring.web.standing import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +97,11 @@ class Viewer:
     alarms: deque[bytes] = field(default_factory=lambda: deque(maxlen=ALARMS_WAITING_MAX))
     alarms_lost: bool = False
     roles: bytes | None = None
+    standing: Standing | None = None
+    """What lets the viewer watch; `web.standing` ends the stream when it does not hold any more."""
+    reach: Reach | None = None
+    """The parts of the plant whose alarms it is told of; None: all."""
+    ended: bool = False
     _due: float = 0.0
     _revision: int = -1
     _places: npt.NDArray[np.intp] | None = None
@@ -151,7 +161,7 @@ def dumps(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY, default=str)
 
 
-ALL_WELL: Final = event("roles", {"degraded": []})
+ALL_WELL: Final[dict[str, Any]] = {"degraded": []}
 
 
 def values_document(tags: npt.NDArray[np.uint32], columns: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
@@ -224,7 +234,7 @@ class Hub:
         self.viewers: dict[str, set[Viewer]] = {}
         self.snapshots: dict[str, Snapshot] = {}
         self.engine_silent_since: float | None = None
-        self.roles: dict[str, bytes] = {}
+        self.roles: dict[str, dict[str, Any]] = {}
         self.ended = False
 
     def post(self, tenant: str, holder: str, tags: list[int], interval_s: float = INTERVAL_S) -> LiveSet:
@@ -232,7 +242,7 @@ class Hub:
         self.forget_idle()
         if len(self.sets) >= SETS_MAX:
             raise LimitExceeded(_FULL, limit=SETS_MAX)
-        if sum(each.holder == holder for each in self.sets.values()) >= SETS_OF_ONE_MAX:
+        if sum(_person(each.holder) == _person(holder) for each in self.sets.values()) >= SETS_OF_ONE_MAX:
             raise LimitExceeded(_TOO_MANY, limit=SETS_OF_ONE_MAX)
         made = LiveSet(uuid7(), tenant, holder, np.unique(np.asarray(tags, dtype=np.uint32)), interval_s)
         self.sets[made.id] = made
@@ -253,12 +263,21 @@ class Hub:
 
     def check_streams(self, holder: str) -> None:
         """Raise LimitExceeded if a person has too many streams open."""
-        if sum(each.streams for each in self.sets.values() if each.holder == holder) >= STREAMS_OF_ONE_MAX:
+        streams = (each.streams for each in self.sets.values() if _person(each.holder) == _person(holder))
+        if sum(streams) >= STREAMS_OF_ONE_MAX:
             raise LimitExceeded(_TOO_MANY_STREAMS, limit=STREAMS_OF_ONE_MAX)
 
-    def open(self, live_set: LiveSet) -> Viewer:
+    def narrow(self, live_set: LiveSet, within: Collection[int]) -> None:
+        """Take the tags out of a set that whoever opens it may not see."""
+        kept = live_set.tags[np.isin(live_set.tags, np.fromiter(within, dtype=np.uint32))]
+        if len(kept) < len(live_set.tags):
+            live_set.tags = kept
+            live_set.revision += 1
+
+    def open(self, live_set: LiveSet, standing: Standing | None = None, reach: Reach | None = None) -> Viewer:
         """Open a stream of a set."""
-        viewer = Viewer(live_set, roles=self.roles.get(live_set.tenant, ALL_WELL))
+        roles = _roles(self.roles.get(live_set.tenant, ALL_WELL), reach)
+        viewer = Viewer(live_set, roles=roles, standing=standing, reach=reach)
         live_set.streams += 1
         self.viewers.setdefault(live_set.tenant, set()).add(viewer)
         return viewer
@@ -274,6 +293,12 @@ class Hub:
             self.snapshots.pop(viewer.live_set.tenant, None)
             self.roles.pop(viewer.live_set.tenant, None)
 
+    def cut(self, viewer: Viewer) -> None:
+        """End a stream whose viewer may not watch any more as it did; its set goes, too: it is posted again or not."""
+        viewer.ended = True
+        self.sets.pop(viewer.live_set.id, None)
+        viewer.stirred.set()
+
     def end(self) -> None:
         """Let every stream end; pages open them again at whoever serves next."""
         self.ended = True
@@ -282,9 +307,11 @@ class Hub:
                 viewer.stirred.set()
 
     def tell_alarm(self, tenant: str, row: dict[str, Any]) -> None:
-        """Give an alarm's change to every viewer of the tenant at once."""
+        """Give an alarm's change to every viewer of the tenant at once who sees this part of the plant."""
         message = event("alarm", row)
         for viewer in self.viewers.get(tenant, ()):
+            if viewer.reach is not None and not viewer.reach.holds(row["path"], row["asset"]):
+                continue
             viewer.alarms_lost |= len(viewer.alarms) == ALARMS_WAITING_MAX
             viewer.alarms.append(message)
             viewer.stirred.set()
@@ -297,12 +324,11 @@ class Hub:
 
     def tell_roles(self, tenant: str, document: dict[str, Any]) -> None:
         """Give the state of the roles to every viewer of the tenant, unless they know it."""
-        message = event("roles", document)
-        if self.roles.get(tenant, ALL_WELL) == message:
+        if self.roles.get(tenant, ALL_WELL) == document:
             return
-        self.roles[tenant] = message
+        self.roles[tenant] = document
         for viewer in self.viewers.get(tenant, ()):
-            viewer.roles = message
+            viewer.roles = _roles(document, viewer.reach)
             viewer.stirred.set()
 
     async def run(self, bus: Bus) -> None:
@@ -341,6 +367,18 @@ class Hub:
         for id, each in tuple(self.sets.items()):
             if each.streams == 0 and now - each.idle_since > SET_IDLE_S:
                 del self.sets[id]
+
+
+def _roles(document: dict[str, Any], reach: Reach | None) -> bytes:
+    """Return what a viewer is told of the roles: who sees a part of the plant, of those it depends on."""
+    if reach is not None:
+        told = [each for each in document["degraded"] if reach.feeds(*each["role"].partition("-")[::2])]
+        document = {"degraded": told}
+    return event("roles", document)
+
+
+def _person(holder: str) -> str:
+    return holder.partition("/")[0]
 
 
 hub = Hub()

@@ -7,47 +7,61 @@ there and back, which takes longer than most answers, and far longer where the p
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.asgi import ASGIHandler
-from django.core.signals import request_started
+from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 
-IDLE_MAX: Final = 16
-"""Threads kept for further requests; those of more requests at a time end with them."""
+THREADS_MAX: Final = 12
+"""Requests that ask the records at the same moment, each with a connection; more of them wait for their turn."""
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads whose connections are looked at after each step: Django looks at that of whichever ends a request."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Have a step done."""
+
+        def done() -> Any:
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                close_old_connections()
+
+        return super().submit(done)
 
 
 class Handler(ASGIHandler):
-    """Lends each request a thread that served others before."""
+    """Has the synchronous steps of all requests done by a few threads, which keep their connections to the records."""
 
     def __init__(self) -> None:
-        # Connections are closed at the end of every request: at the beginning of the next there is nothing to do.
         for tidy in (close_old_connections, reset_queries):
             request_started.disconnect(tidy)
-        self._idle: list[ThreadPoolExecutor] = []
+        request_finished.disconnect(close_old_connections)
+        self._threads = _Threads(THREADS_MAX, thread_name_prefix="web")
         super().__init__()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answer one request."""
-        thread = self._idle.pop() if self._idle else ThreadPoolExecutor(1, thread_name_prefix="web")
-        try:
-            async with ThreadSensitiveContext(executor=thread):
-                await self.handle(scope, receive, send)
-        finally:
-            if len(self._idle) < IDLE_MAX:
-                self._idle.append(thread)
-            else:
-                thread.shutdown(wait=False)
+        """Answer one request; its steps may be done by different threads, for no transaction goes beyond one."""
+        async with ThreadSensitiveContext(executor=self._threads):
+            await self.handle(scope, receive, send)
 
 
 class Sessions(SessionMiddleware):
     """Django's sessions; only storing one asks the database."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Open the session, and tell it from where it is used."""
+        super().process_request(request)
+        address, agent = str(request.META.get("REMOTE_ADDR") or ""), request.headers.get("User-Agent", "")
+        request.session.comes_from(address, agent)  # type: ignore[attr-defined]
 
     async def __acall__(self, request: HttpRequest) -> HttpResponse:
         self.process_request(request)

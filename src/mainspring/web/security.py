@@ -4,36 +4,73 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
+from urllib.parse import unquote
 from uuid import UUID
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
-from mainspring.core.errors import NotAllowed
+from mainspring.core.errors import MainspringError, NotAllowed
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
 from mainspring.records import credential
+from mainspring.records import session as sessions
+from mainspring.records.access import granted, preview
+from mainspring.records.access.permits import (
+    permits_of,
+    permits_of_token,
+    rights_of,
+    rights_of_token,
+    token_of,
+    user_of,
+)
+from mainspring.records.access.scope import Scope, scope_of
 from mainspring.records.audit import Author
 from mainspring.records.credential import Credential
-from mainspring.records.rights import RIGHT_WORDS, ROLE_WORDS, Right, Role, least_role
+from mainspring.records.defined.access import Permit
+from mainspring.records.in_force import enter, for_platform, unchanged
+from mainspring.records.rights import RIGHT_WORDS, ROLE_WORDS, Requirement, Right, Role, least_role
 from mainspring.records.tenant import Tenant
 from mainspring.records.user import User
-from mainspring.web.faults import FORGED, SIGN_IN, Forged, NotSignedIn, answer
+from mainspring.web.faults import FORGED, SIGN_IN, Forged, NotSignedIn, answer, no_method, refusal
 from mainspring.web.known_tokens import known_tokens
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 API_PREFIX: Final = "/api/"
+RECORDS_PREFIX: Final = "/api/v1/records/"
+_ASKED_BY_POST: Final = tuple(
+    f"/api/v1/{path}"
+    for path in ("live", "tags/by-path", "history/trend", "history/raw", "history/aggregate", "history/states")
+)
+"""Questions too long for an address: they change nothing."""
+FROM: Final = "from"
+"""In the query: the company that granted what is asked for."""
 _MISSING: Final = Text(
     "This needs the right {right}, which the role {role} has. Ask your administrator.",
     "此操作需要“{right}”权限（{role}角色具有），请联系管理员。",
+)
+ELSEWHERE: Final = "second_factor_elsewhere"
+"""In a session: whoever signed the person in has asked for a second factor."""
+REQUIRED: Final = Requirement(settings.SECOND_FACTOR)
+"""Of whom the platform asks one, whatever their company says."""
+AS_ROLE: Final = "X-As-Role"
+"""An administrator looks as someone with this role would, and changes nothing; what is not ASCII is percent-encoded."""
+AS_PLACE: Final = "X-As-Place"
+"""Beside it: the id of the asset below which the role would be assigned."""
+_LOOKS: Final = Text(
+    "You are looking as the role {role}: nothing can be changed. End the preview first.",
+    "当前正以“{role}”角色预览，无法修改任何内容，请先退出预览。",
+)
+_OWN_FACTOR: Final = Text(
+    "Set up a second factor first: your company asks for one. See /api/v1/session/second-factor.",
+    "所在企业要求第二因素，请先完成设置，参见 /api/v1/session/second-factor。",
 )
 _OWN_PASSWORD: Final = Text(
     "Choose your own password first: POST /api/v1/session/password.",
@@ -47,6 +84,12 @@ class PasswordDue(NotAllowed):
     code = "password-due"
 
 
+class SecondFactorDue(NotAllowed):
+    """The person's company or the platform asks for a second factor, and there is none yet."""
+
+    code = "second-factor-due"
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who a request comes from: a person's session, or a token that acts for its owner."""
@@ -57,36 +100,64 @@ class Actor:
     address: str
     user: User | None = None
     token: Credential | None = None
+    permits: tuple[Permit, ...] = ()
+    """What is assigned to the person of a session, or to the token."""
+    looks_as: str = ""
+    """The role an administrator previews."""
+    refused: MainspringError | None = None
+    """Why nothing of this request can be answered."""
+    owes_second_factor: bool = False
+    """The person of a session must set one up before anything else."""
 
     @property
     def rights(self) -> frozenset[Right]:
-        """What this actor may do: a token never more than its owner."""
-        if self.token is not None and self.user is not None:
-            return self.role.rights & Role(self.user.role).rights
-        return self.role.rights
+        """What this actor may do in the whole company: a token never more than its owner, unless it is assigned."""
+        own = self.role.rights if self.token is None else rights_of_token(self.token)
+        return own | rights_of(self.permits)
+
+    @property
+    def assignee(self) -> str:
+        """Whom assignments name; nobody during a preview."""
+        if self.looks_as:
+            return ""
+        if self.token is not None:
+            return token_of(self.token.pk)
+        return user_of(self.user.pk) if self.user is not None else ""
 
     @property
     def author(self) -> Author:
         """The actor as the records' audit names it."""
         return Author(self.tenant, self.pseudonym, self.address)
 
-    def require(self, right: Right) -> None:
-        """Raise NotAllowed, naming the right, unless the actor has it."""
-        if right not in self.rights:
-            raise NotAllowed(_MISSING, right=RIGHT_WORDS[right], role=ROLE_WORDS[least_role(right)])
+    def scope(self, right: Right) -> Scope:
+        """Return the parts of the plant in which the actor has a right."""
+        return scope_of(self.tenant, self.rights, self.permits, right)
+
+    def require(self, right: Right, *, somewhere: bool = False) -> None:
+        """Raise NotAllowed, naming the right, unless the actor has it: in the whole company, or `somewhere` in it."""
+        if right in self.rights or (somewhere and self.scope(right).parts):
+            return
+        raise NotAllowed(_MISSING, right=RIGHT_WORDS[right], role=ROLE_WORDS[least_role(right)])
 
 
 class Needs(AuthBase):
     """The gate of an endpoint: `auth=Needs(Right.VIEW)`; works for sync and async endpoints alike.
 
-    `even_with_due_password` lets people in who must change their password first.
+    `even_with_due_password` lets people in who must change their password first, `even_without_second_factor` those who
+    must set one up; `somewhere` those who have the right
+    in a part of the plant: the endpoint then asks `Actor.scope` which.
     """
 
     openapi_type = "http"
     openapi_scheme = "bearer"
 
-    def __init__(self, right: Right, *, even_with_due_password: bool = False) -> None:
+    def __init__(
+        self, right: Right, *, even_with_due_password: bool = False, even_without_second_factor: bool = False,
+        somewhere: bool = False,
+    ) -> None:  # fmt: skip
         self.right = right
+        self.even_without_second_factor = even_without_second_factor or even_with_due_password
+        self.somewhere = somewhere
         self.even_with_due_password = even_with_due_password
         super().__init__()
 
@@ -100,7 +171,13 @@ class Needs(AuthBase):
         due = actor.user is not None and actor.user.must_change_password
         if due and not self.even_with_due_password:
             raise PasswordDue(_OWN_PASSWORD)
-        actor.require(self.right)
+        if actor.owes_second_factor and not self.even_without_second_factor:
+            raise SecondFactorDue(_OWN_FACTOR)
+        if actor.refused is not None:
+            raise actor.refused
+        if actor.looks_as and request.method not in SAFE_METHODS and not request.path.startswith(_ASKED_BY_POST):
+            raise NotAllowed(_LOOKS, role=actor.looks_as)
+        actor.require(self.right, somewhere=self.somewhere)
         return actor
 
 
@@ -111,7 +188,11 @@ def actor_of(request: HttpRequest) -> Actor:
 
 def require_csrf(request: HttpRequest) -> None:
     """Raise Forged for a change without the token that only our own pages can read."""
-    if request.method not in SAFE_METHODS and check_csrf(request) is not None:
+    if request.method in SAFE_METHODS:
+        return
+    # Read as a whole first: the check looks for a form in it, and what was streamed is not read twice.
+    _ = request.body
+    if check_csrf(request) is not None:
         raise Forged(FORGED)
 
 
@@ -120,23 +201,45 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR") or "")
 
 
-def release_connections() -> None:
-    """Close this thread's database connection; a stream must not hold one for hours (call by sync_to_async)."""
-    connections.close_all()
-
-
+@for_platform()
 def _actor(request: HttpRequest) -> Actor | None:
+    """Look up who asks, which is to be known before for which company."""
     authorization = request.headers.get("Authorization", "")
     if authorization:
         # Whoever shows a token is judged by it alone; a cookie beside it does not count.
         shown = _shown(authorization)
         token = credential.verify(shown) if shown else None
-        return _bearer(request, token) if token else None
+        return _bearer(request, token, permits_of_token(token)) if token else None
     user = get_user(request)
     if not isinstance(user, User):
         return None
     request.user = user  # Django ends and renews sessions by it
-    return Actor(user.tenant, Role(user.role), user.pseudonym, address_of(request), user)
+    sessions.note_seen(request.session)  # type: ignore[arg-type]
+    permits = permits_of(user.tenant, user_of(user.pk)) if getattr(user, "assigned", True) else ()
+    actor = Actor(user.tenant, Role(user.role), user.pseudonym, address_of(request), user, permits=permits)
+    actor = replace(actor, owes_second_factor=_owes_second_factor(request, actor))
+    role = unquote(request.headers.get(AS_ROLE, ""))
+    return _looking(actor, role, request.headers.get(AS_PLACE, "")) if role else actor
+
+
+def _owes_second_factor(request: HttpRequest, actor: Actor) -> bool:
+    required = Requirement(actor.tenant.second_factor).asks(actor.rights) or REQUIRED.asks(actor.rights)
+    return required and not getattr(actor.user, "has_second_factor", True) and ELSEWHERE not in request.session
+
+
+def renew(request: HttpRequest) -> None:
+    """Find out again who asks: someone has just signed in."""
+    request.actor = _actor(request)  # type: ignore[attr-defined]
+
+
+def _looking(actor: Actor, role: str, place: str) -> Actor:
+    """Return the actor an administrator is during a preview."""
+    try:
+        actor.require(Right.ADMINISTER)
+        built_in, permits = preview.of(actor.tenant, role, place)
+    except MainspringError as error:
+        return replace(actor, refused=error)
+    return replace(actor, role=built_in, permits=permits, looks_as=role)
 
 
 def _shown(authorization: str) -> str:
@@ -144,9 +247,9 @@ def _shown(authorization: str) -> str:
     return shown.strip() if scheme.lower() == "bearer" else ""
 
 
-def _bearer(request: HttpRequest, token: Credential) -> Actor:
+def _bearer(request: HttpRequest, token: Credential, permits: tuple[Permit, ...] = ()) -> Actor:
     pseudonym = token.user.pseudonym if token.user else token.id
-    return Actor(token.tenant, Role(token.role), pseudonym, address_of(request), token.user, token)
+    return Actor(token.tenant, Role(token.role), pseudonym, address_of(request), token.user, token, permits)
 
 
 async def _identified(request: HttpRequest) -> Actor | None:
@@ -156,7 +259,8 @@ async def _identified(request: HttpRequest) -> Actor | None:
         return _bearer(request, known)
     version = known_tokens.version()
     actor = await sync_to_async(_actor)(request)
-    if actor is not None and actor.token is not None:
+    if actor is not None and actor.token is not None and not actor.permits:
+        # What is assigned may end at any moment, with a shift, without a commit: it is looked up each time.
         known_tokens.keep(shown, actor.token, version)
     return actor
 
@@ -170,18 +274,34 @@ def identify(get_response: Answer) -> Answer:
     if iscoroutinefunction(get_response):
 
         async def identified_async(request: HttpRequest) -> HttpResponse:
+            # The task is this request's own, to the end of what it streams: nothing is to be put back.
             if request.path.startswith(API_PREFIX):
-                request.actor = await _identified(request)  # type: ignore[attr-defined]
+                actor = await _identified(request)
+                owner = await sync_to_async(_owner)(request, actor) if actor and FROM in request.GET else None
+                _begin_for(request, actor, owner)
             return await cast("Callable[[HttpRequest], Awaitable[HttpResponse]]", get_response)(request)
 
         return identified_async
 
     def identified(request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(API_PREFIX):
-            request.actor = _actor(request)  # type: ignore[attr-defined]
-        return cast("HttpResponse", get_response(request))
+        with unchanged():
+            if request.path.startswith(API_PREFIX):
+                actor = _actor(request)
+                _begin_for(request, actor, _owner(request, actor) if actor and FROM in request.GET else None)
+            return cast("HttpResponse", get_response(request))
 
     return identified
+
+
+def _owner(request: HttpRequest, actor: Actor) -> Tenant | None:
+    """Return the company whose records are asked for, if it shows any to the actor's."""
+    return granted.owner_of(actor.tenant, request.GET[FROM]) if request.path.startswith(RECORDS_PREFIX) else None
+
+
+def _begin_for(request: HttpRequest, actor: Actor | None, owner: Tenant | None) -> None:
+    request.actor = actor  # type: ignore[attr-defined]
+    if actor is not None:
+        enter(actor.tenant, *([owner] if owner else []))
 
 
 @sync_and_async_middleware
@@ -191,13 +311,13 @@ def headers(get_response: Answer) -> Answer:
 
         async def headed_async(request: HttpRequest) -> HttpResponse:
             _begin(request)
-            return _protect(request, _checked_host(request) or await get_response(request))
+            return _protect(request, _refused(request) or await get_response(request))
 
         return headed_async
 
     def headed(request: HttpRequest) -> HttpResponse:
         _begin(request)
-        return _protect(request, _checked_host(request) or get_response(request))
+        return _protect(request, _refused(request) or get_response(request))
 
     return headed
 
@@ -213,17 +333,19 @@ _WRONG_HOST: Final = Text(
 )
 
 
-def _checked_host(request: HttpRequest) -> HttpResponse | None:
+def _refused(request: HttpRequest) -> HttpResponse | None:
     from django.core.exceptions import DisallowedHost
 
     try:
         request.get_host()
     except DisallowedHost:
         return answer(request, NotAllowed(_WRONG_HOST), 400)
-    return None
+    return refusal(request)
 
 
 def _protect(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if response.status_code == 405 and request.path.startswith(API_PREFIX):
+        response = no_method(request, response.headers.get("Allow", ""))
     nonce = request.csp_nonce  # type: ignore[attr-defined]
     response.headers.setdefault(
         "Content-Security-Policy",

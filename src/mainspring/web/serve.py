@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import structlog
@@ -20,10 +21,16 @@ from mainspring.core.health import Health
 from mainspring.web.configure import WebSettings, configure
 from mainspring.web.database import held_open
 
+if TYPE_CHECKING:
+    from mainspring.records.publication import Publication
+    from mainspring.web.audit_heads import HeadKeeper
+
 log = structlog.get_logger(__name__)
 
 CONNECTIONS_MAX = 5000
 """Open requests and streams of one process; more are answered with 503."""
+COLLECT_AFTER = (20_000, 20, 50)
+"""Objects made, and rounds, until what is no longer used but holds itself is looked for."""
 
 
 async def run(
@@ -41,11 +48,13 @@ async def run(
     check_port(host, port, "web")
     configure(settings)
     # Imported after `configure`: models and the API exist only once Django is set up.
+    from mainspring.records.in_force import for_platform
     from mainspring.records.publication import Publication
-    from mainspring.web import rollouts
+    from mainspring.web import deadlines, rollouts, standing
     from mainspring.web.api.history_imports import history_imports
     from mainspring.web.api.imports import imports
     from mainspring.web.asgi import application
+    from mainspring.web.audit_heads import HeadKeeper
     from mainspring.web.known_tokens import known_tokens
     from mainspring.web.listen import Listener
     from mainspring.web.live import hub
@@ -59,18 +68,30 @@ async def run(
     server = _Server(
         uvicorn.Config(
             application(), host=host, port=port, lifespan="off", log_config=None, access_log=False,
-            server_header=False, timeout_graceful_shutdown=1, ws="none", limit_concurrency=CONNECTIONS_MAX, **options,
+            server_header=False, timeout_graceful_shutdown=1, ws="none", limit_concurrency=CONNECTIONS_MAX,
+            # A parser in C would be taken where there is one: it has no limit on headers, and less room for addresses.
+            http="h11", **options,
         )
     )  # fmt: skip
-    work = [
-        asyncio.create_task(Listener(bus, runtime, hub).run(), name="listen"),
-        asyncio.create_task(hub.run(bus), name="live"),
-        asyncio.create_task(Publication(bus).run(), name="publish"),
-        asyncio.create_task(Notifier(bus).run(), name="notify"),
-        asyncio.create_task(rollouts.run(runtime), name="rollouts"),
-        asyncio.create_task(_report(bus, instance), name="report"),
-        asyncio.create_task(server.serve(), name="serve"),
-    ]
+    publication, heads = Publication(bus), HeadKeeper()
+    # What stands here now stays; looking through all of it again and again took a quarter of the time of requests.
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    with for_platform():
+        # Of all companies alike; requests say for themselves whose they are.
+        work = [
+            asyncio.create_task(Listener(bus, runtime, hub).run(), name="listen"),
+            asyncio.create_task(hub.run(bus), name="live"),
+            asyncio.create_task(standing.run(hub), name="standing"),
+            asyncio.create_task(publication.run(), name="publish"),
+            asyncio.create_task(Notifier(bus).run(), name="notify"),
+            asyncio.create_task(rollouts.run(runtime), name="rollouts"),
+            asyncio.create_task(deadlines.run(), name="deadlines"),
+            asyncio.create_task(report(bus, instance, publication, heads), name="report"),
+            asyncio.create_task(heads.run(), name="heads"),
+            asyncio.create_task(count_uses(), name="uses"),
+        ]
+    work.append(asyncio.create_task(server.serve(), name="serve"))
     stopped = asyncio.create_task(stop.wait())
     try:
         with held_open(settings.database_url) as records, known_tokens.watching(records):
@@ -98,17 +119,35 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _report(bus: Bus, instance: str) -> None:
+async def count_uses() -> None:
+    """Store every second who read what is protected."""
+    from mainspring.records.access import use
+    from mainspring.web.lasting import in_thread
+
+    while True:
+        await asyncio.sleep(1)
+        try:
+            await in_thread(use.flush)
+        except Exception as error:
+            # What waits is counted again a second later.
+            log.warning("uses.waiting", reason=str(error))
+
+
+async def report(bus: Bus, instance: str, publication: Publication, heads: HeadKeeper) -> None:
+    """Tell how this process is every second."""
     from mainspring.web.live import hub
 
     own = psutil.Process()
     started_ms = int(own.create_time() * 1000)
     while True:
         viewers = sum(len(each) for each in hub.viewers.values())
+        trouble = publication.trouble or heads.trouble
         await bus.report(
             Health(
                 role="web", instance=instance, pid=os.getpid(), time_ms=time.time_ns() // 1_000_000,
                 started_ms=started_ms, memory_bytes=own.memory_info().rss, figures={"viewers": viewers},
+                state="running" if trouble is None else "degraded",
+                text=None if trouble is None else trouble.document(),
             )
         )  # fmt: skip
         await asyncio.sleep(1)

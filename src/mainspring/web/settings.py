@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from mainspring.apps.loading import configs
 from mainspring.web.configure import current
 from mainspring.web.database import database
 
@@ -21,7 +22,11 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.sessions",
     "axes",
+    "mainspring.web.accounts.apps.Accounts",
+    "allauth.mfa",
+    "allauth.socialaccount",
     "mainspring.records.apps.Records",
+    *configs(_web.apps, _web.apps_folder),
 ]
 ROOT_URLCONF = "mainspring.web.urls"
 MIDDLEWARE = [
@@ -53,7 +58,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     },
 ]
 
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "mainspring.records.session_store"
 SESSION_COOKIE_AGE = _web.session_hours * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Strict"
@@ -71,6 +76,24 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True  # the audit has it
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+
+ACCOUNT_ADAPTER = "mainspring.web.accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+MFA_ADAPTER = "mainspring.web.accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODE_DIGITS = 10
+SECOND_FACTOR = str(_web.second_factor)
+# Codes that were used and attempts are counted for all web processes together.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "records_cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 # auth.W004: names are unique within a tenant, and our backend looks there.
 # axes.W002: the lock-out is answered by the session API, in the error form of all others.

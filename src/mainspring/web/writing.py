@@ -20,7 +20,7 @@ from mainspring.core.units import SIGNS
 from mainspring.records import reservation
 from mainspring.records.connection import Connection
 from mainspring.records.reservation import Reservation
-from mainspring.records.rights import ROLE_WORDS
+from mainspring.records.rights import ROLE_WORDS, Right, Role
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.records.write_policy import HOLDS_WORDS, WritePolicy
@@ -141,6 +141,8 @@ class _Loaded:
     others: dict[UUID, Tag]
     held: dict[UUID, Reservation]
     people: dict[str, str]
+    allowed: frozenset[int]
+    """The tags for whose writing the actor has all rights that are asked for, by their ordinals."""
 
 
 async def examine(actor: Actor, asked: Sequence[UUID | int], first: Callable[[], None] = lambda: None) -> list[Target]:
@@ -170,7 +172,7 @@ async def examine(actor: Actor, asked: Sequence[UUID | int], first: Callable[[],
 
 def _load(actor: Actor, asked: Sequence[UUID | int]) -> _Loaded:
     # Many tags share few connections: joined, each tag would make its own record of its connection.
-    rows = Tag.objects.of(actor.tenant).prefetch_related("connection")
+    rows = actor.scope(Right.COMMAND).tags().prefetch_related("connection")
     found: dict[UUID | int, Tag] = {}
     ids = [each for each in asked if isinstance(each, UUID)]
     ordinals = [each for each in asked if isinstance(each, int)]
@@ -186,7 +188,19 @@ def _load(actor: Actor, asked: Sequence[UUID | int]) -> _Loaded:
         {tag.pk: tag for tag in Tag.objects.of(actor.tenant).filter(pk__in=others)} if others else {},
         held,
         people_of({str(each.pseudonym) for each in held.values()}),
+        _allowed(actor, targets),
     )
+
+
+def _allowed(actor: Actor, targets: Iterable[Target]) -> frozenset[int]:
+    """Return the tags that the actor may write by the role each asks for, where it lies."""
+    by_role: dict[Role, set[int]] = {}
+    for target in targets:
+        by_role.setdefault(target.policy.role, set()).add(target.ordinal)
+    allowed: set[int] = set()
+    for role, ordinals in by_role.items():
+        allowed |= ordinals.intersection(*(actor.scope(right).ordinals(ordinals) for right in role.rights))
+    return frozenset(allowed)
 
 
 def _target(asked: UUID | int, tag: Tag | None) -> Target:
@@ -223,7 +237,7 @@ def _refusal(actor: Actor, target: Target, loaded: _Loaded, values: dict[int, Se
     tag = target.tag
     if tag is None:
         return _NO_TAG
-    if not target.policy.role.rights <= actor.rights:
+    if tag.ordinal not in loaded.allowed:
         return _ROLE.format(tag=tag.name, role=ROLE_WORDS[target.policy.role])
     if not tag.writable:
         return commands.READ_ONLY.format(tag=tag.name)

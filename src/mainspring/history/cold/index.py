@@ -220,6 +220,11 @@ class ColdIndex:
             found = self._db.execute("select path from file where tenant = ? and day = ?", (tenant, day))
             return {path for (path,) in found}
 
+    def named(self) -> set[str]:
+        """Return the paths of all files, those not counting yet included."""
+        with self._using():
+            return {path for (path,) in self._db.execute("select path from file")}
+
     def days(self, kinds: Collection[Column]) -> dict[int, int]:
         """Return the days that have readings of some kinds, and how many."""
         listed = ", ".join(f"{kind.value!r}" for kind in kinds)

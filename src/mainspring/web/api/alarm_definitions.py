@@ -10,7 +10,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
 from mainspring.records import alarm_definition as records
-from mainspring.records.alarm_definition import AlarmDefinition, AlarmDraft
+from mainspring.records.alarm_definition import AlarmDraft
 from mainspring.records.rights import Right
 from mainspring.records.search_words import found
 from mainspring.web.api.forms import Label, Listing, cut, if_match, patch_of, version_of, written
@@ -56,10 +56,11 @@ class AlarmListing(Listing):
     asset: UUID | None = None
 
 
-@router.get("/alarm-definitions", auth=Needs(Right.VIEW), response=AlarmDefinitionList)
+@router.get("/alarm-definitions", auth=Needs(Right.VIEW, somewhere=True), response=AlarmDefinitionList)
 def alarm_definitions(request: HttpRequest, listing: Query[AlarmListing]) -> dict[str, Any]:
     """List alarm definitions, all or those of one tag or of an asset's own tags."""
-    rows = AlarmDefinition.objects.of(actor_of(request).tenant).select_related("tag").prefetch_related("inputs__tag")
+    scope = actor_of(request).scope(Right.VIEW)
+    rows = scope.alarms().select_related("tag").prefetch_related("inputs__tag")
     if listing.tag is not None:
         rows = rows.filter(tag=listing.tag)
     if listing.asset is not None:
@@ -70,10 +71,12 @@ def alarm_definitions(request: HttpRequest, listing: Query[AlarmListing]) -> dic
     return {"items": items, "total": rows.count()}
 
 
-@router.get("/alarm-definitions/{uuid:id}", auth=Needs(Right.VIEW), response=AlarmDefinitionOut)
+@router.get("/alarm-definitions/{uuid:id}", auth=Needs(Right.VIEW, somewhere=True), response=AlarmDefinitionOut)
 def alarm_definition(request: HttpRequest, id: UUID) -> dict[str, Any]:
     """Show an alarm definition."""
-    return records.find(actor_of(request).tenant, id).document()
+    actor = actor_of(request)
+    actor.scope(Right.VIEW).require_alarms([id])
+    return records.find(actor.tenant, id).document()
 
 
 @router.post("/alarm-definitions", auth=Needs(Right.CONFIGURE), response={201: AlarmDefinitionOut})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -18,14 +19,13 @@ from mainspring.core import subjects
 from mainspring.core.alarms import AlarmEvent, Transition
 from mainspring.core.definitions import Priority
 from mainspring.core.history import TAGS_MAX, EventQuery
-from mainspring.records.asset import find as find_asset
 from mainspring.records.audit import Action, Deed, append
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
 from mainspring.web import alarm_rows
 from mainspring.web.alarm_figures import figures
 from mainspring.web.alarm_files import FILES, About, Language
-from mainspring.web.api.alarms import active
+from mainspring.web.api.alarms import active_within
 from mainspring.web.api.forms import ordinals_of
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of
@@ -41,6 +41,12 @@ TIMEOUT_S: Final = 30.0
 Moment = Annotated[int, Field(ge=0, lt=2**52)]
 
 
+def _some_of(words: type[StrEnum]) -> str:
+    """Return the pattern of a list of words, with commas between them."""
+    one = "|".join(words)
+    return rf"^((?:{one})(?:,(?:{one})){{0,{len(words) - 1}}})?$"
+
+
 class HistoryListing(Schema):
     """What the history of alarms is asked for; lists are written with commas."""
 
@@ -49,8 +55,8 @@ class HistoryListing(Schema):
     tag: str = ""
     alarm: UUID | None = None
     asset: UUID | None = None
-    priority: str = Field(default="", pattern=r"^[a-z,-]*$", max_length=200)
-    transition: str = Field(default="", pattern=r"^[a-z,-]*$", max_length=200)
+    priority: str = Field(default="", pattern=_some_of(Priority), max_length=200)
+    transition: str = Field(default="", pattern=_some_of(Transition), max_length=200)
     person: str = Field(default="", max_length=200)
     search: str = Field(default="", max_length=200)
     limit: int = 1000
@@ -67,10 +73,11 @@ class _Range:
 def _range_of(listing: HistoryListing) -> _Range:
     end = listing.end_ms if listing.end_ms is not None else time.time_ns() // 1_000_000 + 60_000
     start = listing.start_ms if listing.start_ms is not None else max(end - DAY_MS, 0)
-    return _Range(start, end)
+    # A range that ends before it begins holds nothing.
+    return _Range(start, max(start, end))
 
 
-@router.get("/alarms/history", auth=Needs(Right.VIEW))
+@router.get("/alarms/history", auth=Needs(Right.VIEW, somewhere=True))
 async def history(request: HttpRequest, listing: Query[HistoryListing]) -> Any:
     """List transitions, newest first; without a range those of the last day. `tag` takes ordinals with commas.
 
@@ -79,18 +86,20 @@ async def history(request: HttpRequest, listing: Query[HistoryListing]) -> Any:
     actor = actor_of(request)
     file = listing.format != "json"
     if file:
-        actor.require(Right.EXPORT)
+        actor.require(Right.EXPORT, somewhere=True)
+    scope = actor.scope(Right.EXPORT if file else Right.VIEW)
     span = _range_of(listing)
-    below = (await sync_to_async(find_asset)(actor.tenant, listing.asset)).path if listing.asset else None
+    below = (await sync_to_async(scope.asset)(listing.asset)).path if listing.asset else None
     people = await sync_to_async(alarm_rows.pseudonyms_of)(actor.tenant, listing.person) if listing.person else None
     most = min(max(listing.limit, 1), FILE_ROWS_MAX if file else ROWS_MAX)
-    sifted = below is not None or people is not None or listing.search != ""
+    sifted = below is not None or people is not None or listing.search != "" or not scope.everywhere
     events = [] if people == set() else await _events(actor.tenant, span, listing, EVENTS_MAX if sifted else most)
     if people is not None:
         events = [event for event in events if event.by in people]
 
     def shown() -> Any:
-        rows = alarm_rows.of_events(actor.tenant.key, events)
+        within = scope.ordinals({event.tag for event in events})
+        rows = alarm_rows.of_events(actor.tenant.key, [event for event in events if event.tag in within])
         if below is not None:
             rows = [row for row in rows if f"{row['path']}/".startswith(f"{below}/")]
         if listing.search:
@@ -138,16 +147,18 @@ async def _events(tenant: Tenant, span: _Range, listing: HistoryListing, limit: 
     ]
 
 
-@router.get("/alarms/performance", auth=Needs(Right.VIEW))
+@router.get("/alarms/performance", auth=Needs(Right.VIEW, somewhere=True))
 async def performance(
     request: HttpRequest, start_ms: Moment | None = None, end_ms: Moment | None = None
 ) -> dict[str, Any]:
     """Tell how well the alarms serve: raises per hour, worst ten minutes, top ten, standing, chattering, floods."""
-    tenant = actor_of(request).tenant
-    span = _range_of(HistoryListing(start_ms=start_ms, end_ms=end_ms))
+    scope = actor_of(request).scope(Right.VIEW)
+    tenant, span = scope.tenant, _range_of(HistoryListing(start_ms=start_ms, end_ms=end_ms))
     raised = HistoryListing(transition=Transition.RAISED)
-    events = await _events(tenant, span, raised, EVENTS_MAX)
-    standing = {str(alarm.alarm): alarm.raised_ms for alarm in await active(tenant.key) if alarm.active}
+    told = await _events(tenant, span, raised, EVENTS_MAX)
+    within = await sync_to_async(scope.ordinals)({event.tag for event in told})
+    events = [event for event in told if event.tag in within]
+    standing = {str(alarm.alarm): alarm.raised_ms for alarm in await active_within(scope) if alarm.active}
     found = figures(events, standing, span.start_ms, span.end_ms)
     named = await sync_to_async(_named)(tenant, found)
     counts = {str(priority): 0 for priority in Priority}
@@ -157,7 +168,7 @@ async def performance(
         "start_ms": span.start_ms,
         "end_ms": span.end_ms,
         "by_priority": counts,
-        "cut": len(events) >= EVENTS_MAX,
+        "cut": len(told) >= EVENTS_MAX,
     }
 
 

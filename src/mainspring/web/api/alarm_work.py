@@ -17,7 +17,7 @@ from mainspring.core.text import Text
 from mainspring.records.audit import Action
 from mainspring.records.faults import Invalid
 from mainspring.records.rights import Right
-from mainspring.web.api.alarms import ACKNOWLEDGE_MAX, record
+from mainspring.web.api.alarms import ACKNOWLEDGE_MAX, record, require_alarms
 from mainspring.web.configure import current
 from mainspring.web.lasting import in_thread, to_the_end
 from mainspring.web.runtime import runtime
@@ -58,7 +58,7 @@ class ServiceDraft(Reasoned):
     out: bool = True
 
 
-@router.post("/alarms/shelve", auth=Needs(Right.ACKNOWLEDGE))
+@router.post("/alarms/shelve", auth=Needs(Right.ACKNOWLEDGE, somewhere=True))
 async def shelve(request: HttpRequest, draft: ShelveDraft) -> dict[str, Any]:
     """Shelve alarms until a time; they return by themselves."""
     actor, now_ms = actor_of(request), time.time_ns() // 1_000_000
@@ -72,26 +72,26 @@ async def shelve(request: HttpRequest, draft: ShelveDraft) -> dict[str, Any]:
         alarms=tuple(draft.alarms), by=str(actor.pseudonym), comment=draft.comment, until_ms=until_ms
     )  # fmt: skip
     changes: dict[str, list[Any]] = {"shelved": [None, until_ms], "comment": [None, draft.comment]}
-    return await _asked(actor, "shelve", question, changes) | {"until_ms": until_ms}
+    return await _asked(actor, Right.ACKNOWLEDGE, "shelve", question, changes) | {"until_ms": until_ms}
 
 
-@router.post("/alarms/unshelve", auth=Needs(Right.ACKNOWLEDGE))
+@router.post("/alarms/unshelve", auth=Needs(Right.ACKNOWLEDGE, somewhere=True))
 async def unshelve(request: HttpRequest, draft: Chosen) -> dict[str, Any]:
     """Return alarms from the shelf before their time."""
     actor = actor_of(request)
     question = Unshelve(alarms=tuple(draft.alarms), by=str(actor.pseudonym))
-    return await _asked(actor, "unshelve", question, {"shelved": [True, None]})
+    return await _asked(actor, Right.ACKNOWLEDGE, "unshelve", question, {"shelved": [True, None]})
 
 
-@router.post("/alarms/comment", auth=Needs(Right.ACKNOWLEDGE))
+@router.post("/alarms/comment", auth=Needs(Right.ACKNOWLEDGE, somewhere=True))
 async def comment(request: HttpRequest, draft: Reasoned) -> dict[str, Any]:
     """Keep a comment with alarms; it stands in their history."""
     actor = actor_of(request)
     question = Comment(alarms=tuple(draft.alarms), by=str(actor.pseudonym), comment=draft.comment)
-    return await _asked(actor, "comment", question, {"comment": [None, draft.comment]})
+    return await _asked(actor, Right.ACKNOWLEDGE, "comment", question, {"comment": [None, draft.comment]})
 
 
-@router.post("/alarms/out-of-service", auth=Needs(Right.CONFIGURE))
+@router.post("/alarms/out-of-service", auth=Needs(Right.CONFIGURE, somewhere=True))
 async def out_of_service(request: HttpRequest, draft: ServiceDraft) -> dict[str, Any]:
     """Take alarms out of service until someone returns them, or return them."""
     actor = actor_of(request)
@@ -99,11 +99,14 @@ async def out_of_service(request: HttpRequest, draft: ServiceDraft) -> dict[str,
         alarms=tuple(draft.alarms), by=str(actor.pseudonym), comment=draft.comment, out=draft.out
     )  # fmt: skip
     changes: dict[str, list[Any]] = {"out_of_service": [not draft.out, draft.out], "comment": [None, draft.comment]}
-    return await _asked(actor, "out-of-service", question, changes)
+    return await _asked(actor, Right.CONFIGURE, "out-of-service", question, changes)
 
 
-async def _asked(actor: Actor, verb: str, question: Acknowledge, changes: dict[str, list[Any]]) -> dict[str, Any]:
+async def _asked(
+    actor: Actor, right: Right, verb: str, question: Acknowledge, changes: dict[str, list[Any]]
+) -> dict[str, Any]:
     """Ask the engine, and write to the audit what it did; both also if the asker goes away."""
+    await require_alarms(actor, right, question.alarms)
     subject, payload = subjects.alarms(actor.tenant.key, verb), question.model_dump_json().encode()
 
     async def done() -> dict[str, Any]:

@@ -16,14 +16,14 @@ from pydantic import BaseModel, Field
 from mainspring.core import subjects
 from mainspring.core.alarms import Acknowledge, ActiveAlarm, AlarmState, ListAlarms, View
 from mainspring.core.definitions import Priority
-from mainspring.records.asset import find as find_asset
+from mainspring.records.access.scope import Scope
 from mainspring.records.audit import Action, Author, Deed, append
 from mainspring.records.rights import Right
 from mainspring.records.search_words import fragments, searchable
 from mainspring.web import alarm_rows
 from mainspring.web.lasting import in_thread, to_the_end
 from mainspring.web.runtime import runtime
-from mainspring.web.security import Needs, actor_of
+from mainspring.web.security import Actor, Needs, actor_of
 
 router = Router(tags=["alarms"])
 
@@ -52,7 +52,16 @@ async def active(tenant: str, view: View = View.ACTIVE) -> list[ActiveAlarm]:
     return ActiveAlarms.model_validate_json(answer).alarms
 
 
-@router.get("/alarms", auth=Needs(Right.VIEW))
+async def active_within(scope: Scope, view: View = View.ACTIVE) -> list[ActiveAlarm]:
+    """Ask the engine for the alarms of a part of the plant; of all of it nothing is looked up."""
+    alarms = await active(scope.tenant.key, view)
+    if scope.everywhere:
+        return alarms
+    within = await sync_to_async(scope.alarm_ids)({alarm.alarm for alarm in alarms})
+    return [alarm for alarm in alarms if alarm.alarm in within]
+
+
+@router.get("/alarms", auth=Needs(Right.VIEW, somewhere=True))
 async def list_alarms(
     request: HttpRequest,
     search: str = "",
@@ -67,8 +76,9 @@ async def list_alarms(
     `view` shows those shelved or out of service instead.
     """
     actor = actor_of(request)
-    alarms = await active(actor.tenant.key, view)
-    below = (await sync_to_async(find_asset)(actor.tenant, asset)).path if asset else None
+    scope = actor.scope(Right.VIEW)
+    alarms = await active_within(scope, view)
+    below = (await sync_to_async(scope.asset)(asset)).path if asset else None
     sought = fragments(search)
     named: dict[UUID, tuple[str, Any]] = {}
     if sought or below is not None:
@@ -99,10 +109,11 @@ def _named(path_and_name: tuple[str, Any] | None, sought: Sequence[str]) -> bool
     return all(fragment in words for fragment in sought)
 
 
-@router.post("/alarms/acknowledge", auth=Needs(Right.ACKNOWLEDGE))
+@router.post("/alarms/acknowledge", auth=Needs(Right.ACKNOWLEDGE, somewhere=True))
 async def acknowledge(request: HttpRequest, draft: AcknowledgeDraft) -> dict[str, Any]:
     """Acknowledge alarms; each that could not be is told with its reason."""
     actor = actor_of(request)
+    await require_alarms(actor, Right.ACKNOWLEDGE, draft.alarms)
     question = Acknowledge(alarms=tuple(draft.alarms), by=str(actor.pseudonym), comment=draft.comment)
     subject = subjects.alarms(actor.tenant.key, "acknowledge")
     payload = question.model_dump_json().encode()
@@ -115,6 +126,13 @@ async def acknowledge(request: HttpRequest, draft: AcknowledgeDraft) -> dict[str
         return {"acknowledged": answer["acknowledged"], "refused": refused}
 
     return await to_the_end(acknowledged())
+
+
+async def require_alarms(actor: Actor, right: Right, alarms: Sequence[UUID]) -> None:
+    """Raise NotFound for alarms outside the part of the plant in which the actor has a right."""
+    scope = actor.scope(right)
+    if not scope.everywhere:
+        await sync_to_async(scope.require_alarms)(alarms)
 
 
 def record(author: Author, action: Action, alarms: Sequence[str], changes: dict[str, list[Any]]) -> None:

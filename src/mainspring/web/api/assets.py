@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from mainspring.core.text import Text
 from mainspring.records import asset as records
+from mainspring.records.access.scope import Scope
 from mainspring.records.asset import Asset, AssetDraft, AssetKind
 from mainspring.records.faults import Invalid
 from mainspring.records.rights import Right
@@ -65,6 +66,8 @@ class AssetDetail(AssetOut):
     suppress_when: str
     suppress_reason: Label | None
     shifts: list[str]
+    owner: str
+    operator: str
     ancestors: list[Ancestor]
     children: list[AssetOut]
 
@@ -107,11 +110,12 @@ def _prefixes(path: str) -> list[str]:
     return ["/".join(steps[:length]) for length in range(1, len(steps))]
 
 
-def _selected(rows: QuerySet[Asset], listing: AssetListing) -> QuerySet[Asset]:
+def _selected(scope: Scope, listing: AssetListing) -> QuerySet[Asset]:
+    rows = scope.assets()
     if listing.search.strip():
         return rows.filter(found(listing.search)).order_by("search")
     if listing.parent == "root":
-        return rows.filter(parent=None).order_by("path")
+        return scope.roots().order_by("path")
     if not listing.parent:
         return rows.order_by("path")
     try:
@@ -120,11 +124,15 @@ def _selected(rows: QuerySet[Asset], listing: AssetListing) -> QuerySet[Asset]:
         raise Invalid({"parent": _PARENT}) from error
 
 
-@router.get("/assets", auth=Needs(Right.VIEW), response=AssetList)
+@router.get("/assets", auth=Needs(Right.VIEW, somewhere=True), response=AssetList)
 def assets(request: HttpRequest, listing: Query[AssetListing]) -> dict[str, Any]:
-    """List the children of an asset, or search the whole tree (a search ignores `parent`)."""
-    tenant = actor_of(request).tenant
-    rows = _selected(Asset.objects.of(tenant), listing)
+    """List the children of an asset, or search the whole tree (a search ignores `parent`).
+
+    Whoever sees parts of the plant alone has these for roots.
+    """
+    actor = actor_of(request)
+    tenant, scope = actor.tenant, actor.scope(Right.VIEW)
+    rows = _selected(scope, listing)
     shown = cut(rows, listing)
     items = counted(shown)
     if listing.search.strip():
@@ -133,23 +141,26 @@ def assets(request: HttpRequest, listing: Query[AssetListing]) -> dict[str, Any]
     return {"items": items, "total": rows.order_by().count()}
 
 
-@router.get("/assets/{uuid:id}", auth=Needs(Right.VIEW), response=AssetDetail)
+@router.get("/assets/{uuid:id}", auth=Needs(Right.VIEW, somewhere=True), response=AssetDetail)
 def asset(request: HttpRequest, id: UUID) -> dict[str, Any]:
     """Show an asset with its ancestors and its first 200 children."""
-    return _detail(records.find(actor_of(request).tenant, id))
+    scope = actor_of(request).scope(Right.VIEW)
+    return _detail(scope.asset(id), scope)
 
 
 @router.post("/assets", auth=Needs(Right.CONFIGURE), response={201: AssetDetail})
 def create_asset(request: HttpRequest, draft: AssetDraft) -> Status[dict[str, Any]]:
     """Add an asset."""
-    return Status(201, _detail(records.create(actor_of(request).author, draft)))
+    actor = actor_of(request)
+    return Status(201, _detail(records.create(actor.author, draft), Scope(actor.tenant)))
 
 
 @router.patch("/assets/{uuid:id}", auth=Needs(Right.CONFIGURE), response=AssetDetail)
 def modify_asset(request: HttpRequest, id: UUID, patch: AssetPatch) -> dict[str, Any]:
     """Change an asset; a new parent or short name moves everything below it."""
     version = version_of(request, getattr(patch, "version", None))
-    return _detail(records.modify(actor_of(request).author, id, written(patch), version))
+    actor = actor_of(request)
+    return _detail(records.modify(actor.author, id, written(patch), version), Scope(actor.tenant))
 
 
 @router.delete("/assets/{uuid:id}", auth=Needs(Right.CONFIGURE), response={204: None})
@@ -159,7 +170,7 @@ def delete_asset(request: HttpRequest, id: UUID) -> Status[None]:
     return Status(204, None)
 
 
-def _detail(asset: Asset) -> dict[str, Any]:
-    children = list(Asset.objects.filter(parent=asset).order_by("path")[:CHILDREN_MAX])
+def _detail(asset: Asset, scope: Scope) -> dict[str, Any]:
+    children = list(scope.assets().filter(parent=asset).order_by("path")[:CHILDREN_MAX])
     own, *below = counted([asset, *children])
     return own | {"ancestors": ancestors_by_path(asset.tenant, [asset])[asset.path], "children": below}

@@ -17,7 +17,7 @@ from mainspring.bus.blobs import send_blob
 from mainspring.core import subjects
 from mainspring.core.arrays import Waveform, decode_waveform
 from mainspring.core.blobs import BLOB_BYTES_MAX, PART_BYTES_MAX, Blob, is_media_type, parse
-from mainspring.core.errors import LimitExceeded, NotFound
+from mainspring.core.errors import Conflict, DecodeError, LimitExceeded, NotFound
 from mainspring.core.text import Text
 from mainspring.records.audit import Action, Deed, append
 from mainspring.records.faults import Invalid
@@ -106,7 +106,10 @@ async def _opened(tenant: Tenant, sha256: str) -> tuple[Blob, AsyncIterator[byte
 
 
 def _drawn(content: bytes, buckets: int) -> dict[str, Any]:
-    found = decode_waveform(content)
+    try:
+        found = decode_waveform(content)
+    except DecodeError as error:
+        raise Conflict(error.text) from error
     least, greatest, size = _extremes(found, buckets)
     return {
         "count": len(found.values), "sample_rate_hz": found.sample_rate_hz, "unit": found.unit,

@@ -18,12 +18,14 @@ from pydantic import Field, SecretStr, ValidationError
 from mainspring.core import subjects
 from mainspring.core.commands import ITEMS_MAX, OTHER, Command, CommandItem, CommandOutcome, ItemOutcome
 from mainspring.core.errors import MainspringError, NotConnected
+from mainspring.core.history import Ordinal
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
-from mainspring.records import asset as asset_records
 from mainspring.records import command as command_records
 from mainspring.records import connection as connection_records
 from mainspring.records import reservation
+from mainspring.records.access.permits import permits_of, user_of
+from mainspring.records.access.scope import scope_of
 from mainspring.records.command import CommandedTag, CommandRecord
 from mainspring.records.faults import Invalid
 from mainspring.records.rights import Right, Role
@@ -32,9 +34,9 @@ from mainspring.records.sign_in import PASSWORD_LENGTH_MAX, USERNAME_LENGTH_MAX,
 from mainspring.records.tag import Tag
 from mainspring.records.user import User
 from mainspring.web import writing
+from mainspring.web.accounts.steps import proven
 from mainspring.web.alarm_rows import people_of
 from mainspring.web.api.forms import Listing, cut
-from mainspring.web.api.session import proven
 from mainspring.web.faults import WrongCredentials
 from mainspring.web.lasting import in_thread, to_the_end
 from mainspring.web.runtime import runtime
@@ -73,7 +75,7 @@ _TWICE: Final = Text("A tag can have one value only.", "同一测点只能有一
 class SelectionDraft(Schema):
     """Tags to select, by id or ordinal."""
 
-    items: list[UUID | int] = Field(min_length=1, max_length=ITEMS_MAX)
+    items: list[UUID | Ordinal] = Field(min_length=1, max_length=ITEMS_MAX)
 
 
 class SecondPerson(Schema):
@@ -109,7 +111,7 @@ class CommandListing(Listing):
     tag: int | None = Field(default=None, ge=0, lt=2**32)
 
 
-@router.post("/commands/select", auth=Needs(Right.COMMAND))
+@router.post("/commands/select", auth=Needs(Right.COMMAND, somewhere=True))
 async def select(request: HttpRequest, draft: SelectionDraft) -> dict[str, Any]:
     """Check that tags may be written now and hold them for 30 s, 90 s where two people are needed.
 
@@ -130,7 +132,7 @@ async def select(request: HttpRequest, draft: SelectionDraft) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@router.delete("/commands/select/{uuid:selection}", auth=Needs(Right.COMMAND), response={204: None})
+@router.delete("/commands/select/{uuid:selection}", auth=Needs(Right.COMMAND, somewhere=True), response={204: None})
 def release(request: HttpRequest, selection: UUID) -> Status[None]:
     """Give a selection up before its time."""
     actor = actor_of(request)
@@ -138,7 +140,7 @@ def release(request: HttpRequest, selection: UUID) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/commands", auth=Needs(Right.COMMAND))
+@router.post("/commands", auth=Needs(Right.COMMAND, somewhere=True))
 async def send_command(request: HttpRequest, draft: CommandDraft) -> dict[str, Any]:
     """Write values to equipment; the answer tells for each what became of it and what was read back."""
     actor = actor_of(request)
@@ -165,26 +167,28 @@ async def send_command(request: HttpRequest, draft: CommandDraft) -> dict[str, A
     }  # fmt: skip
 
 
-@router.get("/commands", auth=Needs(Right.VIEW))
+@router.get("/commands", auth=Needs(Right.VIEW, somewhere=True))
 def commands(request: HttpRequest, listing: Query[CommandListing]) -> dict[str, Any]:
     """List commands, of a tag, of an asset and what is below it, or all; newest first, with who gave them."""
-    tenant = actor_of(request).tenant
-    found = CommandRecord.objects.of(tenant)
-    wanted = CommandedTag.objects.filter(tenant=tenant)
+    scope = actor_of(request).scope(Right.VIEW)
+    found = CommandRecord.objects.of(scope.tenant)
+    wanted = CommandedTag.objects.filter(tenant=scope.tenant)
+    if not scope.everywhere:
+        found = found.filter(pk__in=wanted.filter(ordinal__in=scope.tags().values("ordinal")).values("command"))
     if listing.asset is not None:
-        path = asset_records.find(tenant, listing.asset).path
-        ordinals = Tag.objects.of(tenant).filter(below(path)).values("ordinal")
+        ordinals = scope.tags().filter(below(scope.asset(listing.asset).path)).values("ordinal")
         found = found.filter(pk__in=wanted.filter(ordinal__in=ordinals).values("command"))
     if listing.tag is not None:
         found = found.filter(pk__in=wanted.filter(ordinal=listing.tag).values("command"))
     items = [each.document() for each in cut(found.order_by("-issued_ms"), listing)]
     people = people_of({str(each[name]) for each in items for name in ("by", "second") if each[name]})
     ordinals_shown = list({item["tag"] for each in items for item in each["items"]})[:TAGS_SHOWN_MAX]
-    tags = {tag.ordinal: tag for tag in Tag.objects.of(tenant).filter(ordinal__in=ordinals_shown)}
+    tags = {tag.ordinal: tag for tag in scope.tags().filter(ordinal__in=ordinals_shown)}
     for each in items:
         each["by"] = people.get(str(each["by"]), str(each["by"]))
         each["second"] = people.get(str(each["second"]), str(each["second"])) if each["second"] else None
-        each["items"] = [item | _named(tags.get(item["tag"])) for item in each["items"]]
+        seen = [item for item in each["items"] if scope.everywhere or item["tag"] in tags]
+        each["items"] = [item | _named(tags.get(item["tag"])) for item in seen]
     return {"items": items, "total": found.count()}
 
 
@@ -233,11 +237,18 @@ def _required(request: HttpRequest, actor: Actor, draft: CommandDraft, targets: 
     second = _proven(request, name, draft.second.password, "second", _SECOND_WRONG)
     if second.pseudonym == actor.pseudonym:
         raise Invalid({"second": _SAME_PERSON})
-    rights = Role(second.role).rights
     needed = {Right.COMMAND}.union(*(target.policy.role.rights for target in targets))
-    if second.tenant_id != actor.tenant.pk or second.must_change_password or not needed <= rights:
+    may = second.tenant_id == actor.tenant.pk and not second.must_change_password
+    if not may or not _reaches(second, needed, {target.ordinal for target in targets}):
         raise Invalid({"second": _SECOND_RIGHT})
     return second.pseudonym
+
+
+def _reaches(person: User, needed: set[Right], ordinals: set[int]) -> bool:
+    """Tell whether someone has all these rights for all these tags, by role or by assignments."""
+    permits = permits_of(person.tenant, user_of(person.pk))
+    scopes = (scope_of(person.tenant, Role(person.role).rights, permits, right) for right in needed)
+    return all(scope.ordinals(ordinals) == ordinals for scope in scopes)
 
 
 def _proven(request: HttpRequest, name: str, password: SecretStr, field: str, wrong: Text) -> User:

@@ -12,8 +12,9 @@ from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
 from mainspring.records import device as records
-from mainspring.records.device import BULK_MAX, Device, DeviceDraft, DeviceFields
+from mainspring.records.device import BULK_MAX, NAME_MAX, Device, DeviceDraft, DeviceFields
 from mainspring.records.draft import check
+from mainspring.records.formulas import neutral
 from mainspring.records.rights import Right
 from mainspring.web.api.forms import Listing, cut, patch_of, version_of, written
 from mainspring.web.security import Needs, actor_of
@@ -57,7 +58,10 @@ class DeviceList(Schema):
 class DeviceBulk(DeviceFields):
     """Many devices with the same rights; `{name}` in a topic filter stands for each one's own name."""
 
-    names: list[str] = Field(min_length=1, max_length=BULK_MAX)
+    names: list[str] = Field(
+        min_length=1, max_length=BULK_MAX,
+        json_schema_extra={"items": {"type": "string", "minLength": 1, "maxLength": NAME_MAX}},
+    )  # fmt: skip
 
 
 class IssuedName(Schema):
@@ -135,7 +139,8 @@ def _as_csv(made: list[tuple[Device, str]]) -> HttpResponse:
     rows = csv.writer(text)
     rows.writerow(["name", "password", "gateway", "publish", "subscribe", "id"])
     for row, secret in made:
-        rows.writerow([row.name, secret, row.gateway, "; ".join(row.publish), "; ".join(row.subscribe), row.id])
+        topics = map(neutral, ("; ".join(row.publish), "; ".join(row.subscribe)))
+        rows.writerow([neutral(row.name), secret, row.gateway, *topics, row.id])
     response = HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8", status=201)
     response.headers["Content-Disposition"] = 'attachment; filename="devices.csv"'
     return response

@@ -17,6 +17,7 @@ from mainspring.core.health import GatewayConnections, ReleaseReport
 from mainspring.records import gateway as records
 from mainspring.records.connection import GATEWAY_DEFAULT, Connection
 from mainspring.records.gateway import GatewayDraft, GatewayState
+from mainspring.records.in_force import for_platform
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
 from mainspring.web.api.forms import Label
@@ -97,7 +98,8 @@ def revoke_gateway(request: HttpRequest, id: UUID) -> Status[None]:
 @router.post("/gateways/enrolment", auth=None, response=EnrolledOut)
 def enrol_gateway(request: HttpRequest, body: Enrolment) -> dict[str, Any]:
     """Enrol with the token of a gateway, which thereby ends; the answer says where the bus is."""
-    gateway = records.enrol(body.token, body.public_key, address_of(request))
+    with for_platform():
+        gateway = records.enrol(body.token, body.public_key, address_of(request))
     authority = current().bus_ca
     return {
         "tenant": gateway.tenant.key,

@@ -29,7 +29,7 @@ from mainspring.web.columns import numbers
 from mainspring.web.exports import Export, ExportTag, Write, as_csv, as_parquet, exporter
 from mainspring.web.live import JSON_INTEGER_MAX, dumps, exact
 from mainspring.web.runtime import runtime
-from mainspring.web.security import Needs, actor_of
+from mainspring.web.security import Actor, Needs, actor_of
 
 router = Router(tags=["history"])
 
@@ -109,7 +109,7 @@ async def _asked_extent(tenant: str) -> Extent:
     return found
 
 
-@router.post("/history/trend", auth=Needs(Right.VIEW))
+@router.post("/history/trend", auth=Needs(Right.VIEW, somewhere=True))
 async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     """Return at most `buckets` buckets for each tag, for drawing; absent buckets are gaps.
 
@@ -117,6 +117,7 @@ async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     """
     actor = actor_of(request)
     began = time.perf_counter()
+    await require_tags(actor, Right.VIEW, query.tags)
     answer, known = await asyncio.gather(
         _ask(actor.tenant.key, "trend", query), extent(actor.tenant.key, EXTENT_WAIT_S)
     )
@@ -133,19 +134,19 @@ async def trend(request: HttpRequest, query: TrendDraft) -> HttpResponse:
     return HttpResponse(dumps(document), content_type="application/json")
 
 
-@router.post("/history/raw", auth=Needs(Right.VIEW))
+@router.post("/history/raw", auth=Needs(Right.VIEW, somewhere=True))
 async def raw(request: HttpRequest, query: RawQuery) -> HttpResponse | StreamingHttpResponse:
     """Return samples of tags, oldest first; as Arrow stream if asked for, else as JSON columns."""
     return await _answer(request, "raw", query, ("time", "value", "quality", "origin", "flags"))
 
 
-@router.post("/history/aggregate", auth=Needs(Right.VIEW))
+@router.post("/history/aggregate", auth=Needs(Right.VIEW, somewhere=True))
 async def aggregate(request: HttpRequest, query: AggregateQuery) -> HttpResponse | StreamingHttpResponse:
     """Return statistics of good samples for each step."""
     return await _answer(request, "aggregate", query, ("time", *query.functions, "good", "bad"))
 
 
-@router.post("/history/states", auth=Needs(Right.VIEW))
+@router.post("/history/states", auth=Needs(Right.VIEW, somewhere=True))
 async def states(request: HttpRequest, query: StateQuery) -> HttpResponse | StreamingHttpResponse:
     """Return how long each whole value was held."""
     return await _answer(request, "states", query, ("value", "held_ms"))
@@ -154,7 +155,9 @@ async def states(request: HttpRequest, query: StateQuery) -> HttpResponse | Stre
 async def _answer(
     request: HttpRequest, verb: str, query: Query, columns: Sequence[str]
 ) -> HttpResponse | StreamingHttpResponse:
-    tenant = actor_of(request).tenant.key
+    actor = actor_of(request)
+    tenant = actor.tenant.key
+    await require_tags(actor, Right.VIEW, query.tags)
     if ARROW in request.headers.get("Accept", ""):
         subject = subjects.history(tenant, verb)
         chunks = runtime.require_bus().ask_chunks(subject, query.model_dump_json().encode(), TIMEOUT_S)
@@ -168,6 +171,13 @@ async def _answer(
     if source := (table.schema.metadata or {}).get(b"source"):
         document["source"] = source.decode()
     return HttpResponse(dumps(document), content_type="application/json")
+
+
+async def require_tags(actor: Actor, right: Right, tags: Sequence[int]) -> None:
+    """Raise NotFound for tags outside the part of the plant in which the actor has a right."""
+    scope = actor.scope(right)
+    if not scope.everywhere:
+        await sync_to_async(scope.require_tags)(tags)
 
 
 async def begun(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -210,10 +220,11 @@ def _cut(values: Any, rows: Any) -> Any:
     return values[rows].tolist() if values.dtype == object else values[rows]
 
 
-@router.post("/history/export", auth=Needs(Right.EXPORT))
+@router.post("/history/export", auth=Needs(Right.EXPORT, somewhere=True))
 async def export(request: HttpRequest, draft: ExportDraft) -> StreamingHttpResponse:
     """Download samples or aggregates as CSV or Parquet, however much it is."""
     actor = actor_of(request)
+    await require_tags(actor, Right.EXPORT, draft.tags)
     tags = await sync_to_async(_export_tags)(actor.tenant, draft.tags, draft.language)
     name = actor.tenant.name.get(draft.language) or actor.tenant.name["en"]
     wanted = Export(

@@ -16,7 +16,7 @@ from mainspring.bus.credentials import seed_file
 from mainspring.history.importing.layout import Layout
 from mainspring.records.import_processes import Processes
 from mainspring.records.rights import Right
-from mainspring.web.configure import WebSettings, current
+from mainspring.web.configure import current
 from mainspring.web.importing.imports import FILE_BYTES_MAX, Bus, HistoryImports
 from mainspring.web.importing.sender import USER
 from mainspring.web.runtime import runtime
@@ -33,9 +33,7 @@ def history_imports() -> HistoryImports:
     """Return the imports of history of this process."""
     web = current()
     command = [sys.executable, "-m", "mainspring.web.importing.process"]
-    greeting = WebSettings(database_url=web.database_url, data_folder=web.data_folder).model_dump_json(
-        include={"database_url", "data_folder"}
-    )
+    greeting = web.for_imports()
     root = web.data_folder.resolve() / "history-imports"
     return HistoryImports(root, Processes(command, greeting, WORKERS), Processes(command, greeting, READERS))
 

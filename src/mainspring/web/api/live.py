@@ -16,16 +16,20 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from mainspring.core.history import Ordinal
+from mainspring.records.access.scope import Reach
 from mainspring.records.rights import Right
 from mainspring.web.api.forms import ordinals_of
 from mainspring.web.live import TAGS_MAX, LiveSet, ask_current, dumps, event, hub, values_document
 from mainspring.web.runtime import runtime
-from mainspring.web.security import Needs, actor_of, release_connections
+from mainspring.web.security import Actor, Needs, actor_of
+from mainspring.web.standing import Standing, standing_of
 
 router = Router(tags=["live"])
 
 STREAM_S: Final = 300.0
-"""A stream ends after this time and the page opens it again, so that a revoked right ends with it."""
+"""A stream ends after this time and the page opens it again."""
+STREAM_OF_PART_S: Final = 60.0
+"""The same where it shows a part of the plant: so much later at most it follows what was moved out of that part."""
 BEAT_S: Final = 1.0
 
 
@@ -36,51 +40,68 @@ class LiveSetDraft(Schema):
     interval_ms: int = Field(default=250, ge=250, le=60_000)
 
 
-@router.post("/live", auth=Needs(Right.VIEW))
+@router.post("/live", auth=Needs(Right.VIEW, somewhere=True))
 async def post_set(request: HttpRequest, draft: LiveSetDraft) -> dict[str, Any]:
-    """Post a set of tags; open its stream within a minute."""
+    """Post a set of tags; open its stream within a minute. Tags that the asker does not see are left out."""
     actor = actor_of(request)
-    return {"id": hub.post(actor.tenant.key, str(actor.pseudonym), draft.tags, draft.interval_ms / 1000).id}
+    tags = await _seen(actor, draft.tags)
+    return {"id": hub.post(actor.tenant.key, _holder(actor), tags, draft.interval_ms / 1000).id}
 
 
-@router.put("/live/{id}", auth=Needs(Right.VIEW))
+@router.put("/live/{id}", auth=Needs(Right.VIEW, somewhere=True))
 async def change_set(request: HttpRequest, id: UUID, draft: LiveSetDraft) -> dict[str, Any]:
     """Replace the tags of a set; its stream sends a new snapshot."""
     actor = actor_of(request)
-    live_set = hub.find(actor.tenant.key, str(actor.pseudonym), id)
-    hub.change(live_set, draft.tags, draft.interval_ms / 1000)
+    live_set = hub.find(actor.tenant.key, _holder(actor), id)
+    hub.change(live_set, await _seen(actor, draft.tags), draft.interval_ms / 1000)
     return {"id": live_set.id}
 
 
-@router.get("/live/{id}/stream", auth=Needs(Right.VIEW))
+@router.get("/live/{id}/stream", auth=Needs(Right.VIEW, somewhere=True))
 async def stream(request: HttpRequest, id: UUID) -> StreamingHttpResponse:
     """Stream snapshot, values, alarm, roles and beat events (text/event-stream)."""
     actor = actor_of(request)
-    live_set = hub.find(actor.tenant.key, str(actor.pseudonym), id)
-    hub.check_streams(str(actor.pseudonym))
-    await sync_to_async(release_connections)()
-    answer = StreamingHttpResponse(_events(live_set), content_type="text/event-stream")
+    live_set = hub.find(actor.tenant.key, _holder(actor), id)
+    hub.check_streams(_holder(actor))
+    scope, reach = actor.scope(Right.VIEW), None
+    if not scope.everywhere:
+        reach = await sync_to_async(scope.reach)()
+        hub.narrow(live_set, await sync_to_async(scope.ordinals)(live_set.tags.tolist()))
+    events = _events(live_set, standing_of(request), reach)
+    answer = StreamingHttpResponse(events, content_type="text/event-stream")
     answer["Cache-Control"] = "no-store"
     answer["X-Accel-Buffering"] = "no"
     return answer
 
 
-@router.get("/current", auth=Needs(Right.VIEW))
+@router.get("/current", auth=Needs(Right.VIEW, somewhere=True))
 async def current(request: HttpRequest, tags: str) -> HttpResponse:
     """Return current values of tags, given as ordinals with commas between."""
-    ordinals = np.array(sorted(set(ordinals_of(tags, "tags", TAGS_MAX))), dtype=np.uint32)
-    columns = await ask_current(runtime.require_bus(), actor_of(request).tenant.key, ordinals)
+    actor = actor_of(request)
+    ordinals = np.array(sorted(set(await _seen(actor, ordinals_of(tags, "tags", TAGS_MAX)))), dtype=np.uint32)
+    columns = await ask_current(runtime.require_bus(), actor.tenant.key, ordinals)
     return HttpResponse(dumps(values_document(ordinals, columns)), content_type="application/json")
 
 
-async def _events(live_set: LiveSet) -> AsyncIterator[bytes]:
+def _holder(actor: Actor) -> str:
+    """Return whose a set is: a person's sessions, or one token of theirs, which may see less."""
+    return str(actor.pseudonym) if actor.token is None else f"{actor.pseudonym}/{actor.token.pk}"
+
+
+async def _seen(actor: Actor, tags: list[int]) -> list[int]:
+    """Return the tags that lie where the actor may look; of the whole plant nothing is looked up."""
+    scope = actor.scope(Right.VIEW)
+    return tags if scope.everywhere else sorted(await sync_to_async(scope.ordinals)(tags))
+
+
+async def _events(live_set: LiveSet, standing: Standing, reach: Reach | None) -> AsyncIterator[bytes]:
     # Opened here: a stream whose first part is never asked for would otherwise stay open for ever.
-    viewer = hub.open(live_set)
-    ends = time.monotonic() + STREAM_S
+    viewer = hub.open(live_set, standing, reach)
+    ends = time.monotonic() + (STREAM_S if reach is None else STREAM_OF_PART_S)
     beat = 0.0
     try:
         yield b"retry: 1000\n\n"
-        while not hub.ended and time.monotonic() < ends:
+        while not (hub.ended or viewer.ended) and time.monotonic() < ends:
             now = time.monotonic()
             if now >= beat:
                 beat = now + BEAT_S

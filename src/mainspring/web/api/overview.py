@@ -20,12 +20,12 @@ from mainspring.core.alarms import ActiveAlarm
 from mainspring.core.definitions import Priority
 from mainspring.core.errors import MainspringError
 from mainspring.core.history import EventQuery
+from mainspring.records.access.scope import Scope
 from mainspring.records.asset import Asset
 from mainspring.records.connection import Connection
 from mainspring.records.rights import Right
-from mainspring.records.tenant import Tenant
 from mainspring.web import alarm_rows
-from mainspring.web.api.alarms import active
+from mainspring.web.api.alarms import active_within
 from mainspring.web.api.health import summary
 from mainspring.web.areas import areas
 from mainspring.web.columns import numbers
@@ -38,19 +38,21 @@ HOUR_MS: Final = 3_600_000
 _ORDER: Final = [str(priority) for priority in Priority]
 
 
-@router.get("/overview", auth=Needs(Right.VIEW))
+@router.get("/overview", auth=Needs(Right.VIEW, somewhere=True))
 async def overview(request: HttpRequest) -> dict[str, Any]:
     """Return areas, the worst first, sources, alarm rates and the state of the platform.
 
-    What a part that does not answer would have told is null; `engine` says whether alarms are known.
+    What a part that does not answer would have told is null; `engine` says whether alarms are known. Whoever sees a
+    part of the plant alone is told of that part, and nothing of the platform's disk and history.
     """
-    tenant = actor_of(request).tenant
-    found = await sync_to_async(areas.read)(tenant)
+    scope = actor_of(request).scope(Right.VIEW)
+    tenant = scope.tenant
+    found = await sync_to_async(areas.read)(scope)
     engine, alarms, paths, bad = "ok", list[ActiveAlarm](), dict[UUID, tuple[str, Any]](), dict[str, int]()
     try:
-        alarms = await active(tenant.key)
+        alarms = await active_within(scope)
         paths = await sync_to_async(alarm_rows.paths)(tenant.key, {alarm.alarm for alarm in alarms})
-        bad = await areas.bad_counts(runtime.require_bus(), tenant, found)
+        bad = await areas.bad_counts(runtime.require_bus(), scope, found)
     except (MainspringError, NatsError):
         engine = "silent"
     counts = _by_area(
@@ -69,9 +71,9 @@ async def overview(request: HttpRequest) -> dict[str, Any]:
     return {
         "engine": engine,
         "areas": listed,
-        "sources": await sync_to_async(_sources)(tenant),
-        **await _alarm_rates(tenant.key),
-        **{key: value for key, value in (await summary(tenant.key)).items() if key != "roles"},
+        "sources": await sync_to_async(_sources)(scope),
+        **await _alarm_rates(scope),
+        **{key: value for key, value in (await summary(scope)).items() if key != "roles"},
     }
 
 
@@ -83,8 +85,10 @@ def _by_area(areas: Sequence[Asset], alarms: Sequence[tuple[str, Priority]]) -> 
     }
 
 
-def _sources(tenant: Tenant) -> dict[str, Any]:
-    connections = list(Connection.objects.of(tenant).filter(enabled=True))
+def _sources(scope: Scope) -> dict[str, Any]:
+    tenant, rows = scope.tenant, Connection.objects.of(scope.tenant).filter(enabled=True)
+    # A connection has no place; those from which tags of the part come are told of.
+    connections = list(rows if scope.everywhere else rows.filter(pk__in=scope.tags().values("connection")))
     live, lost = 0, []
     replayed = sum(connection.replayed for connection in connections)
     for connection in connections:
@@ -104,17 +108,21 @@ def _sources(tenant: Tenant) -> dict[str, Any]:
     return {"live": live, "total": len(connections), "replayed": replayed, "lost": lost[:50]}
 
 
-async def _alarm_rates(tenant: str) -> dict[str, Any]:
+async def _alarm_rates(scope: Scope) -> dict[str, Any]:
     """Count alarms raised in the last hour and the last ten minutes."""
     now_ms = time.time_ns() // 1_000_000
     query = EventQuery(start_ms=now_ms - HOUR_MS, end_ms=now_ms + 60_000, limit=100_000)
     try:
         answer = await runtime.require_bus().ask(
-            subjects.history(tenant, "events"), query.model_dump_json().encode(), timeout_s=5
+            subjects.history(scope.tenant.key, "events"), query.model_dump_json().encode(), timeout_s=5
         )
     except (MainspringError, NatsError):
         return {"alarm_rate_per_h": None, "alarms_last_10_min": None}
     table = pa.ipc.open_stream(answer).read_all()
+    if not scope.everywhere:
+        tags = numbers(table.column("tag"))
+        within = await sync_to_async(scope.ordinals)(set(tags.tolist()))
+        table = table.filter(pa.array(np.isin(tags, np.fromiter(within, dtype=np.uint32))))
     raised = np.array([transition == "raised" for transition in table.column("transition").to_pylist()], dtype=np.bool_)
     times = numbers(table.column("time"))[raised]
     return {"alarm_rate_per_h": len(times), "alarms_last_10_min": int((times > now_ms - HOUR_MS // 6).sum())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,10 +16,11 @@ from pydantic import Field
 
 from mainspring.core import quality, subjects
 from mainspring.core.errors import NotConnected, NotFound
-from mainspring.core.history import REASON_MAX, Correction, Ordinal, RawQuery
+from mainspring.core.history import REASON_MAX, Correction, Ordinal, Range, RawQuery
 from mainspring.core.ids import uuid7
 from mainspring.core.kinds import Column, SampleKind
 from mainspring.core.text import Text
+from mainspring.records.access.scope import Scope
 from mainspring.records.audit import Action, AuditEntry, Deed, append
 from mainspring.records.faults import Invalid
 from mainspring.records.rights import Right
@@ -82,12 +83,10 @@ class CorrectionDraft(Schema):
     reason: str = Field(min_length=1, max_length=REASON_MAX)
 
 
-class CorrectionsDraft(Schema):
+class CorrectionsDraft(Range):
     """Whose corrections are wanted, and of which range of sample times."""
 
     tag: Ordinal
-    start_ms: int = Field(ge=0, lt=2**52)
-    end_ms: int = Field(ge=0, lt=2**52)
     limit: int = Field(default=1000, ge=1, le=10_000)
 
 
@@ -97,18 +96,17 @@ class EnteredListing(Listing):
     tag: Ordinal
 
 
-@router.post("/samples", auth=Needs(Right.ENTER))
+@router.post("/samples", auth=Needs(Right.ENTER, somewhere=True))
 async def enter(request: HttpRequest, draft: SampleDraft) -> dict[str, Any]:
     """Enter a sample by hand. A tag that a connection reads needs the right to correct besides."""
     actor = actor_of(request)
-    tag = await sync_to_async(_tag)(actor.tenant, draft.tag)
-    _require(actor, tag)
+    tag = await sync_to_async(_enterable)(actor, draft.tag)
     sample = Sample(tag, sample_time(draft.time_ms), sample_value(tag, draft.value), draft.quality, draft.comment)
     await to_the_end(_entered(actor, [sample], draft.id or uuid7()))
     return {"tag": tag.ordinal, "time_ms": sample.time_ms, "entered": 1}
 
 
-@router.post("/samples/csv", auth=Needs(Right.ENTER))
+@router.post("/samples/csv", auth=Needs(Right.ENTER, somewhere=True))
 async def enter_file(request: HttpRequest, dry_run: bool = False) -> dict[str, Any]:
     """Enter the samples of a CSV file, the body of the request: path, time, value, quality, comment.
 
@@ -125,11 +123,11 @@ async def enter_file(request: HttpRequest, dry_run: bool = False) -> dict[str, A
     return {"entered": len(samples), "refused_total": len(refused), "refused": refused[:REFUSED_MAX]}
 
 
-@router.get("/samples/entered", auth=Needs(Right.VIEW))
+@router.get("/samples/entered", auth=Needs(Right.VIEW, somewhere=True))
 def entered(request: HttpRequest, listing: Query[EnteredListing]) -> dict[str, Any]:
     """List what was entered by hand for a tag, newest first: who, when, and why."""
-    tenant = actor_of(request).tenant
-    tag = _tag(tenant, listing.tag)
+    scope = actor_of(request).scope(Right.VIEW)
+    tenant, tag = scope.tenant, _tag(scope, listing.tag)
     rows = AuditEntry.objects.of(tenant).filter(object_id=str(tag.id), action=str(Action.ENTER)).order_by("-sequence")
     entries = cut(rows, listing)
     people = people_of({str(entry.pseudonym) for entry in entries})
@@ -141,13 +139,13 @@ def entered(request: HttpRequest, listing: Query[EnteredListing]) -> dict[str, A
     return {"items": items, "total": rows.count()}
 
 
-@router.post("/history/correct", auth=Needs(Right.CORRECT))
+@router.post("/history/correct", auth=Needs(Right.CORRECT, somewhere=True))
 async def correct(request: HttpRequest, draft: CorrectionDraft) -> dict[str, Any]:
     """Correct the value or the quality of a sample; the former ones stay and can be found."""
     actor = actor_of(request)
     if draft.value is None and draft.quality is None:
         raise Invalid({"value": _NOTHING})
-    tag = await sync_to_async(_tag)(actor.tenant, draft.tag)
+    tag = await sync_to_async(_tag)(actor.scope(Right.CORRECT), draft.tag)
     column = SampleKind(tag.sample_kind).column
     former = await _sample_at(actor.tenant, tag, column, draft.time_ms)
     value = former["value"] if draft.value is None else sample_value(tag, draft.value)
@@ -171,11 +169,11 @@ async def correct(request: HttpRequest, draft: CorrectionDraft) -> dict[str, Any
     return {"tag": tag.ordinal, "time_ms": draft.time_ms, "former": _shown(former["value"]), "value": _shown(value)}
 
 
-@router.post("/history/corrections", auth=Needs(Right.VIEW))
+@router.post("/history/corrections", auth=Needs(Right.VIEW, somewhere=True))
 async def corrections(request: HttpRequest, draft: CorrectionsDraft) -> HttpResponse:
     """List the corrections of a tag's samples, newest first: former and new, who, when, why."""
-    tenant = actor_of(request).tenant
-    tag = await sync_to_async(_tag)(tenant, draft.tag)
+    scope = actor_of(request).scope(Right.VIEW)
+    tenant, tag = scope.tenant, await sync_to_async(_tag)(scope, draft.tag)
     column = SampleKind(tag.sample_kind).column
     query = RawQuery(
         tags=(tag.ordinal,), start_ms=draft.start_ms, end_ms=draft.end_ms, limit=draft.limit, column=column
@@ -194,15 +192,23 @@ async def corrections(request: HttpRequest, draft: CorrectionsDraft) -> HttpResp
     return HttpResponse(dumps({"items": items, "total": len(items)}), content_type="application/json")
 
 
-def _tag(tenant: Tenant, ordinal: int) -> Tag:
-    found = Tag.objects.of(tenant).filter(ordinal=ordinal).first()
+def _tag(scope: Scope, ordinal: int) -> Tag:
+    found = scope.tags().filter(ordinal=ordinal).first()
     if found is None:
         raise NotFound(_NO_TAG, tag=ordinal)
     return found
 
 
-def _require(actor: Actor, tag: Tag) -> None:
-    if tag.connection_id is not None:
+def _enterable(actor: Actor, ordinal: int) -> Tag:
+    tag = _tag(actor.scope(Right.ENTER), ordinal)
+    _require_correct(actor, [tag])
+    return tag
+
+
+def _require_correct(actor: Actor, tags: Iterable[Tag]) -> None:
+    """Raise NotAllowed if connections read some of these tags and the actor may not correct them."""
+    read = {tag.ordinal for tag in tags if tag.connection_id is not None}
+    if actor.scope(Right.CORRECT).ordinals(read) != read:
         actor.require(Right.CORRECT)
 
 
@@ -212,15 +218,15 @@ def _checked(actor: Actor, rows: Sequence[dict[str, str]]) -> tuple[list[Sample]
     tags: dict[str, Tag] = {}
     wanted = sorted(paths)
     for start in range(0, len(wanted), 500):
-        for tag in Tag.objects.of(actor.tenant).filter(path__in=wanted[start : start + 500]):
+        for tag in actor.scope(Right.ENTER).tags().filter(path__in=wanted[start : start + 500]):
             tags[tag.path] = tag
+    _require_correct(actor, tags.values())
     samples, refused = [], []
     for place, row in enumerate(rows):
         path = row.get("path", "").strip()
         try:
             if path not in tags:
                 raise Invalid({"path": _NO_TAG.format(tag=path)})
-            _require(actor, tags[path])
             samples.append(row_sample(tags[path], row, actor.tenant.zone))
         except Invalid as wrong:
             field, text = next(iter(wrong.fields.items()))

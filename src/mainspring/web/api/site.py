@@ -41,6 +41,7 @@ class SiteOut(Schema):
     now_ms: int
     languages: list[str]
     shelf_hours_max: int
+    registration: bool = Field(description="companies may ask for an account by themselves")
     signed_in: bool = Field(description="a person is; else this answer sets the CSRF cookie that signing in needs")
     shifts: list[Shifts] = Field(description="of the sites that have a calendar; told to those signed in")
 
@@ -66,6 +67,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "now_ms": now_ms(),
         "languages": list(LANGUAGES),
         "shelf_hours_max": current().shelf_hours_max,
+        "registration": current().registration,
         "signed_in": actor is not None and actor.user is not None,
         "shifts": [] if actor is None else _shifts(tenant),
     }

@@ -16,7 +16,7 @@ from mainspring.core.errors import LimitExceeded, NotAllowed
 from mainspring.core.text import Text
 from mainspring.records import subscription as records
 from mainspring.records.rights import Right
-from mainspring.records.subscription import Channel, Subscription, SubscriptionDraft
+from mainspring.records.subscription import Channel, SubscriptionDraft
 from mainspring.records.user import User
 from mainspring.web.api.forms import Label, if_match, patch_of, version_of, written
 from mainspring.web.configure import current
@@ -77,12 +77,6 @@ class SubscriptionList(Schema):
     webhook_hosts: list[str]
 
 
-def _shown(subscription: Subscription) -> dict[str, Any]:
-    asset = subscription.asset
-    area = None if asset is None else {"id": asset.id, "name": asset.name, "path": asset.path}
-    return subscription.document() | {"area": area}
-
-
 def _person(actor: Actor) -> User:
     if actor.user is None or actor.token is not None:
         raise NotAllowed(_PEOPLE)
@@ -95,40 +89,40 @@ def _check(actor: Actor, channel: str, target: str) -> None:
         check_host(target)
 
 
-@router.get("/subscriptions", auth=Needs(Right.VIEW), response=SubscriptionList)
+@router.get("/subscriptions", auth=Needs(Right.VIEW, somewhere=True), response=SubscriptionList)
 def subscriptions(request: HttpRequest) -> dict[str, Any]:
     """List one's own subscriptions."""
     actor = actor_of(request)
     found = records.of_person(actor.tenant, _person(actor))
     return {
-        "items": [_shown(each) for each in found],
+        "items": [records.shown(each, actor.scope(Right.VIEW)) for each in found],
         "mail": current().mail is not None,
         "webhook_hosts": list(current().webhook_hosts),
     }
 
 
-@router.post("/subscriptions", auth=Needs(Right.VIEW), response={201: NewSubscriptionOut})
+@router.post("/subscriptions", auth=Needs(Right.VIEW, somewhere=True), response={201: NewSubscriptionOut})
 def subscribe(request: HttpRequest, draft: SubscriptionDraft) -> Status[dict[str, Any]]:
-    """Subscribe; a webhook needs the right to configure and a host that the settings allow."""
-    actor = actor_of(request)
+    """Subscribe to what one sees; a webhook needs the right to configure everywhere and a host the settings allow."""
+    actor, seen = actor_of(request), actor_of(request).scope(Right.VIEW)
     _check(actor, draft.channel, draft.target)
     secret = secrets.token_urlsafe(32) if draft.channel is Channel.WEBHOOK else ""
-    made = records.create(actor.author, _person(actor), draft, secret)
-    return Status(201, _shown(made) | {"secret": secret})
+    made = records.create(actor.author, _person(actor), draft, secret, seen)
+    return Status(201, records.shown(made, seen) | {"secret": secret})
 
 
-@router.patch("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW), response=SubscriptionOut)
+@router.patch("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW, somewhere=True), response=SubscriptionOut)
 def modify_subscription(request: HttpRequest, id: UUID, patch: SubscriptionPatch) -> dict[str, Any]:
     """Change one's own subscription."""
     actor = actor_of(request)
     fields = written(patch)
     known = records.find(actor.tenant, _person(actor), id)
     _check(actor, fields.get("channel", known.channel), fields.get("target", known.target))
-    version = version_of(request, getattr(patch, "version", None))
-    return _shown(records.modify(actor.author, _person(actor), id, fields, version))
+    version, seen = version_of(request, getattr(patch, "version", None)), actor.scope(Right.VIEW)
+    return records.shown(records.modify(actor.author, _person(actor), id, fields, version, seen), seen)
 
 
-@router.delete("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW), response={204: None})
+@router.delete("/subscriptions/{uuid:id}", auth=Needs(Right.VIEW, somewhere=True), response={204: None})
 def unsubscribe(request: HttpRequest, id: UUID) -> Status[None]:
     """Remove one's own subscription."""
     actor = actor_of(request)
@@ -136,7 +130,7 @@ def unsubscribe(request: HttpRequest, id: UUID) -> Status[None]:
     return Status(204, None)
 
 
-@router.post("/subscriptions/{uuid:id}/try", auth=Needs(Right.VIEW), response={204: None})
+@router.post("/subscriptions/{uuid:id}/try", auth=Needs(Right.VIEW, somewhere=True), response={204: None})
 def try_subscription(request: HttpRequest, id: UUID) -> Status[None]:
     """Send a trial message now; the error tells why it does not get through."""
     actor = actor_of(request)

@@ -12,7 +12,6 @@ from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
 from mainspring.core.definitions import Condition, Priority
-from mainspring.records import asset as asset_records
 from mainspring.records import tag as records
 from mainspring.records.alarm_definition import AlarmDefinition
 from mainspring.records.rights import Right
@@ -109,28 +108,28 @@ def with_alarms(tags: list[Tag]) -> list[dict[str, Any]]:
 
 
 def _selected(request: HttpRequest, listing: TagListing) -> QuerySet[Tag]:
-    tenant = actor_of(request).tenant
-    rows = Tag.objects.of(tenant)
+    scope = actor_of(request).scope(Right.VIEW)
+    rows = scope.tags()
     if listing.asset is not None:
         own = Q(asset=listing.asset)
-        rows = rows.filter(below(asset_records.find(tenant, listing.asset).path) if listing.below else own)
+        rows = rows.filter(below(scope.asset(listing.asset).path) if listing.below else own)
     if listing.connection is not None:
         rows = rows.filter(connection=listing.connection)
     return rows.filter(found(listing.search)) if listing.search.strip() else rows
 
 
-@router.get("/tags", auth=Needs(Right.VIEW), response=TagList)
+@router.get("/tags", auth=Needs(Right.VIEW, somewhere=True), response=TagList)
 def tags(request: HttpRequest, listing: Query[TagListing]) -> dict[str, Any]:
     """List the tags of an asset (`below`: and of all assets under it), of a connection, or by search."""
     rows = _selected(request, listing)
     return {"items": with_alarms(cut(rows.order_by("path"), listing)), "total": rows.count()}
 
 
-@router.get("/tags/by-ordinal", auth=Needs(Right.VIEW), response=TagList)
+@router.get("/tags/by-ordinal", auth=Needs(Right.VIEW, somewhere=True), response=TagList)
 def tags_by_ordinal(request: HttpRequest, tags: str) -> dict[str, Any]:
     """Find tags by their ordinals; those that do not exist are left out."""
     wanted = ordinals_of(tags, "tags", LIMIT_MAX)
-    rows = Tag.objects.of(actor_of(request).tenant).filter(ordinal__in=wanted)
+    rows = actor_of(request).scope(Right.VIEW).tags().filter(ordinal__in=wanted)
     items = with_alarms(list(rows.order_by("ordinal")))
     return {"items": items, "total": len(items)}
 
@@ -141,10 +140,10 @@ class Paths(Schema):
     paths: list[Annotated[str, Field(max_length=500)]] = Field(max_length=LIMIT_MAX)
 
 
-@router.post("/tags/by-path", auth=Needs(Right.VIEW), response=TagList)
+@router.post("/tags/by-path", auth=Needs(Right.VIEW, somewhere=True), response=TagList)
 def tags_by_path(request: HttpRequest, body: Paths) -> dict[str, Any]:
     """Find tags by their exact paths; those that do not exist are left out."""
-    rows = Tag.objects.of(actor_of(request).tenant).filter(path__in=body.paths)
+    rows = actor_of(request).scope(Right.VIEW).tags().filter(path__in=body.paths)
     items = with_alarms(list(rows.order_by("path")))
     return {"items": items, "total": len(items)}
 
@@ -161,10 +160,10 @@ def bulk(request: HttpRequest, body: Bulk) -> dict[str, Any]:
     return counts | {"refused": refused}
 
 
-@router.get("/tags/{uuid:id}", auth=Needs(Right.VIEW), response=TagOut)
+@router.get("/tags/{uuid:id}", auth=Needs(Right.VIEW, somewhere=True), response=TagOut)
 def tag(request: HttpRequest, id: UUID) -> dict[str, Any]:
     """Show a tag."""
-    return with_alarms([records.find(actor_of(request).tenant, id)])[0]
+    return with_alarms([actor_of(request).scope(Right.VIEW).tag(id)])[0]
 
 
 @router.post("/tags", auth=Needs(Right.CONFIGURE), response={201: TagOut})

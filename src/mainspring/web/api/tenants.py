@@ -6,10 +6,12 @@ from typing import Any
 
 from django.http import HttpRequest
 from ninja import Router, Schema, Status
+from pydantic import Field
 
 from mainspring.core.errors import NotFound
 from mainspring.core.text import Text
 from mainspring.records import first_start
+from mainspring.records.access.companies import put_below
 from mainspring.records.first_start import ADMINISTRATOR, TenantDraft
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
@@ -28,6 +30,7 @@ class TenantOut(Schema):
     key: str
     name: Label
     zone: str
+    parent: str
 
 
 class AddedOut(TenantOut):
@@ -41,7 +44,7 @@ class AddedOut(TenantOut):
 def tenants(request: HttpRequest) -> list[dict[str, Any]]:
     """List the companies on this platform."""
     _require_operator(request)
-    return [_document(each) for each in Tenant.objects.order_by("key")]
+    return [_document(each) for each in Tenant.objects.select_related("parent").order_by("key")]
 
 
 @router.post("/tenants", auth=Needs(Right.ADMINISTER), response={201: AddedOut})
@@ -54,10 +57,25 @@ def add_tenant(request: HttpRequest, draft: TenantDraft) -> Status[dict[str, Any
     return Status(201, {**_document(tenant), "username": username, "initial_password": password})
 
 
+class PlaceDraft(Schema):
+    """Below which company one lies: a park over its enterprises, a platform over others; it alone shows nothing."""
+
+    key: str = Field(max_length=32)
+    parent: str = Field(default="", max_length=32, description="empty: below none")
+
+
+@router.post("/tenants/place", auth=Needs(Right.ADMINISTER), response=TenantOut)
+def place_tenant(request: HttpRequest, draft: PlaceDraft) -> dict[str, Any]:
+    """Put a company below another one. What it shows to that one, it says itself by grants."""
+    _require_operator(request)
+    return _document(put_below(actor_of(request).author, draft.key, draft.parent))
+
+
 def _require_operator(request: HttpRequest) -> None:
     if actor_of(request).tenant.key != current().tenant:
         raise NotFound(_NOT_THEIRS)
 
 
 def _document(tenant: Tenant) -> dict[str, Any]:
-    return {"key": tenant.key, "name": tenant.name, "zone": tenant.zone}
+    parent = tenant.parent.key if tenant.parent else ""
+    return {"key": tenant.key, "name": tenant.name, "zone": tenant.zone, "parent": parent}

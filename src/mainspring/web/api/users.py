@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from mainspring.records import people as records
 from mainspring.records.people import UserDraft, UserFields
@@ -33,6 +33,7 @@ class UserOut(Schema):
     display_name: str
     role: Role
     enabled: bool
+    service: bool = Field(description="an account for programs: tokens alone, no sign-in")
     language: str
     last_sign_in_ms: int | None
     locked: bool
@@ -81,7 +82,7 @@ def user(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 @router.post("/users", auth=Needs(Right.ADMINISTER), response={201: NewUserOut})
 def create_user(request: HttpRequest, draft: UserDraft) -> Status[dict[str, Any]]:
-    """Add a person; without a password one is made and shown this once. It must be changed at the first sign-in."""
+    """Add a person or a service account; a person's password, if it is made here, is shown this once."""
     person, password = records.create(actor_of(request).author, draft)
     return Status(201, _shown(person) | {"initial_password": password})
 

@@ -28,10 +28,12 @@ from mainspring.history.importing.layout import Layout, check_layout
 from mainspring.history.importing.rows import CAUSES
 from mainspring.records.audit import Author
 from mainspring.records.faults import Invalid
-from mainspring.records.import_files import WORKING, ImportFolder, ImportStore, now_ms
+from mainspring.records.formulas import neutral
+from mainspring.records.import_files import UNDER_WAY, WORKING, ImportFolder, ImportStore, now_ms
 from mainspring.records.import_processes import Errand, Processes
 from mainspring.records.import_work import INTERRUPTED
 from mainspring.records.outbox import outbox
+from mainspring.web.importing.tally import put_away, unknown_file
 
 FILE_BYTES_MAX: Final = 64 * 1024**3
 DISK_FREE_MIN: Final = 2 * 1024**3
@@ -60,7 +62,6 @@ _MANY: Final = Text(
 _BUSY: Final = Text(
     "{limit} imports are waiting already. Try again in a minute.", "已有 {limit} 个导入在等待，请稍后再试。"
 )
-_UNDER_WAY: Final = Text("This import is being worked on. Wait for it, or cancel it.", "此导入正在处理，请等待或取消。")
 _NOT_CHECKED: Final = Text("Check this import first.", "请先预检此导入。")
 _NOT_TOLD: Final = Text("Say how the file is read first.", "请先指定文件的读取方式。")
 _LOADED: Final = Text("This import is done; its file is gone. Send it again.", "此导入已完成，文件已删除，请重新上传。")
@@ -166,7 +167,10 @@ class HistoryImports:
         with self._lock:
             under = id in self._under
         folder = self.store.find(author.tenant.key, id)
-        return _public(folder.state(waiting=under), folder)
+        state = folder.state(waiting=under)
+        if state["stage"] == "loaded" and os.path.lexists(folder.upload):
+            put_away(folder)
+        return _public(state, folder)
 
     def all(self, author: Author) -> list[dict[str, Any]]:
         """Return the imports of the tenant, newest first."""
@@ -191,7 +195,7 @@ class HistoryImports:
         folder = self.store.find(author.tenant.key, id)
         yield b"\xef\xbb\xbf" + _csv(("path", "rows"))
         with suppress(FileNotFoundError):
-            names = json.loads((folder.path / "unknown.json").read_text(encoding="utf-8"))
+            names = json.loads(unknown_file(folder).read_text(encoding="utf-8"))
             for name, count in names.items():
                 yield _csv((name, count))
 
@@ -227,6 +231,8 @@ class HistoryImports:
         state = self.get(author, id)
         if state["stage"] == "loaded":
             raise Conflict(_LOADED)
+        if state["stage"] in WORKING:
+            raise Conflict(UNDER_WAY)
         if state["counts"] is None or state["stage"] not in {"checked", "cancelled", "failed", "interrupted"}:
             raise Conflict(_NOT_CHECKED)
         # What was begun goes on as it was.
@@ -244,10 +250,10 @@ class HistoryImports:
 
     def forget(self, author: Author, id: UUID) -> None:
         """Remove an import that is not worked on; what it stored stays."""
-        stage = self.get(author, id)["stage"]
-        with self._lock:
-            if id in self._under or stage in WORKING:
-                raise Conflict(_UNDER_WAY)
+        folder = self.store.find(author.tenant.key, id)
+        self._require_rest(id)
+        with folder.alone(), self._lock:
+            self._require_rest(id)
             self.store.forget(author.tenant.key, id)
 
     def _begin(self, author: Author, id: UUID, stage: str, more: dict[str, Any], bus: Bus) -> dict[str, Any]:
@@ -258,16 +264,20 @@ class HistoryImports:
             # Its state says that it is done, its process is about to.
             before.ended.wait(SETTLE_S)
         task = {
-            "folder": str(folder.path), "tenant": author.tenant.key, "address": author.address,
+            "folder": str(folder.path), "stage": stage, "tenant": author.tenant.key, "address": author.address,
             "pseudonym": str(author.pseudonym) if author.pseudonym else "", "url": bus.url, "seed": str(bus.seed),
             "authority": str(bus.authority or ""),
         }  # fmt: skip
         errand = Errand({"work": task}, heard=_heard, finish=partial(self._settle, id, folder))
-        with self._lock:
-            if id in self._under or (state := folder.state())["stage"] in WORKING:
-                raise Conflict(_UNDER_WAY)
+        self._require_rest(id)
+        with folder.alone(SETTLE_S), self._lock:
+            self._require_rest(id)
             if len(self._under) >= WAITING_MAX:
                 raise LimitExceeded(_BUSY, limit=WAITING_MAX)
+            state = folder.state(waiting=True)
+            if state["stage"] == "loaded":
+                # The process of a web role that was killed has just finished it.
+                raise Conflict(_LOADED)
             state |= {"stage": stage, "text": None, "asked_ms": now_ms(), "by": str(author.pseudonym)} | more
             state["progress"] = new_progress(state)
             folder.write(state)
@@ -275,12 +285,18 @@ class HistoryImports:
         self._workers.send(errand)
         return _public(state, folder)
 
+    def _require_rest(self, id: UUID) -> None:
+        """Raise Conflict while this process has an import under way."""
+        if id in self._under:
+            raise Conflict(UNDER_WAY)
+
     def _settle(self, id: UUID, folder: ImportFolder, errand: Errand) -> None:
         """Leave the state of an import at the truth, however its process ended."""
         if errand.answer is None and not errand.cancelled:
             # Tags that it made it may not have told.
             outbox.compare()
-        with suppress(OSError, ValueError):
+        # If another process has it by now, that one tells.
+        with suppress(OSError, ValueError, Conflict), folder.alone():
             state = folder.state(waiting=True)
             if state["stage"] in WORKING:
                 cancelled = errand.cancelled and errand.answer is None
@@ -324,10 +340,7 @@ def _task(state: dict[str, Any]) -> dict[str, Any]:
 
 def _csv(cells: tuple[Any, ...]) -> bytes:
     written = io.StringIO()
-    # A cell that begins so would be run by a spreadsheet.
-    csv.writer(written).writerow(
-        f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" and cell else cell for cell in cells
-    )
+    csv.writer(written).writerow(map(neutral, cells))
     return written.getvalue().encode()
 
 

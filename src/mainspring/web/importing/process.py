@@ -36,17 +36,22 @@ class HistoryProcess(Process):
     def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
         configure(self._settings)
         from mainspring.records.audit import Author
-        from mainspring.records.import_files import ImportFolder
+        from mainspring.records.import_files import LEAVE_S, WORKING, ImportFolder
+        from mainspring.records.in_force import enter
         from mainspring.records.tenant import Tenant
         from mainspring.web.importing.work import Way, Work, do
 
         pseudonym = UUID(wanted["pseudonym"]) if wanted["pseudonym"] else None
         author = Author(Tenant.objects.get(key=wanted["tenant"]), pseudonym, wanted["address"])
+        enter(author.tenant)
         folder = ImportFolder(Path(wanted["folder"]))
         authority = Path(wanted["authority"]) if wanted["authority"] else None
         way = Way(wanted["url"], Path(wanted["seed"]), authority)
-        work = Work(folder, folder.state(waiting=True), author, way, publish=self._publish, lost=self._lost)
-        self._under_way(work, lambda: do(work))
+        with folder.alone(LEAVE_S):
+            state = folder.resumed(wanted["stage"])
+            if state["stage"] in WORKING:
+                work = Work(folder, state, author, way, publish=self._publish, lost=self._lost)
+                self._under_way(work, lambda: do(work))
         return {}
 
 

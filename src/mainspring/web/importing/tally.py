@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
 from mainspring.history.importing.rows import CAUSES, Rows, Settled
+from mainspring.records.import_files import ImportFolder
 
 REFUSED_MAX: Final = 100_000
 """Refused rows that are kept with their content; further ones are counted."""
@@ -87,3 +89,31 @@ class Tally:
         """Return names that nobody has, those of most rows first."""
         ordered = sorted(self.unknown.items(), key=lambda each: -each[1][0])
         return [{"name": name, "count": count, "line": line} for name, (count, line) in ordered[:SHOWN_MAX]]
+
+
+def loading_file(file: Path) -> Path:
+    """Return where a load writes what takes the place of a file of the check once all is loaded."""
+    return file.with_stem(f"{file.stem}-loading")
+
+
+def unknown_file(folder: ImportFolder) -> Path:
+    """Return the file of the names that nobody has."""
+    return folder.path / "unknown.json"
+
+
+def write_unknown(file: Path, unknown: dict[str, list[int]]) -> None:
+    """Keep names that nobody has, with how many rows each has."""
+    names = {name: count for name, (count, _) in unknown.items()}
+    file.write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+
+
+def put_away(folder: ImportFolder) -> None:
+    """Let an import that is loaded keep what the load found, and no file: it has served.
+
+    It may be done twice, and by any process: the one that loaded may have been killed before it.
+    """
+    for file in (folder.refused, unknown_file(folder)):
+        with suppress(FileNotFoundError):
+            loading_file(file).replace(file)
+    with suppress(OSError):
+        folder.upload.unlink()

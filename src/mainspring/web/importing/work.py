@@ -10,7 +10,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -27,17 +26,19 @@ from mainspring.history.importing.layout import Layout
 from mainspring.history.importing.parquet_files import ParquetReader
 from mainspring.history.importing.rows import Rows, Settled, settle
 from mainspring.history.importing.window import Window
-from mainspring.records.audit import Action, Author, Deed, append
+from mainspring.records.audit import Action, AuditEntry, Author, Deed, append
 from mainspring.records.import_files import ImportFolder, now_ms
 from mainspring.records.import_work import INTERRUPTED
 from mainspring.records.outbox import outbox
 from mainspring.web.importing import tags
 from mainspring.web.importing.sender import Sender
-from mainspring.web.importing.tally import UNKNOWN_MAX, Tally
+from mainspring.web.importing.tally import UNKNOWN_MAX, Tally, loading_file, put_away, unknown_file, write_unknown
 
 log = structlog.get_logger(__name__)
 
 TELL_S: Final = 0.5
+KIND: Final = "history-import"
+"""What the audit calls it."""
 _FAILED: Final = Text(
     "The import stopped ({reason}). What was loaded is kept; load again to go on.",
     "导入已停止（{reason}），已载入的内容保留，可再次载入以继续。",
@@ -116,6 +117,9 @@ def do(work: Work) -> None:
     finally:
         connections.close_all()
         work.folder.write(state)
+    if state["stage"] == "loaded":
+        # Only now: a process that is killed before has all it takes to go on.
+        put_away(work.folder)
 
 
 def reader_of(file: Path, layout: Layout) -> Reader:
@@ -154,8 +158,7 @@ def _check(work: Work) -> None:
     work.state["stage"] = work.ended("checked")
     if work.state["stage"] == "checked":
         part.replace(work.folder.refused)
-        names = {name: count for name, (count, _) in kept["unknown"].items()}
-        (work.folder.path / "unknown.json").write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+        write_unknown(unknown_file(work.folder), kept["unknown"])
         work.state |= {"counts": tally.counts(), "causes": tally.listed_causes(), "unknown": tally.listed_unknown()}
         work.state |= {"reached": None, "report": None}
 
@@ -167,7 +170,7 @@ def _load(work: Work) -> None:
         _create(work)
     reached = state["reached"] or {"position": None, "tally": None, "placed": {}, "seconds": 0.0}
     placed = {"stored": 0, "there": 0, "old": 0} | reached["placed"]
-    tally = Tally.open(work.folder.path / "refused-loading.jsonl", reached["tally"])
+    tally = Tally.open(loading_file(work.folder.refused), reached["tally"])
     before = sum(placed.values())
     state["progress"]["from"] = before
     total = max(1, state["counts"]["values"])
@@ -208,13 +211,8 @@ def _load(work: Work) -> None:
     state["stage"] = work.ended("loaded")
     if state["stage"] == "loaded":
         state |= {"unknown": tally.listed_unknown(), "causes": tally.listed_causes(), "reached": None}
-        (work.folder.path / "refused-loading.jsonl").replace(work.folder.refused)
-        names = {name: count for name, (count, _) in kept["unknown"].items()}
-        (work.folder.path / "unknown.json").write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+        write_unknown(loading_file(unknown_file(work.folder)), kept["unknown"])
         _write_down(work)
-        # The file has served; its refused rows stay.
-        with suppress(OSError):
-            work.folder.upload.unlink()
 
 
 def _send(work: Work, way: Sender, window: Window, stored: Callable[[dict[str, int]], None]) -> None:
@@ -226,7 +224,7 @@ def _send(work: Work, way: Sender, window: Window, stored: Callable[[dict[str, i
 
 def _create(work: Work) -> None:
     """Make tags of the names that the check found unknown."""
-    unknown = json.loads((work.folder.path / "unknown.json").read_text(encoding="utf-8"))
+    unknown = json.loads(unknown_file(work.folder).read_text(encoding="utf-8"))
     made, wrong = tags.create(work.author, list(unknown)[:UNKNOWN_MAX], work.state["create_below"])
     keys, everything = outbox.take()
     work.publish(keys, everything)
@@ -234,7 +232,11 @@ def _create(work: Work) -> None:
 
 
 def _write_down(work: Work) -> None:
+    known = AuditEntry.objects.of(work.author.tenant)
+    if known.filter(object_kind=KIND, object_id=work.state["id"]).exists():
+        # A process that was killed after it wrote this down was not done.
+        return
     report = work.state["report"]
     told = ("stored", "there", "refused", "unknown_rows", "first_ms", "last_ms")
     changes = {name: [None, report[name]] for name in told}
-    append(work.author, [Deed(Action.ENTER, "history-import", work.state["id"], work.state["name"], changes)])
+    append(work.author, [Deed(Action.ENTER, KIND, work.state["id"], work.state["name"], changes)])

@@ -31,6 +31,8 @@ _TRANSITIONS: Final = {
     "suppressed": Text("suppressed", "抑制"),
     "unsuppressed": Text("no longer suppressed", "解除抑制"),
 }
+REPLAYED: Final = Text("↻ replayed from a recording", "↻ 录制数据回放")
+"""What stands beside everything that comes from a recording, as on the pages."""
 _ONE: Final = Text("[{priority}] {name} {transition}: {value}", "[{priority}] {name} {transition}：{value}")
 _LIMIT: Final = Text("{value} (limit {limit})", "{value}（限值 {limit}）")
 _LIMITED: Final = frozenset({"HH", "H", "L", "LL"})
@@ -55,6 +57,8 @@ def letter(rows: Sequence[dict[str, Any]], more: int, language: str, zone: str, 
     """Write one message about some transitions (rows of the alarm list); `more` are told as a number alone."""
     lines = [_line(row, language, zone) for row in rows[:LINES_MAX]]
     count = len(rows) + more
+    # What is not listed may be real.
+    recorded = not more and all(row.get("replayed") for row in rows)
     more = count - len(lines)
     first = rows[0]
     words = {
@@ -65,6 +69,8 @@ def letter(rows: Sequence[dict[str, Any]], more: int, language: str, zone: str, 
         "count": count,
     }
     subject = _said(_ONE if count == 1 else _MANY, language).format(**words)
+    if recorded:
+        subject = f"↻ {subject}"
     if more:
         lines.append(_said(_MORE, language).format(count=more))
     if page_url:
@@ -84,6 +90,8 @@ def _line(row: dict[str, Any], language: str, zone: str) -> str:
         _value(row, language),
     ]
     lines = ["  ".join(word for word in words if word), row["path"]]
+    if row.get("replayed"):
+        lines.append(_said(REPLAYED, language))
     response = row.get("response")
     if response and row["transition"] == "raised":
         lines.append(_said(_RESPONSE, language).format(response=response.get(language) or response["en"]))

@@ -34,7 +34,7 @@ from mainspring.web import alarm_rows
 from mainspring.web.configure import current
 from mainspring.web.lasting import in_thread
 from mainspring.web.notices.channels import send_mail, send_webhook
-from mainspring.web.notices.letter import LINES_MAX, letter
+from mainspring.web.notices.letter import LINES_MAX, REPLAYED, letter
 
 log = structlog.get_logger(__name__)
 
@@ -183,7 +183,7 @@ def deliver(subscription: Subscription, rows: list[dict[str, Any]], more: int) -
         document = {
             "tenant": tenant.key,
             "subscription": str(subscription.id),
-            "events": [_limited(row) for row in rows],
+            "events": [_for_programs(row) for row in rows],
             "more": more,
         }
         send_webhook(subscription.target, subscription.clear_secret(), document)
@@ -193,9 +193,10 @@ def deliver(subscription: Subscription, rows: list[dict[str, Any]], more: int) -
     send_mail(subscription.target, letter(rows, more, language, tenant.zone, plant, current().page_url))
 
 
-def _limited(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row for programs: what is no limit, such as that of an expression, is null."""
-    return row | {"limit": None} if row["condition"] in UNLIMITED else row
+def _for_programs(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row for programs: no limit is null, such as that of an expression; a recording is marked in words."""
+    mark = REPLAYED.document() if row.get("replayed") else None
+    return row | {"mark": mark} | ({"limit": None} if row["condition"] in UNLIMITED else {})
 
 
 def _noted(tenant: str, events: list[AlarmEvent]) -> int:

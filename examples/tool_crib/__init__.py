@@ -1,0 +1,1 @@
+"""Tool crib: who holds which tool, and whether it may be used."""

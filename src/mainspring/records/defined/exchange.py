@@ -1,0 +1,122 @@
+"""Records of a kind as sheets fill them: what an import must know of them, and the empty sheet to fill."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from mainspring.core.text import Text
+from mainspring.records.defined.access import Access, Doing
+from mainspring.records.defined.cells import Column, suggested, taken, written_columns
+from mainspring.records.defined.kinds import Defined
+from mainspring.records.defined.taking import Taking, undo
+from mainspring.records.faults import Invalid
+from mainspring.records.imported import Field, Imported, Planned, mapping_of
+
+_NO_FIELD: Final = Text("{kind} has no field {name!r} that a column can fill.", "{kind}没有可由列填写的字段“{name}”。")
+_NEEDED: Final = Text("Say which column holds {name}.", "请指定哪一列是{name}。")
+_ABOUT: Final = Text(
+    "What each column takes. An import reads the first sheet alone; an empty cell leaves what is there.",
+    "各列可填内容。导入时只读取第一张工作表；空单元格保持原值不变。",
+)
+_NOTES: Final = Text("Notes", "说明")
+_HEAD: Final = (Text("Column", "列"), Text("Needed", "必填"), Text("Takes", "可填内容"), Text("Example", "示例"))
+_YES: Final = Text("yes", "是")
+
+
+@dataclass(slots=True)
+class RecordLayout:
+    """How rows of cells become fields of records."""
+
+    fields: Mapping[int, Column]
+    zone: ZoneInfo
+    columns: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.columns = {column.field.key: place for place, column in self.fields.items()}
+
+    def row(self, cells: list[str]) -> dict[str, Any]:
+        """Return the fields of a row; an empty cell says nothing. Raises Invalid with every cell that is wrong."""
+        row: dict[str, Any] = {}
+        faults: dict[str, Text] = {}
+        for place, column in self.fields.items():
+            cell = cells[place] if place < len(cells) else ""
+            if not cell:
+                continue
+            try:
+                value = column.read(cell, self.zone)
+            except Invalid as error:
+                faults |= error.fields
+                continue
+            if column.language:
+                row.setdefault(column.name, {})[column.language] = value
+            else:
+                row[column.name] = value
+        if faults:
+            raise Invalid(faults)
+        return row
+
+
+class Records(Imported):
+    """Records of one kind, as sheets fill them."""
+
+    def __init__(self, kind: type[Defined]) -> None:
+        self.kind = kind
+
+    def require(self, access: Access) -> None:
+        """Raise NotAllowed unless the kind may be written."""
+        access.require(self.kind, Doing.CREATE)
+        access.require(self.kind, Doing.CHANGE)
+
+    def fields(self, access: Access) -> Mapping[str, Field]:
+        """Return what a column can be, by key."""
+        return {key: column.field for key, column in written_columns(self.kind, access.hidden(self.kind)).items()}
+
+    def layout(self, options: dict[str, Any], access: Access) -> RecordLayout:
+        """Read a layout; the columns of the key must be there, unless they fill themselves."""
+        known = written_columns(self.kind, access.hidden(self.kind))
+        mapping = mapping_of(options)
+        unknown = [key for key in mapping.values() if key not in known]
+        if unknown:
+            raise Invalid({"mapping": _NO_FIELD.format(kind=self.kind.shape.one, name=unknown[0])})
+        missing = [
+            known[name].told.words
+            for name in self.kind.shape.key
+            if name in known and known[name].field.required and name not in mapping.values()
+        ]
+        if missing:
+            raise Invalid({"mapping": _NEEDED.format(name=missing[0])})
+        return RecordLayout({place: known[key] for place, key in mapping.items()}, ZoneInfo(access.author.tenant.zone))
+
+    def taker(self, access: Access, *, dry_run: bool, before_commit: Planned) -> Taking:
+        """Return what takes the rows of one import."""
+        self.require(access)
+        return Taking(access, self.kind, dry_run=dry_run, before_commit=before_commit)
+
+    def undo(
+        self, access: Access, made: Sequence[str], before: Sequence[tuple[dict[str, Any], int]]
+    ) -> tuple[int, int]:
+        """Take a piece back where nobody changed its records since."""
+        self.require(access)
+        return undo(access, self.kind, made, before)
+
+    def suggestion(self, key: str, cell: str) -> str:
+        """Return what was probably meant by a cell."""
+        column = written_columns(self.kind).get(key)
+        return suggested(column, cell) if column is not None else ""
+
+    def template(self, access: Access, language: str, only: str = "") -> tuple[list[str], tuple[str, list[list[str]]]]:
+        """Return the heads, and what each column takes."""
+        known = written_columns(self.kind, access.hidden(self.kind)).values()
+        notes = [[getattr(_ABOUT, language)], [getattr(each, language) for each in _HEAD]]
+        for column in known:
+            needed = getattr(_YES, language) if column.field.required or _named(column) else ""
+            title, says = getattr(column.field.title, language), getattr(taken(column), language)
+            notes.append([title, needed, says, column.field.example])
+        return [getattr(each.field.title, language) for each in known], (getattr(_NOTES, language), notes)
+
+
+def _named(column: Column) -> bool:
+    return column.told.control == "words" and column.told.need

@@ -1,0 +1,359 @@
+"""Lists of business records: filtered, searched, sorted and cut into pages, within limits.
+
+Whether few rows are asked for or many is found out first. Few are looked up and sorted; among many the list walks along
+the index of what it is sorted by until the page is full. Neither reads a table of a million rows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import DecimalField, F, Func, Q, QuerySet
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, LessThan, LessThanOrEqual
+from pydantic import Field, TypeAdapter, ValidationError
+
+from mainspring.core.errors import NotAllowed
+from mainspring.core.text import Text
+from mainspring.records.asset import Asset
+from mainspring.records.defined.access import Access
+from mainspring.records.defined.attached import Label
+from mainspring.records.defined.kinds import Defined, columns, meaning, named, title_of, told
+from mainspring.records.faults import Invalid
+from mainspring.records.record import Record
+from mainspring.records.search_index import hits, holding, signs
+from mainspring.records.search_words import Sought, sought
+from mainspring.records.tag import Tag
+
+Titles = dict[str, dict[str, str]]
+LABEL: Final = "label."
+"""What stands before the name of a label in a filter."""
+COUNTED_MAX: Final = 10_000
+"""Further rows are not counted: people read "10,000 and more"."""
+FEW_MAX: Final = 2000
+"""So many rows are looked up one by one and sorted."""
+OFFSET_MAX: Final = 10_000
+CONDITIONS_MAX: Final = 20
+VALUES_MAX: Final = 200
+LOOKED_UP: Final = 50
+"""Ids of one look into a table: with a hundred SQLite, which guesses a thousand rows to a company, reads all."""
+SAMPLED: Final = 500
+"""Of so many found it is counted how many pass filters and rights."""
+SOME: Final = 5
+"""So many times the rows that are shown are looked up where any will do."""
+_MORE: Final = {"id": UUID, "state": str, "created_ms": int, "changed_ms": int, "version": int}
+"""What every record can be filtered by beside its fields."""
+_COMPARED: Final = {"eq": "", "ne": "", "lt": "__lt", "le": "__lte", "gt": "__gt", "ge": "__gte", "in": "__in"}
+_LOOKUPS: Final = {
+    "eq": Exact, "lt": LessThan, "le": LessThanOrEqual, "gt": GreaterThan, "ge": GreaterThanOrEqual, "in": In,
+}  # fmt: skip
+_NO_FIELD: Final = Text("{kind} has no field {name!r} to {purpose} by.", "{kind}没有可用于{purpose}的字段“{name}”。")
+_FILTER: Final = Text("filter", "筛选")
+_SORT: Final = Text("sort", "排序")
+_FORM: Final = Text(
+    'A filter is a list such as [["quantity", "ge", 5]]; comparisons are {known}.',
+    '筛选为列表，如 [["quantity", "ge", 5]]；可用的比较有 {known}。',
+)
+_ASK_SO: Final = _FORM.format(known=", ".join(_COMPARED))
+_BEGIN: Final = Text("This is not of this list. Begin with the first page.", "此标记不属于此列表，请从第一页开始。")
+_TOO_FAR: Final = Text(
+    "Pages end at row {limit}. Filter, or sort and continue with `after`.",
+    "最多翻到第 {limit} 行，请筛选，或排序后用 after 继续。",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is asked of a list."""
+
+    where: str = ""
+    """JSON: a list of `[field, comparison, value]`."""
+    search: str = ""
+    sort: str = ""
+    after: str = ""
+    """`next` of the page before, instead of an offset."""
+    offset: int = 0
+    limit: int = 50
+    hidden: frozenset[str] = frozenset()
+    """Fields that are not shown to who asks: nothing is found by them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, how many there are in all, and where the next page begins."""
+
+    rows: list[Defined]
+    total: int
+    """As far as they were counted; `more` says that there are further ones."""
+    more: bool
+    next: str
+    titles: Titles = field(default_factory=dict)
+    """Names of the records that rows link to, by id."""
+
+
+def page(kind: type[Defined], rows: QuerySet[Any], wanted: Wanted, access: Access | None = None) -> Page:
+    """Return a page of a query, with names as far as `access` sees them; raises Invalid for what cannot be asked."""
+    name, last_first = sorting(kind, wanted.sort)
+    behind = _behind(kind, name, last_first, wanted.after) if wanted.after else None
+    if behind is None and wanted.offset > OFFSET_MAX:
+        raise Invalid({"offset": _TOO_FAR.format(limit=OFFSET_MAX)})
+    chosen, total, more = _narrowed(kind, rows, wanted)
+    cut = ordered(kind, chosen if behind is None else chosen.filter(behind), wanted.sort)
+    found = list(cut[wanted.offset : wanted.offset + wanted.limit + 1])
+    shown = found[: wanted.limit]
+    following = ""
+    if len(found) > wanted.limit:
+        last = shown[-1]
+        following = json.dumps([getattr(last, name), str(last.id)], default=str)
+    elif more and behind is None and wanted.search.strip():
+        # It went through all of them.
+        total, more = wanted.offset + len(shown) if shown or not wanted.offset else total, False
+    return Page(shown, max(total, len(shown)), more, following, titles(kind, shown, wanted.hidden, access))
+
+
+def chosen(kind: type[Defined], rows: QuerySet[Any], wanted: Wanted) -> QuerySet[Any]:
+    """Return those rows of a query that a list asks for; raises Invalid."""
+    rows = rows.filter(conditions(kind, wanted.where))
+    if wanted.search.strip():
+        rows = rows.filter(holding(sought(wanted.search), signs(kind, wanted.hidden)))
+    return rows
+
+
+def first(
+    access: Access, kind: type[Defined], tenant: UUID, asked: Sought, hidden: frozenset[str], most: int
+) -> list[Defined]:
+    """Return some of the records of a company that someone may see and that hold what is sought; raises NotAllowed."""
+    known = signs(kind, hidden)
+    found = hits(kind, tenant, asked, known, SOME * most)
+    if not found:
+        return []
+    rows = access.rows(kind)
+    seen = _seen(rows, found)
+    if len(seen) < most and len(found) == SOME * most:
+        # Most of them lie where one sees nothing.
+        seen = _seen(rows, hits(kind, tenant, asked, known, FEW_MAX))
+    return list(ordered(kind, _among(kind, seen[: SOME * most]), "")[:most]) if seen else []
+
+
+def _narrowed(kind: type[Defined], rows: QuerySet[Any], wanted: Wanted) -> tuple[QuerySet[Any], int, bool]:
+    """Return the rows that are asked for in a form that is quick to sort, their number, and whether there are more."""
+    filtered = rows.filter(conditions(kind, wanted.where))
+    walked = rows.filter(conditions(kind, wanted.where, walking=True))
+    if not wanted.search.strip():
+        total = _count(filtered, COUNTED_MAX)
+        if wanted.where and total <= FEW_MAX:
+            return _among(kind, filtered.order_by().values_list("pk", flat=True)[:FEW_MAX]), total, False
+        return walked, min(total, COUNTED_MAX), total > COUNTED_MAX
+    asked, known = sought(wanted.search), signs(kind, wanted.hidden)
+    if wanted.where and _count(filtered, FEW_MAX) <= FEW_MAX:
+        few = _among(kind, filtered.order_by().values_list("pk", flat=True)[:FEW_MAX]).filter(holding(asked, known))
+        return few, few.count(), False
+    # All rows of a query are one company's: the first says whose.
+    tenant = next(iter(rows.order_by().values_list("tenant_id", flat=True)[:1]), None)
+    found = hits(kind, tenant, asked, known, FEW_MAX + 1) if tenant is not None else []
+    # A query with one condition says whose the rows are and nothing else.
+    whole = len(rows.query.where) == 1 and not wanted.where
+    if len(found) <= FEW_MAX:
+        seen = found if whole else _seen(walked, found)
+        return _among(kind, seen), len(seen), False
+    least = FEW_MAX if whole else len(_seen(walked, found[:SAMPLED]))
+    return walked.filter(holding(asked, known)), least, True
+
+
+def _among(kind: type[Defined], ids: Iterable[UUID]) -> QuerySet[Any]:
+    """Return the rows with these ids, which were found to be among those asked for."""
+    return kind._default_manager.filter(pk__in=list(ids))
+
+
+def _seen(rows: QuerySet[Any], ids: list[UUID]) -> list[UUID]:
+    """Return which of these ids are among the rows of a query; for many at once SQLite would read the whole table."""
+    parts = (ids[start : start + LOOKED_UP] for start in range(0, len(ids), LOOKED_UP))
+    return [id for part in parts for id in rows.filter(pk__in=part).order_by().values_list("pk", flat=True)]
+
+
+def _count(rows: QuerySet[Any], most: int) -> int:
+    return rows.order_by()[: most + 1].count()
+
+
+def ordered(kind: type[Defined], rows: QuerySet[Any], sort: str) -> QuerySet[Any]:
+    """Return the rows of a query as they are sorted; equal ones by their id."""
+    name, last_first = sorting(kind, sort)
+    return rows.order_by(f"{'-' if last_first else ''}{name}", "-id" if last_first else "id")
+
+
+def without_hidden(kind: type[Defined], hidden: frozenset[str], wanted: Wanted) -> Wanted:
+    """Raise Invalid where a list is asked for by fields that are not shown: its answers would tell them."""
+    asked = {part for part in re.findall(r"[a-z_0-9]+", f"{wanted.where} {wanted.sort}") if part in hidden}
+    if asked:
+        raise Invalid({"where": _NO_FIELD.format(kind=kind.shape.one, name=min(asked), purpose=_FILTER)})
+    order = (kind.shape.order or kind.shape.key[0]).removeprefix("-")
+    sort = "created_ms" if order in hidden and not wanted.sort else wanted.sort
+    return replace(wanted, sort=sort, hidden=hidden)
+
+
+def conditions(kind: type[Defined], where: str, *, walking: bool = False) -> Q:
+    """Read a filter; `walking`: its conditions are looked at row by row, along the index the rows are sorted by."""
+    if not where:
+        return Q()
+    try:
+        asked = TypeAdapter(list[tuple[str, str, Any]]).validate_json(where)
+    except ValidationError as error:
+        raise Invalid({"where": _ASK_SO}) from error
+    if len(asked) > CONDITIONS_MAX or any(comparison not in _COMPARED for _, comparison, _ in asked):
+        raise Invalid({"where": _ASK_SO})
+    condition = Q()
+    for name, comparison, value in asked:
+        condition &= _condition(kind, name, comparison, value, walking=walking and connection.vendor == "sqlite")
+    return condition
+
+
+def sorting(kind: type[Defined], sort: str) -> tuple[str, bool]:
+    """Return the column to sort by and whether the last come first."""
+    asked = sort or kind.shape.order or kind.shape.key[0]
+    name, last_first = asked.removeprefix("-"), asked.startswith("-")
+    column = columns(kind).get(name)
+    if column is None and name not in _MORE:
+        raise Invalid({"sort": _NO_FIELD.format(kind=kind.shape.one, name=name, purpose=_SORT)})
+    return (column.attname if column is not None else name), last_first
+
+
+def titles(
+    kind: type[Defined], rows: list[Defined], hidden: Collection[str] = (), access: Access | None = None
+) -> Titles:
+    """Return the names of the records that these link to, in both languages: few queries for each kind they lead to.
+
+    Beside its key a record is called by its words to those who may see it.
+    """
+    wanted: dict[Any, set[Any]] = {}
+    for name, column in columns(kind).items():
+        any_kind = told(kind, name).control == "any"
+        if name in hidden or not (column.is_relation or any_kind):
+            continue
+        values = {getattr(row, column.attname) for row in rows} - {None, ""}
+        if column.is_relation:
+            wanted.setdefault(column.related_model, set()).update(values)
+        else:
+            for value in values:
+                target, _, id = value.partition(":")
+                wanted.setdefault(meaning(target), set()).add(id)
+    found: Titles = {}
+    for target, ids in wanted.items():
+        if target is not None and ids:
+            found |= _names(target, ids, access)
+    return found
+
+
+def _names(target: type[Record], ids: set[Any], access: Access | None) -> Titles:
+    """Return the names of records by id: an asset's with the one it is in, others' with their words behind."""
+    records: Any = target._default_manager.filter(pk__in=ids)
+    if issubclass(target, Asset):
+        return {
+            str(each.pk): _joined(" / ", each.parent.name if each.parent else "", each.name)
+            for each in records.select_related("parent")
+        }
+    if issubclass(target, Tag):
+        return {str(each.pk): _joined(" ", each.name, each.description) for each in records}
+    if not issubclass(target, Defined) or not (words := _words_of(target)):
+        return {str(each.pk): _joined("", named(each)) for each in records}
+    seen, key = _seen_by(access, target, ids, words), words != title_of(target)
+    return {
+        str(each.pk): _joined(" ", named(each) if key else "", getattr(each, words))
+        if each.pk in seen
+        else _joined("", named(each))
+        for each in records
+    }
+
+
+def _words_of(kind: type[Defined]) -> str:
+    """Return the field that says in both languages what a record is, empty if none does."""
+    return next(
+        (name for name in kind.shape.columns if name in columns(kind) and told(kind, name).control == "words"), ""
+    )
+
+
+def _seen_by(access: Access | None, kind: type[Defined], ids: set[Any], field: str) -> Collection[Any]:
+    if access is None or field in access.hidden(kind):
+        return ()
+    try:
+        return set(access.rows(kind).filter(pk__in=ids).values_list("pk", flat=True))
+    except NotAllowed:
+        return ()
+
+
+def _joined(between: str, *parts: str | dict[str, str]) -> dict[str, str]:
+    """Put parts together, each in the language or, where it has none of it, in the other."""
+    made = {}
+    for language, other in (("en", "zh"), ("zh", "en")):
+        said = [part if isinstance(part, str) else part.get(language) or part.get(other, "") for part in parts]
+        made[language] = between.join(part for part in said if part)
+    return made
+
+
+class _Apart(Func):
+    """A column as SQLite looks at it without thinking of its index, which it prefers to any order."""
+
+    template = "+%(expressions)s"
+
+
+def _condition(kind: type[Defined], name: str, comparison: str, value: Any, *, walking: bool) -> Q:
+    if name.startswith(LABEL):
+        return _labelled(kind, name.removeprefix(LABEL), comparison, value)
+    column = columns(kind).get(name)
+    form: Any = _MORE.get(name) if column is None else told(kind, name).form
+    if form is None or (column is not None and column.get_internal_type() == "JSONField"):
+        raise Invalid({"where": _NO_FIELD.format(kind=kind.shape.one, name=name, purpose=_FILTER)})
+    if comparison == "in":
+        form = Annotated[list[form], Field(max_length=VALUES_MAX)]
+    try:
+        read = None if value is None else TypeAdapter(form).validate_python(value)
+    except ValidationError as error:
+        raise Invalid({"where": _ASK_SO}) from error
+    place = column.attname if column is not None else name
+    if read is None:
+        empty = Q(**{f"{place}__isnull": True})
+        return ~empty if comparison == "ne" else empty
+    # A number with decimals is compared as its column says, so that stays one.
+    if walking and comparison in _LOOKUPS and not isinstance(column, DecimalField):
+        return Q(_LOOKUPS[comparison](_Apart(F(place)), read))
+    condition = Q(**{f"{place}{_COMPARED[comparison]}": read})
+    return ~condition if comparison == "ne" else condition
+
+
+def _labelled(kind: type[Defined], name: str, comparison: str, value: Any) -> Q:
+    """Return the condition that a record has a label of this value, or with null none of this name."""
+    if comparison not in {"eq", "ne"} or not isinstance(value, str | None):
+        raise Invalid({"where": _FORM.format(known="eq, ne")})
+    rows = Label.objects.filter(object_kind=kind.kind, name=name)
+    found = Q(pk__in=(rows if value is None else rows.filter(value=value)).values("object_id"))
+    return ~found if (comparison == "ne") is (value is not None) else found
+
+
+def _sorted_as(kind: type[Defined], name: str) -> Any:
+    """Return the type of what a page begins behind."""
+    about = next((told(kind, each) for each, column in columns(kind).items() if column.attname == name), None)
+    if about is None:
+        return _MORE[name]
+    if about.control in {"exact", "whole", "day", "moment", "link", "yes"}:
+        return about.form
+    return dict[str, str] if about.control == "words" else str
+
+
+def _behind(kind: type[Defined], name: str, last_first: bool, after: str) -> Q:
+    """Return the condition that a row comes behind the last one of the page before."""
+    try:
+        form: Any = tuple[_sorted_as(kind, name) | None, UUID]  # type: ignore[misc]
+        value, id = TypeAdapter[tuple[Any, UUID]](form).validate_json(after)
+    except ValidationError as error:
+        raise Invalid({"after": _BEGIN}) from error
+    sign = "lt" if last_first else "gt"
+    if value is None:
+        same = Q(**{f"{name}__isnull": True, f"id__{sign}": id})
+        return same if last_first else same | Q(**{f"{name}__isnull": False})
+    # The first says where an index begins.
+    beyond = Q(**{f"{name}__{sign}e": value}) & (Q(**{f"{name}__{sign}": value}) | Q(**{f"id__{sign}": id}))
+    return beyond | Q(**{f"{name}__isnull": True}) if last_first else beyond
