@@ -69,28 +69,9 @@ rules: $(PAGE)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest tests/tidy
 
-# Tests wait more than they work: four groups run beside each other, each in a process of its own, and where one ends
-# the next begins, what takes long first. What each printed follows at the end.
-GROUPS := stores faults web whole browser pages parts postgresql
-pages := tests/browser/test_every_page.py tests/browser/test_layers.py
-browser := tests/browser $(addprefix --ignore=,$(pages))
-# Tests of links come first: those of pages wait while networks come and go.
-LINKS := tests/faults/test_links.py tests/faults/test_overload.py
-faults = $(LINKS) $(filter-out $(LINKS),$(wildcard tests/faults/test_*.py))
-whole := tests/e2e
-web := tests/gateway tests/web tests/isolation
-# The embedded store keeps some descriptors for each thread that ever asked it: others get a process of their own.
-stores := tests/history tests/backup tests/contracts
-parts = $(filter-out tests/tidy tests/faults $(stores) $(web) $(whole) $(browser), \
-	$(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))) $(wildcard tests/test_*.py)
-postgresql := tests/records --records=postgresql
-TEST_LOGS = $(GROUPS:%=.mainspring-test-%.log)
+# Groups of tests beside each other: `tests/groups.py` says which.
 test: check
-	@rm -f $(TEST_LOGS); \
-	printf '%s\n' $(foreach group,$(GROUPS),'$(group) $(strip $($(group)))') | xargs --max-procs=4 --max-lines=1 $(SHELL) -c \
-		'$(BIN)/pytest "$$@" --durations=10 >.mainspring-test-$$0.log 2>&1; failed=$$?; \
-		echo "$$0: $$(tail -n 1 .mainspring-test-$$0.log)"; exit $$failed'; \
-	failed=$$?; cat $(TEST_LOGS); exit $$failed
+	@$(BIN)/python -m tests.groups
 
 # All that touches the records once more, on a PostgreSQL server of its own.
 test-postgresql: install $(PAGE)
@@ -113,4 +94,4 @@ wheel: install $(PAGE)
 	$(BIN)/python -m tests.tidy.wheel dist/*.whl
 
 clean:
-	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache $(TEST_LOGS) $(LOG)
+	rm -rf $(VENV) dist frontend/node_modules src/mainspring/web/static .mainspring-test-cache .mainspring-test-*.log $(LOG)
