@@ -9,8 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 from mainspring.core.drivers import Driver, DriverTag, Settings, Value
+
+# No test here is about a device that is slow: on a busy machine each of them is.
+ANSWER_MS: Final = 20_000
 
 
 class DriverCase(ABC):
@@ -31,7 +35,7 @@ class DriverCase(ABC):
 
     @abstractmethod
     def config(self) -> Settings:
-        """Settings that reach the running device, with a time limit of at most one second."""
+        """Settings that reach the running device, which is given `ANSWER_MS` for each answer."""
 
     @abstractmethod
     def good(self) -> dict[int, tuple[DriverTag, Value]]:
@@ -40,6 +44,9 @@ class DriverCase(ABC):
     @abstractmethod
     def absent(self) -> DriverTag:
         """A tag whose address is well formed but which the device does not have."""
+
+    def give_up(self, driver: Driver) -> None:  # noqa: B027
+        """Let the driver, which knows the good values by now, wait no longer for what does not come; most never do."""
 
     @abstractmethod
     def writable(self) -> list[tuple[DriverTag, Value]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import ANSWER_MS, DriverCase
 from tests.ports import free_port
 
 from mainspring.core.drivers import DriverTag, Settings, Value
@@ -40,7 +40,7 @@ class Case(DriverCase):
         await self.simulator.stop()
 
     def config(self) -> Settings:
-        return ModbusTcpConfig(host="127.0.0.1", port=self.simulator.port, timeout_ms=500, gap_registers=60)
+        return ModbusTcpConfig(host="127.0.0.1", port=self.simulator.port, timeout_ms=ANSWER_MS, gap_registers=60)
 
     def good(self) -> dict[int, tuple[DriverTag, Value]]:
         held: list[tuple[DriverTag, Value]] = [
@@ -75,4 +75,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        return ModbusTcpConfig(host="127.0.0.1", port=free_port(), timeout_ms=500)
+        return ModbusTcpConfig(host="127.0.0.1", port=free_port(), timeout_ms=ANSWER_MS)

@@ -8,11 +8,11 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import ANSWER_MS, DriverCase
 from tests.ports import free_port
 
 from mainspring.core.definitions import DeviceDefinition
-from mainspring.core.drivers import DriverTag, Settings, Value
+from mainspring.core.drivers import Driver, DriverTag, Settings, Value
 from mainspring.core.ids import uuid7
 from mainspring.core.kinds import SampleKind
 from mainspring.drivers.mqtt import Mqtt, MqttAddress, MqttConfig
@@ -88,7 +88,7 @@ class Case(DriverCase):
     def _config(self, port: int) -> Settings:
         return MqttConfig(
             host="127.0.0.1", port=port, user="platform", password="secret", topics=("plant/+",), time_path="at",
-            timeout_ms=1000,
+            timeout_ms=ANSWER_MS,
         )  # fmt: skip
 
     def good(self) -> dict[int, tuple[DriverTag, Value]]:
@@ -104,6 +104,9 @@ class Case(DriverCase):
 
     def absent(self) -> DriverTag:
         return _tag(90, SampleKind.FLOAT, "nowhere")
+
+    def give_up(self, driver: Driver) -> None:
+        driver.config = self.config().model_copy(update={"timeout_ms": 500})
 
     def writable(self) -> list[tuple[DriverTag, Value]]:
         return [

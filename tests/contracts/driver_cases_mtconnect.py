@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import ANSWER_MS, DriverCase
 from tests.drivers.mtconnect_machine import DEVICES, agent_tag
 from tests.ports import free_port
 
@@ -33,7 +33,9 @@ class Case(DriverCase):
         await self.simulator.stop()
 
     def config(self) -> Settings:
-        return MtconnectConfig(url=self.simulator.url, timeout_ms=1000, contact_timeout_ms=1000, interval_ms=20)
+        return MtconnectConfig(
+            url=self.simulator.url, timeout_ms=ANSWER_MS, contact_timeout_ms=ANSWER_MS, interval_ms=20
+        )
 
     def good(self) -> dict[int, tuple[DriverTag, Value]]:
         held: list[tuple[DriverTag, Value]] = [
@@ -65,4 +67,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        return MtconnectConfig(url=f"http://127.0.0.1:{free_port()}", timeout_ms=1000)
+        return MtconnectConfig(url=f"http://127.0.0.1:{free_port()}", timeout_ms=ANSWER_MS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import ANSWER_MS, DriverCase
 from tests.ports import free_port
 
 from mainspring.core.drivers import DriverTag, Settings, Value
@@ -47,7 +47,7 @@ class Case(DriverCase):
 
     def config(self) -> Settings:
         return OpcUaConfig(
-            url=self.simulator.url, security_policy="none", timeout_ms=1000, contact_timeout_ms=1000,
+            url=self.simulator.url, security_policy="none", timeout_ms=ANSWER_MS, contact_timeout_ms=ANSWER_MS,
             publishing_interval_ms=50,
         )  # fmt: skip
 
@@ -73,4 +73,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        return OpcUaConfig(url=f"opc.tcp://127.0.0.1:{free_port()}", security_policy="none", timeout_ms=1000)
+        return OpcUaConfig(url=f"opc.tcp://127.0.0.1:{free_port()}", security_policy="none", timeout_ms=ANSWER_MS)

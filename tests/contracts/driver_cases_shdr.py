@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import ANSWER_MS, DriverCase
 from tests.drivers.mtconnect_machine import adapter_tag
 from tests.ports import free_port
 
@@ -32,7 +32,9 @@ class Case(DriverCase):
         await self.simulator.stop()
 
     def config(self) -> Settings:
-        return ShdrConfig(host="127.0.0.1", port=self.simulator.port, timeout_ms=1000, contact_timeout_ms=1000)
+        return ShdrConfig(
+            host="127.0.0.1", port=self.simulator.port, timeout_ms=ANSWER_MS, contact_timeout_ms=ANSWER_MS
+        )
 
     def good(self) -> dict[int, tuple[DriverTag, Value]]:
         held: list[tuple[DriverTag, Value]] = [
@@ -63,4 +65,4 @@ class Case(DriverCase):
         await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
-        return ShdrConfig(host="127.0.0.1", port=free_port(), timeout_ms=1000)
+        return ShdrConfig(host="127.0.0.1", port=free_port(), timeout_ms=ANSWER_MS)

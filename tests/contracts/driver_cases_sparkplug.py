@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import ANSWER_MS, DriverCase
 from tests.drivers.open_broker import OpenBroker
 from tests.ports import free_port
 from tests.waiting import PATIENCE_S
@@ -53,8 +53,8 @@ class Case(DriverCase):
 
     def config(self) -> Settings:
         return SparkplugConfig(
-            host="127.0.0.1", port=self.broker.port, timeout_ms=5000, rebirth_interval_ms=100, birth_timeout_ms=1000,
-            write_timeout_ms=1000,
+            host="127.0.0.1", port=self.broker.port, timeout_ms=ANSWER_MS, rebirth_interval_ms=100,
+            birth_timeout_ms=4000, write_timeout_ms=4000,
         )  # fmt: skip
 
     def good(self) -> dict[int, tuple[DriverTag, Value]]:
@@ -80,7 +80,7 @@ class Case(DriverCase):
         await self._born()
 
     def nobody_there(self) -> Settings:
-        return SparkplugConfig(host="127.0.0.1", port=free_port(), timeout_ms=1000)
+        return SparkplugConfig(host="127.0.0.1", port=free_port(), timeout_ms=ANSWER_MS)
 
     async def _born(self) -> None:
         await asyncio.wait_for(self.simulator.born.wait(), PATIENCE_S)
