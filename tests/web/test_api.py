@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.records.plant import asset, modbus, opcua, person, seed_assets, tag, tenant
 
+from mainspring.records import statistics
 from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.defined.kinds import kinds
@@ -63,13 +64,15 @@ def test_roots_children_and_search_tell_their_place(signed_in: SignedIn, plant: 
 def test_thousands_of_assets_need_no_more_questions_than_one(signed_in: SignedIn, plant: Tenant) -> None:
     area = seed_assets(plant, 5_000)
     client = signed_in(Role.VIEWER)
-    # session, person, and then: page, children, tags, total; a search asks for the ways, too, or for each kind.
+    # session, person, and then: page, children, tags, total; a search asks for the ways, too, or for each kind, where
+    # PostgreSQL is told the question first.
+    for_each = 2 if connection.vendor == "postgresql" else 1
     for url, most in (
         (f"/api/v1/assets?parent={area}&limit=1000", 6),
         ("/api/v1/assets?parent=root", 6),
         ("/api/v1/assets?search=fyf", 7),
         (f"/api/v1/assets/{area}", 7),
-        ("/api/v1/search?q=area/unit-049", 6 + len(list(kinds()))),
+        ("/api/v1/search?q=area/unit-049", 6 + for_each * len(list(kinds()))),
     ):
         with CaptureQueriesContext(connection) as queries:
             answer = client.get(url)
@@ -77,15 +80,19 @@ def test_thousands_of_assets_need_no_more_questions_than_one(signed_in: SignedIn
         assert len(queries) <= most, (url, [query["sql"][:120] for query in queries])
     assert answer.json()["items"]
     assert client.get("/api/v1/assets?search=fyf").json()["total"] == 5
-    plan = " ".join(_plan("SELECT * FROM records_asset WHERE tenant_id=? AND parent_id=? ORDER BY path LIMIT 200"))
-    assert "asset_children" in plan
-    assert "TEMP B-TREE" not in plan
+    plan = _plan(Asset.objects.filter(tenant=plant, parent_id=area).order_by("path")[:200])
+    # Nearly all lie below this one, so either index gives them in order.
+    assert "asset_children" in plan or "asset_path" in plan
+    assert not any(word in plan for word in ("TEMP B-TREE", "Sort"))
 
 
-def _plan(sql: str) -> list[str]:
+def _plan(rows: Any) -> str:
+    """Return how the database, which has looked at its tables, would find rows."""
+    statistics.gather()
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {sql.replace('?', '%s')}", ["x"] * sql.count("?"))
-        return [row[3] for row in cursor.fetchall()]
+        if connection.vendor == "postgresql":
+            cursor.execute("ANALYZE")
+    return str(rows.explain())
 
 
 def test_errors_have_one_form(signed_in: SignedIn, plant: Tenant) -> None:
@@ -117,7 +124,7 @@ def test_an_error_of_ours_tells_nothing_but_its_request_id(
 ) -> None:
     client = signed_in(Role.VIEWER)
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE records_alarmdefinition")
+        cursor.execute("ALTER TABLE records_alarmdefinition RENAME TO elsewhere")
     answer = client.get("/api/v1/alarm-definitions")
     assert answer.status_code == 500
     assert answer.json()["request_id"] in answer.json()["text"]["en"]
