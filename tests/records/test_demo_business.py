@@ -22,7 +22,7 @@ from mainspring.records.business.item import Item
 from mainspring.records.business.order import Order
 from mainspring.records.daily_count import DailyCount
 from mainspring.records.defined import listing
-from mainspring.records.defined.access import Access
+from mainspring.records.defined.access import Access, Doing, Permit
 from mainspring.records.defined.kinds import find_kind, kinds
 from mainspring.records.defined.writing import create
 from mainspring.records.events.tallies import Stock
@@ -64,11 +64,12 @@ def test_every_list_has_something_and_nothing_is_left_out(started: Tenant, tmp_p
 def _linked_records_are_called_by_their_names(plant: Tenant) -> None:
     order = Order.objects.select_related("party", "asset").get(number="SO-1001")
     everything = Access(author(plant), Role.ADMINISTRATOR.rights)
-    called = listing.titles(Order, [order], access=everything)
+    called = listing.titles(everything, Order, [order])
     assert called[str(order.asset.pk)] == {"en": "Synthesis / Stripper", "zh": "合成区 / 汽提塔"}
     assert called[str(order.party.pk)]["zh"] == "RIVERSIDE 江畔聚合物（虚构）"
     # To somebody who may not see parties it has its number alone.
-    assert listing.titles(Order, [order], access=Access(author(plant), frozenset()))[str(order.party.pk)] == {
+    orders = Permit("", kinds=frozenset({"order"}), doings=frozenset({Doing.VIEW}))
+    assert listing.titles(Access(author(plant), frozenset(), (orders,)), Order, [order])[str(order.party.pk)] == {
         "en": "RIVERSIDE", "zh": "RIVERSIDE",
     }  # fmt: skip
 

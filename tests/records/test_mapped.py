@@ -203,8 +203,7 @@ def test_a_mapping_names_fields_states_and_units_that_there_are(name: str) -> No
         assert all(field in known or f"{field}.en" in known for field in target.fields), name
         assert {field.partition(".")[0] for field in target.fields} >= set(kind.shape.key)
         if target.state is not None:
-            states = kind.shape.states
-            assert states is not None and {*target.state.values.values()} - {""} <= states.words.keys()
+            assert {*target.state.values.values()} - {""} <= kind.shape.states.words.keys()
         for source in target.fields.values():
             re.compile(source.pattern)
     head = (SAMPLES / f"{name}.csv").read_text(encoding="utf-8-sig").splitlines()[0]

@@ -16,13 +16,11 @@ def holds(kind: type[Defined]) -> list[str]:
     """Return in words what the database refuses beyond keys, choices and states."""
     shape = kind.shape
     found = [rule.words.en.rstrip(".") for rule in shape.rules]
-    for state, names in (shape.states.needs if shape.states else {}).items():
+    for state, names in shape.states.needs.items():
         found.append(f"*{state}* without {', '.join(names)}")
     generated = {f"{kind.kind}_key", f"{kind.kind}_state"} | {f"{kind.kind}_{rule.name}" for rule in shape.rules}
     generated |= {f"{kind.kind}_{name}"[:60] for name in columns(kind)}
-    generated |= {
-        f"{kind.kind}_{s}_{n}" for s, names in (shape.states.needs if shape.states else {}).items() for n in names
-    }
+    generated |= {f"{kind.kind}_{s}_{n}" for s, names in shape.states.needs.items() for n in names}
     own = [
         each.name.partition("_")[2].replace("_", " ") for each in kind._meta.constraints if each.name not in generated
     ]
@@ -34,9 +32,7 @@ def line(kind: type[Defined]) -> str:
     links = [name for name, column in columns(kind).items() if column.is_relation]
     links += [f"{name} (any kind)" for name in columns(kind) if told(kind, name).control == "any"]
     whole = [f"part of {shape.part_of}"] if shape.part_of else []
-    states = ", ".join(
-        f"**{state}**" if state in shape.states.fixed else state for state in shape.states.words
-    ) if shape.states else ""  # fmt: skip
+    states = ", ".join(f"**{state}**" if state in shape.states.fixed else state for state in shape.states.words)
     cells = (
         f"`{kind.kind}`",
         ", ".join(shape.key),

@@ -311,7 +311,7 @@ class MappedTaking:
             Fault(at[each.row], _column_of(target, each.field), each.text, each.cause, each.suggestion)
             for each in outcome.refused
         ]  # fmt: skip
-        fixed = kind.shape.states.fixed if kind.shape.states is not None else frozenset()
+        fixed = kind.shape.states.fixed
         self._open |= {*outcome.made, *(row["id"] for row, _ in outcome.before if row["state"] not in fixed)}
         return outcome
 
@@ -329,7 +329,7 @@ class MappedTaking:
                 faults[_column_of(target, name)] = next(iter(error.fields.values()))
         if target.state is not None:
             state = target.state.value(row.cells, row.place, self._units)
-            if state and (kind.shape.states is None or state not in kind.shape.states.words):
+            if state and state not in kind.shape.states.words:
                 faults[target.state.column] = _NO_STATE.format(found=state)
             made |= {STATE: state} if state else {}
         if faults:

@@ -116,7 +116,7 @@ def _asked(kind: type[Defined] | None) -> Iterator[tuple[str, Callable[[Permit],
     for doing in Doing:
         if doing is not Doing.MOVE:
             yield str(doing), partial(_covers, kind, doing, None)
-    for step in kind.shape.states.moves if kind.shape.states else ():
+    for step in kind.shape.states.moves:
         yield f"move:{step.name}", partial(_covers, kind, Doing.MOVE, step)
 
 

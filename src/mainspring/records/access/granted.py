@@ -43,10 +43,15 @@ class Granted(Access):
     owner: Tenant = field(default_factory=Tenant)
     grants: tuple[Grant, ...] = ()
 
+    @property
+    def tenant(self) -> Tenant:
+        """The company that grants them."""
+        return self.owner
+
     def rows(self, kind: type[D], doing: Doing = Doing.VIEW) -> QuerySet[Any]:
         """Return the granted records with which this may be done."""
         self.require(kind, doing)
-        return kind.objects.of(self.owner).filter(_within(kind, self._of(kind, doing)))
+        return kind.objects.of(self.tenant).filter(_within(kind, self._of(kind, doing)))
 
     def require(self, kind: type[Defined], doing: Doing) -> None:
         """Raise NotAllowed for all but looking, NotFound where nothing is granted."""
@@ -123,7 +128,7 @@ def figures(access: Access, kind: type[Defined], sums: Iterable[str], by: str = 
     """
     Access.require(access, kind, Doing.VIEW)
     wanted = list(sums)
-    if by and not (by == STATE and kind.shape.states) and not (by in columns(kind) and told(kind, by).choices):
+    if by and not (by == STATE and kind.shape.states.words) and not (by in columns(kind) and told(kind, by).choices):
         raise Invalid({"by": _NO_CHOICE.format(kind=kind.shape.one, name=by)})
     for name in wanted:
         column = columns(kind).get(name)

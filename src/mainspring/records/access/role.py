@@ -97,7 +97,7 @@ class CompanyRole(Defined):
     def settle(self) -> None:
         """Refuse kinds and steps that do not exist: a slip would give nothing, and nobody would see why."""
         known = {EVERY, *(each.kind for each in kinds()), *(f"{GROUP}{group}" for group in Group)}
-        steps = {EVERY, *(step.name for each in kinds() if each.shape.states for step in each.shape.states.moves)}
+        steps = {EVERY, *(step.name for each in kinds() for step in each.shape.states.moves)}
         faults: dict[str, Text] = {}
         for place, row in enumerate(self.permissions):
             for name in set(row["kinds"]) - known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -146,9 +146,9 @@ class Access:
     """Whom the assignments name: `user:<id>` or `credential:<id>`."""
 
     @property
-    def grade(self) -> Grade:
-        """How sensitive fields may be that are shown to it by its rights in the whole company."""
-        return grade_of(self.rights)
+    def tenant(self) -> Tenant:
+        """The company whose records these are."""
+        return self.author.tenant
 
     def grade_for(self, kind: type[Defined]) -> Grade:
         """Return how sensitive fields of a kind may be that are shown to it.
@@ -159,23 +159,18 @@ class Access:
         found = [permit for permit in self.permits if permit.covers(kind, Doing.VIEW)]
         whole = [permit.grade(kind) for permit in found if permit.everywhere]
         if kind.shape.view in self.rights:
-            whole.append(self.grade)
+            whole.append(grade_of(self.rights))
         return max(whole) if whole else min((permit.grade(kind) for permit in found), default=Grade.PUBLIC)
 
     def rows(self, kind: type[D], doing: Doing = Doing.VIEW) -> QuerySet[Any]:
         """Return the records of a kind with which this may be done; raises NotAllowed if there can be none."""
         self.require(kind, doing)
-        rows = kind.objects.of(self.author.tenant)
-        if needed(kind, doing) in self.rights:
-            return rows
-        found = [permit for permit in self.permits if permit.covers(kind, doing)]
-        if any(permit.everywhere for permit in found):
+        rows = kind.objects.of(self.tenant)
+        found = [permit.where(kind, self.tenant) for permit in self.permits if permit.covers(kind, doing)]
+        if needed(kind, doing) in self.rights or Q() in found:
             return rows
         within = Q(pk__in=())
-        for permit in found:
-            where = permit.where(kind, self.author.tenant)
-            if where == Q():
-                return rows
+        for where in found:
             within |= where or Q(pk__in=())
         return rows.filter(within)
 
@@ -252,17 +247,12 @@ def _missing(kind: type[Defined], right: Right) -> NotAllowed:
     return NotAllowed(_MISSING, many=kind.shape.many, right=RIGHT_WORDS[right], role=ROLE_WORDS[least_role(right)])
 
 
+@cache
 def place_of(kind: type[Defined]) -> str:
     """Return the way from a record to the asset it belongs to, as queries name it; empty if it has none."""
-    return "__".join(_way(kind))
-
-
-def _way(kind: type[Defined]) -> Iterator[str]:
     name = kind.shape.place or kind.shape.part_of
     target = columns(kind)[name].related_model if name else None
     if target is Asset:
-        yield name
-    elif target is not None and issubclass(target, Defined) and target is not kind:
-        further = list(_way(target))
-        if further:
-            yield from (name, *further)
+        return name
+    further = place_of(target) if target is not None and issubclass(target, Defined) and target is not kind else ""
+    return f"{name}__{further}" if further else ""

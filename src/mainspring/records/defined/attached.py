@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import QuerySet
+from pydantic import Field
 
 from mainspring.core.errors import LimitExceeded, NotAllowed, NotFound
 from mainspring.core.text import Text
@@ -27,7 +28,14 @@ COMMENTS_MAX: Final = 1000
 ATTACHMENTS_MAX: Final = 100
 ATTACHMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 LABELS_MAX: Final = 50
-_LABEL: Final = re.compile(r"[\w][\w./ -]{0,63}")
+Labels = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^\w[\w./ -]{0,63}$")],
+        Annotated[str, Field(max_length=NAME_MAX, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")],
+    ],
+    Field(max_length=LABELS_MAX, json_schema_extra={"additionalProperties": False}),
+]
+"""Labels of a record: names with values."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NO_TEXT: Final = Text("Write 1 to {limit} characters.", "请输入 1 至 {limit} 个字符。")
 _NOT_YOURS: Final = Text("Only who wrote this comment can change it.", "只有评论的作者可以修改。")
@@ -36,10 +44,6 @@ _NO_NAME: Final = Text("A file needs a name of 1 to {limit} characters.", "文�
 _LOST: Final = Text(
     "The content of {name} is not in the folder. Restore it from a backup.",
     "{name} 的内容不在存储目录中，请从备份恢复。",
-)
-_LABELS: Final = Text(
-    "At most {limit} labels, names of letters, digits, `.`, `/`, `_`, `-` and blanks, values of {length} characters.",
-    "最多 {limit} 个标签；名称可含文字、数字、“.”“/”“_”“-”和空格，值最多 {length} 个字符。",
 )
 
 
@@ -180,7 +184,7 @@ def unsay(access: Access, record: Defined, id: UUID) -> None:
 
 def attach(access: Access, folder: Path, record: Defined, name: str, content: Iterable[bytes]) -> Attachment:
     """Keep a file on a record; raises Invalid for a type that is not kept, LimitExceeded, StoreError."""
-    _require_change(access, record)
+    access.allow(record, Doing.CHANGE)
     _refuse_many(Attachment, record, ATTACHMENTS_MAX)
     plain = Path(_CONTROL.sub("", name).replace("\\", "/")).name.strip()
     if not 1 <= len(plain) <= NAME_MAX:
@@ -204,7 +208,7 @@ def content_of(folder: Path, attachment: Attachment) -> bytes:
 
 def detach(access: Access, folder: Path, record: Defined, id: UUID) -> None:
     """Remove an attachment, and its content once nothing holds it any more."""
-    _require_change(access, record)
+    access.allow(record, Doing.CHANGE)
     with transaction.atomic():
         attachment = Attachment.one(record, id)
         changes.delete(access.author, attachment)
@@ -223,12 +227,9 @@ def labels_of(record: Defined) -> dict[str, str]:
     return dict(Label.on(record).order_by("name").values_list("name", "value"))
 
 
-def label(access: Access, record: Defined, wanted: Mapping[str, str]) -> dict[str, str]:
-    """Give a record these labels instead of those it has; raises Invalid."""
-    _require_change(access, record)
-    wrong = [name for name, value in wanted.items() if not _LABEL.fullmatch(name) or len(value) > NAME_MAX]
-    if wrong or len(wanted) > LABELS_MAX or any(_CONTROL.search(value) for value in wanted.values()):
-        raise Invalid({"labels": _LABELS.format(limit=LABELS_MAX, length=NAME_MAX)})
+def label(access: Access, record: Defined, wanted: Labels) -> dict[str, str]:
+    """Give a record these labels instead of those it has."""
+    access.allow(record, Doing.CHANGE)
     with transaction.atomic():
         before = labels_of(record)
         gone = [name for name, value in before.items() if wanted.get(name) != value]
@@ -259,11 +260,6 @@ def _company(access: Access, record: Defined) -> str:
 def _author(access: Access, record: Defined) -> Author:
     """Return who comments: what is said of a record stands in the audit of the company whose record it is."""
     return Author(record.tenant, access.author.pseudonym, access.author.address)
-
-
-def _require_change(access: Access, record: Defined) -> None:
-    if not access.rows(type(record), Doing.CHANGE).filter(pk=record.pk).exists():
-        access.allow(record, Doing.CHANGE)
 
 
 def _refuse_many(of: type[Attached], record: Defined, limit: int) -> None:

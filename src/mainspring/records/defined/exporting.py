@@ -81,11 +81,10 @@ class Export:
                 yield [found[id] for id in part if id in found]
 
 
-def begin(access: Access, kind: type[Defined], wanted: listing.Wanted, form: Form, language: Language) -> Export:
+def begin(access: Access, kind: type[Defined], wanted: listing.Question, form: Form, language: Language) -> Export:
     """Settle what is exported, and write down who takes it; raises Invalid, and LimitExceeded for too many rows."""
-    wanted = listing.without_hidden(kind, access.hidden(kind), wanted)
-    rows = listing.chosen(kind, access.rows(kind, Doing.EXPORT), wanted)
-    ids = list(listing.ordered(kind, rows, wanted.sort).values_list("pk", flat=True)[: ROWS_MAX + 1])
+    rows = listing.chosen(access, kind, wanted, Doing.EXPORT)
+    ids = list(rows.values_list("pk", flat=True)[: ROWS_MAX + 1])
     if len(ids) > ROWS_MAX:
         raise LimitExceeded(_TOO_MANY, limit=ROWS_MAX)
     asked = {"where": wanted.where, "search": wanted.search, "rows": len(ids), "form": form}

@@ -86,7 +86,8 @@ def columns(kind: type[Defined]) -> Mapping[str, Any]:
 
 def told(kind: type[Defined], name: str) -> Told:
     """Return what is known of a field."""
-    return _TOLD[kind][name]
+    found: Told = _FIELDS[kind][name].told
+    return found
 
 
 def title_of(kind: type[Defined]) -> str:
@@ -148,7 +149,6 @@ _OWN_COLUMNS: Final = frozenset({"state", "created_ms", "changed_ms"})
 _KINDS: Final[dict[str, type[Defined]]] = {}
 _PARTS: Final[dict[str, dict[str, type[Defined]]]] = {}
 _FIELDS: Final[dict[type[Defined], dict[str, Any]]] = {}
-_TOLD: Final[dict[type[Defined], dict[str, Told]]] = {}
 
 
 def _prepare(sender: type[models.Model], **_: Any) -> None:
@@ -160,7 +160,6 @@ def _prepare(sender: type[models.Model], **_: Any) -> None:
     _refuse_slips(sender, found)
     assert sender.kind not in _KINDS or _KINDS[sender.kind].__module__ == sender.__module__, f"two kinds {sender.kind}"
     _KINDS[sender.kind], _FIELDS[sender] = sender, found
-    _TOLD[sender] = {name: column.told for name, column in found.items()}
     if shape.part_of:
         whole: Any = found[shape.part_of].remote_field
         _PARTS.setdefault(whole.model.kind, {})[sender.kind] = sender
@@ -178,15 +177,14 @@ def _prepare(sender: type[models.Model], **_: Any) -> None:
 
 def _refuse_slips(kind: type[Defined], found: Mapping[str, Any]) -> None:
     """Stop the start at what is easily written wrong in a definition, with a sentence."""
-    shape, name_of = kind.shape, kind.__name__
-    states = shape.states
+    shape, states, name_of = kind.shape, kind.shape.states, kind.__name__
     named = {
         "key": shape.key, "columns": shape.columns, "found_by": shape.found_by, "labels": shape.labels,
         "title": (shape.title,), "order": (shape.order.removeprefix("-"),), "place": (shape.place,),
         "part_of": (shape.part_of,), "rules": tuple(rule.field for rule in shape.rules),
         "unit_in": tuple(column.told.unit_in for column in found.values()),
-        "states": tuple(field for fields in states.needs.values() for field in fields) if states else (),
-        "moves": tuple(field for step in states.moves for field in step.needs) if states else (),
+        "states": tuple(field for fields in states.needs.values() for field in fields),
+        "moves": tuple(field for step in states.moves for field in step.needs),
     }  # fmt: skip
     for part, names in named.items():
         for name in names:
@@ -210,12 +208,12 @@ def _refuse_slips(kind: type[Defined], found: Mapping[str, Any]) -> None:
 def _constraints(kind: type[Defined], found: Mapping[str, Any]) -> Iterator[models.BaseConstraint]:
     yield models.UniqueConstraint(fields=["tenant", *kind.shape.key], name=f"{kind.kind}_key")
     states = kind.shape.states
-    if states is not None:
+    if states.words:
         yield models.CheckConstraint(condition=Q(state__in=list(states.words)), name=f"{kind.kind}_state")
-        for state, names in states.needs.items():
-            for name in names:
-                empty = Q(**{f"{name}__isnull": True}) if found[name].null else Q(**{name: ""})
-                yield models.CheckConstraint(condition=~Q(state=state) | ~empty, name=f"{kind.kind}_{state}_{name}")
+    for state, names in states.needs.items():
+        for name in names:
+            empty = Q(**{f"{name}__isnull": True}) if found[name].null else Q(**{name: ""})
+            yield models.CheckConstraint(condition=~Q(state=state) | ~empty, name=f"{kind.kind}_{state}_{name}")
     for rule in kind.shape.rules:
         yield models.CheckConstraint(condition=rule.holds, name=f"{kind.kind}_{rule.name}")
     for name, column in found.items():
@@ -226,7 +224,7 @@ def _constraints(kind: type[Defined], found: Mapping[str, Any]) -> Iterator[mode
 
 
 def _indexes(kind: type[Defined]) -> Iterator[models.Index]:
-    state = ("state",) if kind.shape.states is not None else ()
+    state = ("state",) if kind.shape.states.words else ()
     order = (kind.shape.order.removeprefix("-"),) if kind.shape.order else ()
     sorted_by = [name for name in dict.fromkeys((*kind.shape.columns, *order, *state)) if name != kind.shape.key[0]]
     for name in sorted_by:

@@ -7,21 +7,20 @@ the index of what it is sorted by until the page is full. Neither reads a table 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import DecimalField, F, Func, Q, QuerySet
+from django.db.models import DecimalField, F, Func, Lookup, Q, QuerySet
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, LessThan, LessThanOrEqual
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mainspring.core.errors import NotAllowed
 from mainspring.core.text import Text
 from mainspring.records.asset import Asset
-from mainspring.records.defined.access import Access
+from mainspring.records.defined.access import Access, Doing
 from mainspring.records.defined.attached import Label
 from mainspring.records.defined.kinds import Defined, columns, meaning, named, title_of, told
 from mainspring.records.faults import Invalid
@@ -29,6 +28,7 @@ from mainspring.records.record import Record
 from mainspring.records.search_index import hits, holding, signs
 from mainspring.records.search_words import Sought, sought
 from mainspring.records.tag import Tag
+from mainspring.records.tenant import Tenant
 
 Titles = dict[str, dict[str, str]]
 LABEL: Final = "label."
@@ -37,6 +37,7 @@ COUNTED_MAX: Final = 10_000
 """Further rows are not counted: people read "10,000 and more"."""
 FEW_MAX: Final = 2000
 """So many rows are looked up one by one and sorted."""
+LIMIT_MAX: Final = 1000
 OFFSET_MAX: Final = 10_000
 CONDITIONS_MAX: Final = 20
 VALUES_MAX: Final = 200
@@ -48,9 +49,10 @@ SOME: Final = 5
 """So many times the rows that are shown are looked up where any will do."""
 _MORE: Final = {"id": UUID, "state": str, "created_ms": int, "changed_ms": int, "version": int}
 """What every record can be filtered by beside its fields."""
-_COMPARED: Final = {"eq": "", "ne": "", "lt": "__lt", "le": "__lte", "gt": "__gt", "ge": "__gte", "in": "__in"}
-_LOOKUPS: Final = {
-    "eq": Exact, "lt": LessThan, "le": LessThanOrEqual, "gt": GreaterThan, "ge": GreaterThanOrEqual, "in": In,
+_NOT: Final = "ne"
+_COMPARED: Final[dict[str, type[Lookup[Any]]]] = {
+    "eq": Exact, _NOT: Exact, "lt": LessThan, "le": LessThanOrEqual, "gt": GreaterThan, "ge": GreaterThanOrEqual,
+    "in": In,
 }  # fmt: skip
 _NO_FIELD: Final = Text("{kind} has no field {name!r} to {purpose} by.", "{kind}没有可用于{purpose}的字段“{name}”。")
 _FILTER: Final = Text("filter", "筛选")
@@ -67,20 +69,20 @@ _TOO_FAR: Final = Text(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Question(BaseModel):
+    """Which records a list holds, and in what order."""
+
+    where: str = Field(default="", max_length=8000, description='JSON, as [["quantity", "ge", 5]]')
+    search: str = Field(default="", max_length=200)
+    sort: str = Field(default="", max_length=64, description="a field, `-` before it for the last first")
+
+
+class Wanted(Question):
     """What is asked of a list."""
 
-    where: str = ""
-    """JSON: a list of `[field, comparison, value]`."""
-    search: str = ""
-    sort: str = ""
-    after: str = ""
-    """`next` of the page before, instead of an offset."""
-    offset: int = 0
-    limit: int = 50
-    hidden: frozenset[str] = frozenset()
-    """Fields that are not shown to who asks: nothing is found by them."""
+    after: str = Field(default="", max_length=2000, description="`next` of the page before")
+    offset: int = Field(default=0, ge=0, le=10_000_000)
+    limit: int = Field(default=50, ge=1, le=LIMIT_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +94,19 @@ class Page:
     """As far as they were counted; `more` says that there are further ones."""
     more: bool
     next: str
-    titles: Titles = field(default_factory=dict)
+    titles: Titles
     """Names of the records that rows link to, by id."""
 
 
-def page(kind: type[Defined], rows: QuerySet[Any], wanted: Wanted, access: Access | None = None) -> Page:
-    """Return a page of a query, with names as far as `access` sees them; raises Invalid for what cannot be asked."""
-    name, last_first = sorting(kind, wanted.sort)
+def page(access: Access, kind: type[Defined], wanted: Wanted) -> Page:
+    """Return a page of the records that may be seen; raises NotAllowed, and Invalid for what cannot be asked."""
+    rows, hidden = access.rows(kind), access.hidden(kind)
+    name, last_first = sorting(kind, wanted.sort, hidden)
     behind = _behind(kind, name, last_first, wanted.after) if wanted.after else None
     if behind is None and wanted.offset > OFFSET_MAX:
         raise Invalid({"offset": _TOO_FAR.format(limit=OFFSET_MAX)})
-    chosen, total, more = _narrowed(kind, rows, wanted)
-    cut = ordered(kind, chosen if behind is None else chosen.filter(behind), wanted.sort)
+    narrow, total, more = _narrowed(kind, rows, wanted, access.tenant, hidden)
+    cut = _ordered(narrow if behind is None else narrow.filter(behind), name, last_first)
     found = list(cut[wanted.offset : wanted.offset + wanted.limit + 1])
     shown = found[: wanted.limit]
     following = ""
@@ -113,22 +116,22 @@ def page(kind: type[Defined], rows: QuerySet[Any], wanted: Wanted, access: Acces
     elif more and behind is None and wanted.search.strip():
         # It went through all of them.
         total, more = wanted.offset + len(shown) if shown or not wanted.offset else total, False
-    return Page(shown, max(total, len(shown)), more, following, titles(kind, shown, wanted.hidden, access))
+    return Page(shown, max(total, len(shown)), more, following, titles(access, kind, shown))
 
 
-def chosen(kind: type[Defined], rows: QuerySet[Any], wanted: Wanted) -> QuerySet[Any]:
-    """Return those rows of a query that a list asks for; raises Invalid."""
-    rows = rows.filter(conditions(kind, wanted.where))
+def chosen(access: Access, kind: type[Defined], wanted: Question, doing: Doing = Doing.VIEW) -> QuerySet[Any]:
+    """Return all records that a list asks for, in its order; raises NotAllowed and Invalid."""
+    hidden = access.hidden(kind)
+    rows = access.rows(kind, doing).filter(conditions(kind, wanted.where, hidden))
     if wanted.search.strip():
-        rows = rows.filter(holding(sought(wanted.search), signs(kind, wanted.hidden)))
-    return rows
+        rows = rows.filter(holding(sought(wanted.search), signs(kind, hidden)))
+    return _ordered(rows, *sorting(kind, wanted.sort, hidden))
 
 
-def first(
-    access: Access, kind: type[Defined], tenant: UUID, asked: Sought, hidden: frozenset[str], most: int
-) -> list[Defined]:
-    """Return some of the records of a company that someone may see and that hold what is sought; raises NotAllowed."""
-    known = signs(kind, hidden)
+def first(access: Access, kind: type[Defined], asked: Sought, most: int) -> list[Defined]:
+    """Return some of the records that someone may see and that hold what is sought; raises NotAllowed."""
+    hidden = access.hidden(kind)
+    known, tenant = signs(kind, hidden), access.tenant.pk
     found = hits(kind, tenant, asked, known, SOME * most)
     if not found:
         return []
@@ -137,25 +140,25 @@ def first(
     if len(seen) < most and len(found) == SOME * most:
         # Most of them lie where one sees nothing.
         seen = _seen(rows, hits(kind, tenant, asked, known, FEW_MAX))
-    return list(ordered(kind, _among(kind, seen[: SOME * most]), "")[:most]) if seen else []
+    return list(_ordered(_among(kind, seen[: SOME * most]), *sorting(kind, "", hidden))[:most]) if seen else []
 
 
-def _narrowed(kind: type[Defined], rows: QuerySet[Any], wanted: Wanted) -> tuple[QuerySet[Any], int, bool]:
+def _narrowed(
+    kind: type[Defined], rows: QuerySet[Any], wanted: Wanted, tenant: Tenant, hidden: frozenset[str]
+) -> tuple[QuerySet[Any], int, bool]:
     """Return the rows that are asked for in a form that is quick to sort, their number, and whether there are more."""
-    filtered = rows.filter(conditions(kind, wanted.where))
-    walked = rows.filter(conditions(kind, wanted.where, walking=True))
+    filtered = rows.filter(conditions(kind, wanted.where, hidden))
+    walked = rows.filter(conditions(kind, wanted.where, hidden, walking=True))
     if not wanted.search.strip():
         total = _count(filtered, COUNTED_MAX)
         if wanted.where and total <= FEW_MAX:
             return _among(kind, filtered.order_by().values_list("pk", flat=True)[:FEW_MAX]), total, False
         return walked, min(total, COUNTED_MAX), total > COUNTED_MAX
-    asked, known = sought(wanted.search), signs(kind, wanted.hidden)
+    asked, known = sought(wanted.search), signs(kind, hidden)
     if wanted.where and _count(filtered, FEW_MAX) <= FEW_MAX:
         few = _among(kind, filtered.order_by().values_list("pk", flat=True)[:FEW_MAX]).filter(holding(asked, known))
         return few, few.count(), False
-    # All rows of a query are one company's: the first says whose.
-    tenant = next(iter(rows.order_by().values_list("tenant_id", flat=True)[:1]), None)
-    found = hits(kind, tenant, asked, known, FEW_MAX + 1) if tenant is not None else []
+    found = hits(kind, tenant.pk, asked, known, FEW_MAX + 1)
     # A query with one condition says whose the rows are and nothing else.
     whole = len(rows.query.where) == 1 and not wanted.where
     if len(found) <= FEW_MAX:
@@ -180,24 +183,16 @@ def _count(rows: QuerySet[Any], most: int) -> int:
     return rows.order_by()[: most + 1].count()
 
 
-def ordered(kind: type[Defined], rows: QuerySet[Any], sort: str) -> QuerySet[Any]:
+def _ordered(rows: QuerySet[Any], name: str, last_first: bool) -> QuerySet[Any]:
     """Return the rows of a query as they are sorted; equal ones by their id."""
-    name, last_first = sorting(kind, sort)
     return rows.order_by(f"{'-' if last_first else ''}{name}", "-id" if last_first else "id")
 
 
-def without_hidden(kind: type[Defined], hidden: frozenset[str], wanted: Wanted) -> Wanted:
-    """Raise Invalid where a list is asked for by fields that are not shown: its answers would tell them."""
-    asked = {part for part in re.findall(r"[a-z_0-9]+", f"{wanted.where} {wanted.sort}") if part in hidden}
-    if asked:
-        raise Invalid({"where": _NO_FIELD.format(kind=kind.shape.one, name=min(asked), purpose=_FILTER)})
-    order = (kind.shape.order or kind.shape.key[0]).removeprefix("-")
-    sort = "created_ms" if order in hidden and not wanted.sort else wanted.sort
-    return replace(wanted, sort=sort, hidden=hidden)
+def conditions(kind: type[Defined], where: str, hidden: Collection[str] = (), *, walking: bool = False) -> Q:
+    """Read a filter; what is not shown cannot be asked for, since answers would tell it.
 
-
-def conditions(kind: type[Defined], where: str, *, walking: bool = False) -> Q:
-    """Read a filter; `walking`: its conditions are looked at row by row, along the index the rows are sorted by."""
+    `walking`: its conditions are looked at row by row, along the index the rows are sorted by.
+    """
     if not where:
         return Q()
     try:
@@ -208,27 +203,29 @@ def conditions(kind: type[Defined], where: str, *, walking: bool = False) -> Q:
         raise Invalid({"where": _ASK_SO})
     condition = Q()
     for name, comparison, value in asked:
+        if name in hidden:
+            raise Invalid({"where": _NO_FIELD.format(kind=kind.shape.one, name=name, purpose=_FILTER)})
         condition &= _condition(kind, name, comparison, value, walking=walking and connection.vendor == "sqlite")
     return condition
 
 
-def sorting(kind: type[Defined], sort: str) -> tuple[str, bool]:
-    """Return the column to sort by and whether the last come first."""
-    asked = sort or kind.shape.order or kind.shape.key[0]
+def sorting(kind: type[Defined], sort: str, hidden: Collection[str] = ()) -> tuple[str, bool]:
+    """Return the column to sort by and whether the last come first; what is not shown gives no order."""
+    usual = kind.shape.order or kind.shape.key[0]
+    asked = sort or ("created_ms" if usual.removeprefix("-") in hidden else usual)
     name, last_first = asked.removeprefix("-"), asked.startswith("-")
     column = columns(kind).get(name)
-    if column is None and name not in _MORE:
+    if name in hidden or (column is None and name not in _MORE):
         raise Invalid({"sort": _NO_FIELD.format(kind=kind.shape.one, name=name, purpose=_SORT)})
     return (column.attname if column is not None else name), last_first
 
 
-def titles(
-    kind: type[Defined], rows: list[Defined], hidden: Collection[str] = (), access: Access | None = None
-) -> Titles:
+def titles(access: Access, kind: type[Defined], rows: list[Defined]) -> Titles:
     """Return the names of the records that these link to, in both languages: few queries for each kind they lead to.
 
     Beside its key a record is called by its words to those who may see it.
     """
+    hidden = access.hidden(kind)
     wanted: dict[Any, set[Any]] = {}
     for name, column in columns(kind).items():
         any_kind = told(kind, name).control == "any"
@@ -248,7 +245,7 @@ def titles(
     return found
 
 
-def _names(target: type[Record], ids: set[Any], access: Access | None) -> Titles:
+def _names(target: type[Record], ids: set[Any], access: Access) -> Titles:
     """Return the names of records by id: an asset's with the one it is in, others' with their words behind."""
     records: Any = target._default_manager.filter(pk__in=ids)
     if issubclass(target, Asset):
@@ -276,8 +273,8 @@ def _words_of(kind: type[Defined]) -> str:
     )
 
 
-def _seen_by(access: Access | None, kind: type[Defined], ids: set[Any], field: str) -> Collection[Any]:
-    if access is None or field in access.hidden(kind):
+def _seen_by(access: Access, kind: type[Defined], ids: set[Any], field: str) -> Collection[Any]:
+    if field in access.hidden(kind):
         return ()
     try:
         return set(access.rows(kind).filter(pk__in=ids).values_list("pk", flat=True))
@@ -316,21 +313,22 @@ def _condition(kind: type[Defined], name: str, comparison: str, value: Any, *, w
     place = column.attname if column is not None else name
     if read is None:
         empty = Q(**{f"{place}__isnull": True})
-        return ~empty if comparison == "ne" else empty
+        return ~empty if comparison == _NOT else empty
+    lookup = _COMPARED[comparison]
     # A number with decimals is compared as its column says, so that stays one.
-    if walking and comparison in _LOOKUPS and not isinstance(column, DecimalField):
-        return Q(_LOOKUPS[comparison](_Apart(F(place)), read))
-    condition = Q(**{f"{place}{_COMPARED[comparison]}": read})
-    return ~condition if comparison == "ne" else condition
+    if walking and comparison != _NOT and not isinstance(column, DecimalField):
+        return Q(lookup(_Apart(F(place)), read))
+    condition = Q(**{f"{place}__{lookup.lookup_name}": read})
+    return ~condition if comparison == _NOT else condition
 
 
 def _labelled(kind: type[Defined], name: str, comparison: str, value: Any) -> Q:
     """Return the condition that a record has a label of this value, or with null none of this name."""
-    if comparison not in {"eq", "ne"} or not isinstance(value, str | None):
+    if comparison not in {"eq", _NOT} or not isinstance(value, str | None):
         raise Invalid({"where": _FORM.format(known="eq, ne")})
     rows = Label.objects.filter(object_kind=kind.kind, name=name)
     found = Q(pk__in=(rows if value is None else rows.filter(value=value)).values("object_id"))
-    return ~found if (comparison == "ne") is (value is not None) else found
+    return ~found if (comparison == _NOT) is (value is not None) else found
 
 
 def _sorted_as(kind: type[Defined], name: str) -> Any:

@@ -67,7 +67,7 @@ def printed(
 ) -> list[Printed]:
     """Return the labels of records; `address` is where a page of one lies, with `{id}` in the place of its id."""
     known = {column.name: column for column in columns_of(kind, access.hidden(kind)).values()}
-    titled = titles(kind, list(records), access=access)
+    titled = titles(access, kind, list(records))
     names = {id: words[language] for id, words in titled.items()}
     wanted = [known[name] for name in kind.shape.labels or kind.shape.columns if name in known]
     title = title_of(kind)

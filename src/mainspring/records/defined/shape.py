@@ -42,10 +42,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """The states of a record, the first being the one it begins in."""
+    """The states of a record, the first being the one it begins in; most parts of a whole have none."""
 
-    words: Mapping[str, Text]
-    moves: tuple[Move, ...]
+    words: Mapping[str, Text] = field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
     fixed: frozenset[str] = frozenset()
     """States in which fields do not change any more."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -60,8 +60,8 @@ class States:
 
     @property
     def first(self) -> str:
-        """The state a record begins in."""
-        return next(iter(self.words))
+        """The state a record begins in, empty where there are none."""
+        return next(iter(self.words), "")
 
     def of(self, state: str) -> tuple[Move, ...]:
         """Return the moves that lead away from a state."""
@@ -101,17 +101,17 @@ class Shape:
     rules: tuple[Rule, ...] = ()
     place: str = ""
     """A link to the asset it belongs to: rights for a part of the plant look there."""
-    states: States | None = None
+    states: States = field(default_factory=States)
     view: Right = Right.VIEW
     write: Right = Right.CONFIGURE
     append_only: bool = False
     """It is never changed or removed, only corrected by another."""
-    labels: tuple[str, ...] = field(default=())
+    labels: tuple[str, ...] = ()
     """Fields printed on its label beside the code."""
 
     def called(self, state: str) -> Text:
-        """Return what people call a state."""
-        return self.states.words[state] if self.states else Text("", "")
+        """Return what people call a state, nothing where there are none."""
+        return self.states.words.get(state, Text("", ""))
 
 
 RELEASED: Final = States(

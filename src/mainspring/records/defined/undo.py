@@ -10,7 +10,7 @@ from django.db import models, transaction
 
 from mainspring.core.errors import Conflict, LimitExceeded
 from mainspring.core.text import Text
-from mainspring.records import changes, personal
+from mainspring.records import personal
 from mainspring.records.audit import HIDDEN, Action, AuditEntry
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access, Doing
@@ -18,7 +18,7 @@ from mainspring.records.defined.fields import kept
 from mainspring.records.defined.forms import draft_of, fill
 from mainspring.records.defined.kinds import Defined, columns, find_kind, parts_of
 from mainspring.records.draft import check
-from mainspring.records.record import absent, require_version
+from mainspring.records.record import absent
 from mainspring.records.tenant import Tenant, no_words
 
 D = TypeVar("D", bound=Defined)
@@ -50,19 +50,11 @@ def undo(access: Access, kind: type[D], id: UUID, sequence: int, version: int | 
     """
     tenant = access.author.tenant
     with transaction.atomic():
-        rows = kind.objects.of(tenant).select_for_update(of=("self",))
-        present: D | None = rows.filter(pk=id).first()  # type: ignore[assignment]
-        if present is not None and not access.rows(kind, Doing.CHANGE).filter(pk=id).exists():
-            raise absent(kind.kind, id)
-        if present is None:
-            access.require(kind, Doing.CREATE)
-        entries = _entries(tenant, kind, id, sequence)
-        if present is None:
-            return _brought_back(access, kind, id, entries)
-        require_version(present, version)
-        if kind.shape.append_only:
-            raise Conflict(writing.APPENDED)
-        return _gone_back(access, present, entries)
+        if kind.objects.of(tenant).filter(pk=id).exists():
+            present = writing.locked(access, Doing.CHANGE, kind, id, version)
+            return _gone_back(access, present, _entries(tenant, kind, id, sequence))
+        access.require(kind, Doing.CREATE)
+        return _brought_back(access, kind, id, _entries(tenant, kind, id, sequence))
 
 
 def removed(access: Access, kind: type[Defined], offset: int, limit: int) -> list[dict[str, Any]]:
@@ -122,22 +114,18 @@ def _gone_back(access: Access, record: D, entries: list[AuditEntry]) -> D:
     _allow_steps(access, record, entries)
     record.state = before.get("state") or record.state
     put_back(record, before)
-    access.allow(record, Doing.CHANGE)
-    writing.refuse_fixed_whole(record)
     if record.document() == now:
         raise Conflict(_SAME)
-    writing.stored(record, lambda: changes.change(access.author, record, now))
-    record.follow(access.author, now)
+    writing.store_changed(access, record, now)
     return record
 
 
 def _allow_steps(access: Access, record: Defined, entries: list[AuditEntry]) -> None:
     """Ask for the right of every step that is taken back."""
-    states = record.shape.states
     for entry in entries:
         old, new = entry.changes.get("state", (None, None))
-        steps = [step for step in states.of(old or "") if step.target == new] if states and new else []
-        for step in steps[:1]:
+        step = next((step for step in record.shape.states.of(old or "") if step.target == new), None)
+        if step is not None:
             access.allow(record, Doing.MOVE, step)
 
 
@@ -150,10 +138,7 @@ def _brought_back(access: Access, kind: type[D], id: UUID, entries: list[AuditEn
     record = kind(tenant=tenant, id=id, state=document.get("state") or "", version=told + 1)
     record.created_ms = document.get("created_ms") or record.created_ms
     put_back(record, document)
-    access.allow(record, Doing.CREATE)
-    writing.refuse_fixed_whole(record)
-    writing.stored(record, lambda: changes.create(access.author, record))
-    record.follow(access.author, None)
+    writing.store_new(access, record)
     for part in list(_parts_removed_with(tenant, kind, id, entries[0])):
         _brought_back(access, find_kind(part.object_kind), UUID(part.object_id), [part])
     return record

@@ -68,7 +68,7 @@ def views_of(access: Access, kind: type[Defined]) -> list[SavedView]:
     return list(rows.filter(mine).order_by("name", "id")[: 10 * VIEWS_MAX])
 
 
-def save_view(access: Access, kind: type[Defined], name: str, query: dict[str, str], *, shared: bool) -> SavedView:
+def save_view(access: Access, kind: type[Defined], fields: Mapping[str, Any]) -> SavedView:
     """Keep a list as it is asked for; raises Invalid for one that cannot be asked."""
     access.require(kind, Doing.VIEW)
     author = access.author
@@ -76,7 +76,7 @@ def save_view(access: Access, kind: type[Defined], name: str, query: dict[str, s
     if mine.count() >= VIEWS_MAX:
         raise LimitExceeded(_MANY, limit=VIEWS_MAX)
     view = SavedView(tenant=author.tenant, object_kind=kind.kind, pseudonym=author.pseudonym)
-    _fill_view(access, kind, view, {"name": name, "query": query, "shared": shared})
+    _fill_view(access, kind, view, fields)
     changes.create(author, view)
     return view
 
@@ -101,17 +101,11 @@ def forget_view(access: Access, kind: type[Defined], id: UUID) -> None:
 
 
 def _fill_view(access: Access, kind: type[Defined], view: SavedView, fields: Mapping[str, Any]) -> None:
-    view.name = fields.get("name", view.name)
-    view.query = fields.get("query", view.query)
-    shared = fields.get("shared", view.shared)
-    if shared and not view.shared and Right.CONFIGURE not in access.rights:
+    if fields.get("shared") and not view.shared and Right.CONFIGURE not in access.rights:
         raise NotAllowed(_SHARE)
-    view.shared = shared
-    wanted = listing.without_hidden(kind, access.hidden(kind), listing.Wanted(
-        where=view.query.get("where", ""), search=view.query.get("search", ""), sort=view.query.get("sort", "")
-    ))  # fmt: skip
-    listing.conditions(kind, wanted.where)
-    listing.sorting(kind, wanted.sort)
+    for name, value in fields.items():
+        setattr(view, name, value)
+    listing.chosen(access, kind, listing.Question.model_validate(view.query))
     same = SavedView.objects.of(view.tenant).filter(object_kind=kind.kind, pseudonym=view.pseudonym, name=view.name)
     if same.exclude(pk=view.pk).exists():
         raise Invalid({"name": _TAKEN})

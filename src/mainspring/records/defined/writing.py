@@ -15,7 +15,6 @@ from mainspring.records.audit import Action, append
 from mainspring.records.defined.access import Access, Doing
 from mainspring.records.defined.forms import fill, number, refuse_unmeant, require, written
 from mainspring.records.defined.kinds import Defined, columns, parts_of, told
-from mainspring.records.defined.shape import Move
 from mainspring.records.faults import FIELDS_MAX, Invalid
 from mainspring.records.record import absent, require_version
 from mainspring.records.search_index import searched
@@ -39,9 +38,9 @@ APPENDED: Final = Text(
 )
 
 
-def find(access: Access, kind: type[D], id: UUID) -> D:
-    """Return a record that may be seen; raises NotFound for any other."""
-    record: D | None = access.rows(kind).filter(pk=id).first()
+def find(access: Access, kind: type[D], id: UUID, doing: Doing = Doing.VIEW) -> D:
+    """Return a record with which this may be done; raises NotFound for any other."""
+    record: D | None = access.rows(kind, doing).filter(pk=id).first()
     if record is None:
         raise absent(kind.kind, id)
     return record
@@ -50,20 +49,13 @@ def find(access: Access, kind: type[D], id: UUID) -> D:
 def create(access: Access, kind: type[D], fields: dict[str, Any]) -> D:
     """Store a new record, and its parts where the fields hold lists of them by their kind; raises Invalid."""
     access.require(kind, Doing.CREATE)
-    author = access.author
     parts = {name: fields[name] for name in parts_of(kind) if name in fields}
     with transaction.atomic():
-        record = kind(tenant=author.tenant)
-        if kind.shape.states is not None:
-            record.state = kind.shape.states.first
+        record = kind(tenant=access.tenant, state=kind.shape.states.first)
         own = {name: value for name, value in fields.items() if name not in parts}
-        fill(record, written(kind, own), author.tenant)
-        access.allow(record, Doing.CREATE)
-        refuse_fixed_whole(record)
+        fill(record, written(kind, own), access.tenant)
         number(record)
-        prepare(record)
-        stored(record, lambda: changes.create(author, record))
-        record.follow(author, None)
+        store_new(access, record)
         for name, entries in parts.items():
             _create_parts(access, record, parts_of(kind)[name], entries)
     return record
@@ -71,27 +63,29 @@ def create(access: Access, kind: type[D], fields: dict[str, Any]) -> D:
 
 def modify(access: Access, kind: type[D], id: UUID, fields: dict[str, Any], version: int | None) -> D:
     """Change some fields of a record; raises Invalid, and Changed for a version that is not the present one."""
-    return rework(access, kind, id, version, lambda record: _take_in(access, record, fields))
+
+    def take_in(record: D) -> None:
+        fill(record, written(kind, fields, record), record.tenant)
+        number(record)
+
+    return rework(access, kind, id, version, take_in)
 
 
 def rework(access: Access, kind: type[D], id: UUID, version: int | None, work: Callable[[D], None]) -> D:
     """Change a record by what `work` does to it."""
     with transaction.atomic():
-        record = _locked(access, Doing.CHANGE, kind, id, version)
+        record = locked(access, Doing.CHANGE, kind, id, version)
         refuse_fixed(record)
         before = record.document()
         work(record)
-        # Its place may be another now.
-        access.allow(record, Doing.CHANGE)
-        refuse_fixed_whole(record)
-        _store_changed(access, record, before)
+        store_changed(access, record, before)
     return record
 
 
 def remove(access: Access, kind: type[Defined], id: UUID, version: int | None) -> None:
     """Remove a record that nothing is linked to, with its parts."""
     with transaction.atomic():
-        record = _locked(access, Doing.REMOVE, kind, id, version)
+        record = locked(access, Doing.REMOVE, kind, id, version)
         refuse_fixed(record)
         for part in parts_of(kind).values():
             for each in part.objects.of(record.tenant).filter(**{part.shape.part_of: record}):
@@ -102,8 +96,10 @@ def remove(access: Access, kind: type[Defined], id: UUID, version: int | None) -
 def move(access: Access, kind: type[D], id: UUID, name: str, version: int | None) -> D:
     """Take a step from the present state to another."""
     with transaction.atomic():
-        record = _locked(access, Doing.MOVE, kind, id, version)
-        step = step_of(record, name)
+        record = locked(access, Doing.MOVE, kind, id, version)
+        step = next((step for step in kind.shape.states.of(record.state) if step.name == name), None)
+        if step is None:
+            raise Conflict(_NO_MOVE, state=kind.shape.called(record.state) if record.state else "-", move=name)
         access.allow(record, Doing.MOVE, step)
         require(record, step.needs)
         before = record.document()
@@ -114,7 +110,7 @@ def move(access: Access, kind: type[D], id: UUID, name: str, version: int | None
 
 def adopt(access: Access, kind: type[Defined], ids: Collection[UUID], state: str) -> None:
     """Put records that came from another system into the state they have there, whatever steps lead to it."""
-    assert kind.shape.states is not None and state in kind.shape.states.words, f"{kind.kind} has no state {state}"
+    assert state in kind.shape.states.words, f"{kind.kind} has no state {state}"
     listed = list(ids)
     for start in range(0, len(listed), BATCH):
         with transaction.atomic():
@@ -128,17 +124,8 @@ def adopt(access: Access, kind: type[Defined], ids: Collection[UUID], state: str
             append(access.author, [changes.deed(Action.CHANGE, each, was, each.document()) for each, was in pairs])
 
 
-def step_of(record: Defined, name: str) -> Move:
-    """Return a step that is possible now; raises Conflict."""
-    states = record.shape.states
-    step = next((step for step in states.of(record.state) if step.name == name), None) if states else None
-    if step is None:
-        words = states.words[record.state] if states else Text("-", "-")
-        raise Conflict(_NO_MOVE, state=words, move=name)
-    return step
-
-
-def _locked(access: Access, doing: Doing, kind: type[D], id: UUID, version: int | None) -> D:
+def locked(access: Access, doing: Doing, kind: type[D], id: UUID, version: int | None) -> D:
+    """Return a record to be changed in this transaction; raises NotFound, Changed, and Conflict for what never is."""
     # A step has a right of its own, which depends on the state.
     rows = access.rows(kind, Doing.VIEW if doing is Doing.MOVE else doing)
     record: D | None = rows.select_for_update(of=("self",)).filter(pk=id).first()
@@ -150,15 +137,26 @@ def _locked(access: Access, doing: Doing, kind: type[D], id: UUID, version: int 
     return record
 
 
+def store_new(access: Access, record: Defined) -> None:
+    """Store a new record and what follows from it; raises Conflict for a part of one in which nothing changes."""
+    access.allow(record, Doing.CREATE)
+    refuse_fixed_whole(record)
+    prepare(record)
+    stored(record, lambda: changes.create(access.author, record))
+    record.follow(access.author, None)
+
+
+def store_changed(access: Access, record: Defined, before: dict[str, Any]) -> None:
+    """Store a changed record, whose place and whole may be others now, and what follows from it."""
+    access.allow(record, Doing.CHANGE)
+    refuse_fixed_whole(record)
+    _store_changed(access, record, before)
+
+
 def _store_changed(access: Access, record: Defined, before: dict[str, Any]) -> None:
     prepare(record)
     stored(record, lambda: changes.change(access.author, record, before))
     record.follow(access.author, before)
-
-
-def _take_in(access: Access, record: Defined, fields: dict[str, Any]) -> None:
-    fill(record, written(type(record), fields, record), access.author.tenant)
-    number(record)
 
 
 def _create_parts(access: Access, whole: Defined, part: type[Defined], entries: Any) -> None:
@@ -177,9 +175,8 @@ def _create_parts(access: Access, whole: Defined, part: type[Defined], entries: 
 
 def refuse_fixed(record: Defined) -> None:
     """Raise Conflict for a record in a state in which nothing changes, or a part of one."""
-    states = record.shape.states
-    if states is not None and record.state in states.fixed:
-        raise Conflict(_FIXED, state=states.words[record.state])
+    if record.state in record.shape.states.fixed:
+        raise Conflict(_FIXED, state=record.shape.called(record.state))
     refuse_fixed_whole(record)
 
 
@@ -200,8 +197,7 @@ def settle(record: Defined) -> None:
     """Check what the fields of a record must agree on; raises Invalid."""
     record.settle()
     refuse_unmeant(record)
-    if record.shape.states is not None:
-        require(record, record.shape.states.needs.get(record.state, ()))
+    require(record, record.shape.states.needs.get(record.state, ()))
 
 
 def stored(record: Defined, store: Any) -> None:

@@ -46,35 +46,16 @@ class KindOut(Schema):
     moves: list[MoveOut]
 
 
-class QueryAsked(Schema):
-    """Which records a list holds, and in what order."""
-
-    where: str = Field(default="", max_length=8000, description='JSON, as [["quantity", "ge", 5]]')
-    search: str = Field(default="", max_length=200)
-    sort: str = Field(default="", max_length=64, description="a field, `-` before it for the last first")
-
-
-class ListAsked(QueryAsked):
+class ListAsked(listing.Wanted):
     """What a list takes."""
 
-    after: str = Field(default="", max_length=2000, description="`next` of the page before")
-    offset: int = Field(default=0, ge=0, le=10_000_000)
-    limit: int = Field(default=50, ge=1, le=LIMIT_MAX)
     from_: str = Field(default="", alias="from", max_length=32, description="another company that granted you records")
 
 
 @router.get("/kinds", auth=Needs(Right.SIGN_IN), response=list[KindOut])
 def list_kinds(request: HttpRequest) -> list[dict[str, Any]]:
     """List the kinds of records there are."""
-    return [
-        {"kind": kind.kind, "one": kind.shape.one.document(), "many": kind.shape.many.document(),
-         "group": kind.shape.group,
-         "moves": [
-             {"name": step.name, "words": step.words.document()}
-             for step in (kind.shape.states.moves if kind.shape.states else ())
-         ]}
-        for kind in kinds()
-    ]  # fmt: skip
+    return [brief(kind) for kind in kinds()]
 
 
 @router.get("/kinds/{kind}", auth=Needs(Right.SIGN_IN))
@@ -87,12 +68,11 @@ def show_kind(request: HttpRequest, kind: str) -> dict[str, Any]:
 def list_records(request: HttpRequest, kind: str, asked: Query[ListAsked]) -> dict[str, Any]:
     """List records: filtered, searched, sorted."""
     found, access = find_kind(kind), access_of(request)
-    wanted = listing.without_hidden(found, access.hidden(found), listing.Wanted(**asked.model_dump(exclude={"from_"})))
-    page = listing.page(found, access.rows(found), wanted, access)
+    page = listing.page(access, found, asked)
     note(access, found, Doing.VIEW, len(page.rows))
     return {
         "items": [access.shown(row) for row in page.rows], "total": page.total, "more": page.more, "next": page.next,
-        "titles": {} if isinstance(access, Granted) else page.titles,
+        "titles": page.titles,
     }  # fmt: skip
 
 
@@ -159,14 +139,14 @@ def record_history(request: HttpRequest, kind: str, id: UUID) -> dict[str, Any]:
     return {
         "items": [
             {"sequence": row.sequence, "time_ms": row.time_ms, "by": names.get(row.pseudonym, ""), "action": row.action,
-             "changes": {name: change for name, change in _changes(access, row).items() if name not in hidden}}
+             "changes": {
+                 name: change
+                 for name, change in personal.opened(access.tenant, found.kind, id, row.changes).items()
+                 if name not in hidden
+             }}
             for row in told
         ]
     }  # fmt: skip
-
-
-def _changes(access: Access, row: AuditEntry) -> dict[str, list[Any]]:
-    return personal.opened(access.author.tenant, row.object_kind, row.object_id, row.changes)
 
 
 def names_of(access: Access, pseudonyms: set[UUID | None]) -> dict[UUID | None, str]:
@@ -190,31 +170,36 @@ def access_of(request: HttpRequest) -> Access:
 def detail(access: Access, record: Defined) -> dict[str, Any]:
     """Return a record with the names of what it links to and the steps it can take."""
     kind = type(record)
-    states = kind.shape.states
-    moves = [step.name for step in states.of(record.state)] if states else []
-    fixed = states is not None and record.state in states.fixed
     if isinstance(access, Granted):
         return access.shown(record) | {"title": "", "titles": {}, "moves": [], "fixed": True}
-    hidden = access.hidden(kind)
     return access.shown(record) | {
-        "title": "" if title_of(kind) in hidden else record.label(),
-        "titles": listing.titles(kind, [record], hidden, access), "moves": moves, "fixed": fixed,
+        "title": "" if title_of(kind) in access.hidden(kind) else record.label(),
+        "titles": listing.titles(access, kind, [record]),
+        "moves": [step.name for step in kind.shape.states.of(record.state)],
+        "fixed": record.state in kind.shape.states.fixed,
+    }
+
+
+def brief(kind: type[Defined]) -> dict[str, Any]:
+    """Return what a kind and its steps are called."""
+    shape = kind.shape
+    return {
+        "kind": kind.kind, "one": shape.one.document(), "many": shape.many.document(), "group": shape.group,
+        "moves": [
+            {"name": step.name, "sources": step.sources, "target": step.target, "words": step.words.document(),
+             "right": step.right, "needs": step.needs}
+            for step in shape.states.moves
+        ],
     }  # fmt: skip
 
 
 def described(kind: type[Defined]) -> dict[str, Any]:
     """Return what a page needs to list, fill in and move records of a kind."""
-    shape, states = kind.shape, kind.shape.states
-    return {
-        "kind": kind.kind, "one": shape.one.document(), "many": shape.many.document(), "group": shape.group,
+    shape = kind.shape
+    return brief(kind) | {
         "key": shape.key, "title": title_of(kind), "columns": shape.columns, "order": shape.order or shape.key[0],
         "append_only": shape.append_only, "schema": draft_of(kind).model_json_schema(),
-        "states": {name: words.document() for name, words in states.words.items()} if states else {},
-        "moves": [
-            {"name": step.name, "sources": step.sources, "target": step.target, "words": step.words.document(),
-             "right": step.right, "needs": step.needs}
-            for step in (states.moves if states else ())
-        ],
+        "states": {name: words.document() for name, words in shape.states.words.items()},
         "view": shape.view, "write": shape.write,
         "sources": [{"name": name, "words": each.many.document()} for name, each in mappings_of(kind.kind).items()],
         "linked_by": [

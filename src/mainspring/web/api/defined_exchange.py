@@ -12,7 +12,6 @@ from pydantic import Field
 
 from mainspring.core.errors import LimitExceeded
 from mainspring.core.text import Text
-from mainspring.records.defined import listing
 from mainspring.records.defined.exporting import Form, Language, begin
 from mainspring.records.defined.kinds import find_kind
 from mainspring.records.in_force import carried
@@ -28,11 +27,11 @@ TYPES: Final[dict[Form, str]] = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
 }
-_BUSY: Final = Text(
+BUSY: Final = Text(
     "{limit} exports are under way already. Wait for one to end.", "已有 {limit} 个导出正在进行，请等待其完成。"
 )
 _threads: Final = ThreadPoolExecutor(EXPORTS_MAX, thread_name_prefix="export")
-_running: Final[set[int]] = set()
+running: Final[set[int]] = set()
 
 
 class ExportAsked(ListAsked):
@@ -46,23 +45,22 @@ class ExportAsked(ListAsked):
 async def export_records(request: HttpRequest, kind: str, asked: Query[ExportAsked]) -> StreamingHttpResponse:
     """Download a list as XLSX, CSV or JSON; it can be imported again."""
     found = find_kind(kind)
-    wanted = listing.Wanted(where=asked.where, search=asked.search, sort=asked.sort)
-    if len(_running) >= EXPORTS_MAX:
-        raise LimitExceeded(_BUSY, limit=EXPORTS_MAX)
-    export = await in_thread(lambda: begin(access_of(request), found, wanted, asked.format, asked.language))
+    if len(running) >= EXPORTS_MAX:
+        raise LimitExceeded(BUSY, limit=EXPORTS_MAX)
+    export = await in_thread(lambda: begin(access_of(request), found, asked, asked.format, asked.language))
     parts = export.parts()
     # The answer is sent when the request is over: it goes on working for the company it was asked for.
-    answer = StreamingHttpResponse(_sent(carried(lambda: next(parts, None))), content_type=TYPES[asked.format])
+    answer = StreamingHttpResponse(sent(carried(lambda: next(parts, None))), content_type=TYPES[asked.format])
     answer.headers["Content-Disposition"] = f'attachment; filename="{kind}.{asked.format}"'
     return answer
 
 
-async def _sent(following: Callable[[], bytes | None]) -> AsyncIterator[bytes]:
+async def sent(following: Callable[[], bytes | None]) -> AsyncIterator[bytes]:
     """Send the parts of a file as fast as they are taken; made in a thread, for it asks the records."""
-    _running.add(id(following))
+    running.add(id(following))
     try:
         while (part := await in_thread(following, threads=_threads)) is not None:
             if part:
                 yield part
     finally:
-        _running.discard(id(following))
+        running.discard(id(following))

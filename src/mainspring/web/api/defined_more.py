@@ -9,14 +9,14 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 from ninja import Query, Router, Schema, Status
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
 from mainspring.records.access.granted import Granted
 from mainspring.records.access.use import note
-from mainspring.records.defined import attached, printed, undo, views, writing
-from mainspring.records.defined.access import Access, Doing
+from mainspring.records.defined import attached, listing, printed, undo, views, writing
+from mainspring.records.defined.access import Access, D, Doing
 from mainspring.records.defined.attached import NAME_MAX, TEXT_MAX, Attachment, Comment
 from mainspring.records.defined.bulk import ROWS_MAX, Row, bulk
 from mainspring.records.defined.kinds import Defined, find_kind
@@ -25,11 +25,13 @@ from mainspring.records.faults import Invalid
 from mainspring.records.record import absent
 from mainspring.records.rights import Right
 from mainspring.web.api.blobs import SHOWN_TYPES
-from mainspring.web.api.defined import QueryAsked, access_of, detail, names_of
+from mainspring.web.api.defined import access_of, detail, names_of
 from mainspring.web.configure import current
 from mainspring.web.security import Needs
 
 router = Router(tags=["records"])
+Version = Annotated[int, Field(ge=1, lt=2**31)] | None
+ViewName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX)]
 NO_FILE: Final = Text(
     "The request holds no file. Send the file itself as its body.", "请求中没有文件，请将文件作为请求体发送。"
 )
@@ -41,7 +43,7 @@ class UndoAsked(Schema):
     """Back to before which entry of the history; `version` is the present one, of a record that is there."""
 
     sequence: int = Field(ge=1, lt=2**63)
-    version: int | None = Field(default=None, ge=1, lt=2**31)
+    version: Version = None
 
 
 @router.post("/records/{kind}/{uuid:id}/undo", auth=Needs(Right.SIGN_IN))
@@ -87,7 +89,7 @@ class TextAsked(Schema):
     """What someone says."""
 
     text: str = Field(min_length=1, max_length=TEXT_MAX)
-    version: int | None = Field(default=None, ge=1, lt=2**31)
+    version: Version = None
 
 
 @router.get("/records/{kind}/{uuid:id}/comments", auth=Needs(Right.SIGN_IN))
@@ -129,14 +131,14 @@ class FileAsked(Schema):
 @router.get("/records/{kind}/{uuid:id}/attachments", auth=Needs(Right.SIGN_IN))
 def list_attachments(request: HttpRequest, kind: str, id: UUID) -> dict[str, Any]:
     """List the files on a record."""
-    access, record = _seen(request, kind, id)
+    access, record = seen(request, find_kind(kind), id)
     return {"items": _with_names(access, Attachment.on(record)[: attached.ATTACHMENTS_MAX])}
 
 
 @router.post("/records/{kind}/{uuid:id}/attachments", auth=Needs(Right.SIGN_IN), response={201: dict[str, Any]})
 def add_attachment(request: HttpRequest, kind: str, id: UUID, asked: Query[FileAsked]) -> Status[dict[str, Any]]:
     """Put a file on a record: the body is the file itself."""
-    access, record = _seen(request, kind, id)
+    access, record = seen(request, find_kind(kind), id)
     if not request.body:
         raise ConfigurationError(NO_FILE)
     made = attached.attach(access, current().data_folder, record, asked.name, [request.body])
@@ -146,15 +148,10 @@ def add_attachment(request: HttpRequest, kind: str, id: UUID, asked: Query[FileA
 @router.get("/records/{kind}/{uuid:id}/attachments/{uuid:attachment}", auth=Needs(Right.SIGN_IN))
 def download_attachment(request: HttpRequest, kind: str, id: UUID, attachment: UUID) -> HttpResponse:
     """Download a file; browsers keep it and never show or run it."""
-    access, record = _seen(request, kind, id)
+    access, record = seen(request, find_kind(kind), id)
     found = Attachment.one(record, attachment)
     note(access, type(record), Doing.VIEW, 1)
-    media_type = found.media_type if found.media_type in SHOWN_TYPES else "application/octet-stream"
-    answer = HttpResponse(attached.content_of(current().data_folder, found), content_type=media_type)
-    answer.headers["Content-Disposition"] = content_disposition_header(True, found.name) or "attachment"
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    answer.headers["ETag"] = f'"{found.sha256}"'
-    return answer
+    return file_answer(attached.content_of(current().data_folder, found), found.media_type, found.name, found.sha256)
 
 
 @router.delete(
@@ -162,7 +159,7 @@ def download_attachment(request: HttpRequest, kind: str, id: UUID, attachment: U
 )
 def remove_attachment(request: HttpRequest, kind: str, id: UUID, attachment: UUID) -> Status[None]:
     """Take a file from a record."""
-    access, record = _seen(request, kind, id)
+    access, record = seen(request, find_kind(kind), id)
     attached.detach(access, current().data_folder, record, attachment)
     return Status(204, None)
 
@@ -170,30 +167,24 @@ def remove_attachment(request: HttpRequest, kind: str, id: UUID, attachment: UUI
 class LabelsAsked(Schema):
     """Labels of a record: names with values."""
 
-    labels: Annotated[
-        dict[
-            Annotated[str, Field(pattern=r"^\w[\w./ -]{0,63}$")],
-            Annotated[str, Field(max_length=NAME_MAX, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")],
-        ],
-        Field(max_length=attached.LABELS_MAX, json_schema_extra={"additionalProperties": False}),
-    ]
+    labels: attached.Labels
 
 
 @router.get("/records/{kind}/{uuid:id}/labels", auth=Needs(Right.SIGN_IN))
 def show_labels(request: HttpRequest, kind: str, id: UUID) -> dict[str, Any]:
     """Show the labels of a record."""
-    _, record = _seen(request, kind, id)
+    _, record = seen(request, find_kind(kind), id)
     return {"labels": attached.labels_of(record)}
 
 
 @router.put("/records/{kind}/{uuid:id}/labels", auth=Needs(Right.SIGN_IN))
 def set_labels(request: HttpRequest, kind: str, id: UUID, asked: LabelsAsked) -> dict[str, Any]:
     """Give a record these labels instead of those it has."""
-    access, record = _seen(request, kind, id)
+    access, record = seen(request, find_kind(kind), id)
     return {"labels": attached.label(access, record, asked.labels)}
 
 
-class ViewQuery(QueryAsked):
+class ViewQuery(listing.Question):
     """A list as it is asked for and shown."""
 
     columns: str = Field(default="", max_length=2000, description="what the page shows, in its own words")
@@ -202,7 +193,7 @@ class ViewQuery(QueryAsked):
 class ViewAsked(Schema):
     """A saved view."""
 
-    name: str = Field(min_length=1, max_length=NAME_MAX)
+    name: ViewName
     query: ViewQuery = Field(default_factory=ViewQuery)
     shared: bool = False
 
@@ -210,10 +201,10 @@ class ViewAsked(Schema):
 class ViewPatch(Schema):
     """What changes of a saved view."""
 
-    name: str | None = Field(default=None, min_length=1, max_length=NAME_MAX)
+    name: ViewName | None = None
     query: ViewQuery | None = None
     shared: bool | None = None
-    version: int | None = Field(default=None, ge=1, lt=2**31)
+    version: Version = None
 
 
 @router.get("/records/{kind}/views", auth=Needs(Right.SIGN_IN))
@@ -227,8 +218,7 @@ def list_views(request: HttpRequest, kind: str) -> dict[str, Any]:
 def save_view(request: HttpRequest, kind: str, asked: ViewAsked) -> Status[dict[str, Any]]:
     """Save a list as it is filtered and sorted, under a name."""
     found, access = find_kind(kind), access_of(request)
-    made = views.save_view(access, found, asked.name.strip(), asked.query.model_dump(), shared=asked.shared)
-    return Status(201, _with_name(access, made))
+    return Status(201, _with_name(access, views.save_view(access, found, asked.model_dump())))
 
 
 @router.patch("/records/{kind}/views/{uuid:id}", auth=Needs(Right.SIGN_IN))
@@ -292,23 +282,29 @@ def _ids(text: str) -> list[UUID]:
     return ids
 
 
-def _seen(request: HttpRequest, kind: str, id: UUID) -> tuple[Access, Defined]:
+def file_answer(content: bytes, media_type: str, name: str, sha256: str) -> HttpResponse:
+    """Return a file that browsers keep and never show or run."""
+    shown = media_type if media_type in SHOWN_TYPES else "application/octet-stream"
+    answer = HttpResponse(content, content_type=shown)
+    answer.headers["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer.headers["ETag"] = f'"{sha256}"'
+    return answer
+
+
+def seen(request: HttpRequest, kind: type[D], id: UUID) -> tuple[Access, D]:
     """Return a record of one's own company that may be seen; what is on it stays with its owner."""
-    found, access = find_kind(kind), access_of(request)
+    access = access_of(request)
     if isinstance(access, Granted):
-        raise absent(found.kind, id)
-    return access, writing.find(access, found, id)
+        raise absent(kind.kind, id)
+    return access, writing.find(access, kind, id)
 
 
 def _discussed(request: HttpRequest, kind: str, id: UUID) -> tuple[Access, Defined]:
     """Return a record on which one may comment: of one's own company, or of another that grants it."""
-    found, access = find_kind(kind), access_of(request)
-    if not isinstance(access, Granted):
-        return access, writing.find(access, found, id)
-    record = access.rows(found, Doing.COMMENT).select_related("tenant").filter(pk=id).first()
-    if record is None:
-        raise absent(found.kind, id)
-    return access, record
+    access = access_of(request)
+    doing = Doing.COMMENT if isinstance(access, Granted) else Doing.VIEW
+    return access, writing.find(access, find_kind(kind), id, doing)
 
 
 def _with_names(access: Access, things: Iterable[Comment | Attachment | SavedView]) -> list[dict[str, Any]]:
