@@ -10,6 +10,7 @@ from tests.records.plant import asset, author, person, tenant
 
 from mainspring.core.errors import NotAllowed, NotFound
 from mainspring.records.access.assignment import Assignment
+from mainspring.records.access.passing import passed, taken
 from mainspring.records.access.permits import permits_of, rights_of, user_of
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.asset import Asset
@@ -190,4 +191,4 @@ def test_sensitive_fields_are_shown_up_to_the_grade_of_what_sees_all_of_them(adm
 def test_what_another_process_is_told_makes_the_same_access(admin: Access, guest: User) -> None:
     assign(admin, guest, role=str(role(admin, kinds=["item"], doings=["view"]).pk))
     held = access(guest)
-    assert Access.taken(held.passed()) == held
+    assert taken(passed(held)) == held

@@ -326,6 +326,13 @@ def test_a_finding_has_the_deadline_of_its_grade_unless_someone_sets_one(make: M
         make.change(verified, cause="x")
 
 
+def test_a_finding_is_found_when_it_is_entered_unless_someone_says_when(make: Making) -> None:
+    first = make("finding", sort="fault", subject="one")
+    while now_ms() <= first.found_ms:
+        pass
+    assert make("finding", sort="fault", subject="other").found_ms > first.found_ms
+
+
 def test_overdue_findings_climb_step_by_step_and_what_is_mended_does_not(make: Making) -> None:
     now = now_ms()
     ages = {"late": 10, "day": 1.5, "just": 0.5, "soon": -1}

@@ -17,6 +17,7 @@ from tests.records.plant import access, asset, author
 
 from mainspring.core.errors import Conflict
 from mainspring.records import imports as records_imports
+from mainspring.records.access.passing import passed
 from mainspring.records.audit import first_broken
 from mainspring.records.imports import Imports
 from mainspring.records.sheets import xlsx_file
@@ -46,7 +47,7 @@ def test_an_import_whose_web_role_was_killed_is_left_alone_until_its_process_has
     state = done(imports, plant, state["id"])
     id, folder = UUID(state["id"]), imports.store.find("plant", UUID(state["id"]))
     folder.write(state | {"stage": "loading"})
-    task = {"work": {"folder": str(folder.path), "stage": "loading", "access": access(plant).passed()}}
+    task = {"work": {"folder": str(folder.path), "stage": "loading", "access": passed(access(plant))}}
     command = [sys.executable, "-c", WEB_ROLE, ground.SETTINGS.for_imports(), json.dumps(task)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as web_role:
         assert web_role.stdout is not None

@@ -136,9 +136,14 @@ export function usualColumns(kind: Kind): string[] {
 /** Texts in two languages, rows, forms within the form and long notes have no order. */
 export const sorts = ({ control }: Field) => !["words", "rows", "nested", "list", "json", "notes"].includes(control);
 
-/** What a new record begins with. */
+/** What a new record begins with; a moment that need not be said is the present one. */
 export function startOf(fields: readonly Field[]): Record<string, unknown> {
-  return Object.fromEntries(fields.map(({ name, start, control }) => [name, start ?? (["rows", "list", "json"].includes(control) ? [] : control === "yes" ? false : null)]));
+  const empty = ({ control, required, nullable }: Field) => {
+    if (control === "rows" || control === "list" || control === "json") return [];
+    if (control === "yes") return false;
+    return control === "moment" && !required && !nullable ? Date.now() : null;
+  };
+  return Object.fromEntries(fields.map((field) => [field.name, field.start ?? empty(field)]));
 }
 
 const EMPTY_IS_NULL: readonly Control[] = ["exact", "whole", "moment", "link", "day"];

@@ -51,6 +51,12 @@ describe("fields of a kind", () => {
     expect(startOf(formFields(KIND))).toEqual({ number: null, name: null, sort: "part", weight: null, maker: null, lines: [] });
   });
 
+  it("begin with the present moment where one is told but need not be said", () => {
+    const moment = { ...field("created_ms"), name: "found_ms", nullable: false };
+    expect(startOf([moment])["found_ms"]).toBeGreaterThan(Date.now() - 60_000);
+    expect(startOf([{ ...moment, required: true }])).toEqual({ found_ms: null });
+  });
+
   it("are sent as the interface takes them: null where it may be, else an empty text", () => {
     const entered = { number: undefined, name: { zh: "轴承" }, weight: "", maker: undefined, lines: [{ item: "", quantity: undefined }], other: 1 };
     expect(sent(formFields(KIND), entered)).toEqual({ number: "", name: { en: "", zh: "轴承" }, weight: null, maker: null, lines: [{ item: "", quantity: null }] });

@@ -22,6 +22,7 @@ import structlog
 from mainspring.core.errors import Conflict, LimitExceeded
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
+from mainspring.records.access.passing import passed
 from mainspring.records.audit import Author
 from mainspring.records.defined.access import Access
 from mainspring.records.faults import Invalid
@@ -223,7 +224,7 @@ class Imports:
         if before is not None and folder.state(waiting=True)["stage"] not in WORKING:
             # Its state says that it is done, its process is about to.
             before.errand.ended.wait(SETTLE_S)
-        task = {"folder": str(folder.path), "stage": stage, "access": _access(author, access).passed()}
+        task = {"folder": str(folder.path), "stage": stage, "access": passed(_access(author, access))}
         errand = Errand({"work": task}, heard=_heard, finish=partial(self._settle, id))
         self._require_rest(id)
         with folder.alone(SETTLE_S), self._lock:

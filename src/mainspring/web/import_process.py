@@ -83,12 +83,12 @@ class Process:
 
     def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
         configure(self._settings)
-        from mainspring.records.defined.access import Access
+        from mainspring.records.access.passing import taken
         from mainspring.records.import_files import LEAVE_S, WORKING, ImportFolder
         from mainspring.records.import_work import Work, do
         from mainspring.records.in_force import enter
 
-        access = Access.taken(wanted["access"])
+        access = taken(wanted["access"])
         enter(access.author.tenant)
         folder = ImportFolder(Path(wanted["folder"]))
         with folder.alone(LEAVE_S):

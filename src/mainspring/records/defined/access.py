@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, Final, Self, TypeVar
-from uuid import UUID
+from typing import Any, Final, TypeVar
 
 from django.db.models import Q, QuerySet
 
@@ -200,28 +198,6 @@ class Access:
         """Return a record's document without the fields that are not shown to it."""
         hidden = self.hidden(type(record))
         return {name: value for name, value in record.document().items() if name not in hidden}
-
-    def passed(self) -> dict[str, Any]:
-        """Return it as another process is told, which makes it again by `taken`."""
-        author = self.author
-        pseudonym = str(author.pseudonym) if author.pseudonym else ""
-        return {
-            "tenant": author.tenant.key, "pseudonym": pseudonym, "address": author.address,
-            "rights": sorted(self.rights), "assignee": self.assignee,
-        }  # fmt: skip
-
-    @classmethod
-    def taken(cls, passed: Mapping[str, Any]) -> Self:
-        """Make what another process passed; what was assigned is looked up again."""
-        from mainspring.records.access.permits import permits_of
-        from mainspring.records.in_force import for_tenant
-
-        tenant = Tenant.objects.get(key=passed["tenant"])
-        author = Author(tenant, UUID(passed["pseudonym"]) if passed["pseudonym"] else None, passed["address"])
-        rights = frozenset(Right(right) for right in passed["rights"])
-        assignee = passed.get("assignee", "")
-        with for_tenant(tenant):
-            return cls(author, rights, permits_of(tenant, assignee), assignee)
 
 
 @cache

@@ -42,9 +42,11 @@ def draft_of(kind: type[Defined]) -> type[Draft]:
         elif column.null:
             fields[name] = (about.form | None, described(default=None))
         else:
-            default = column.get_default()
-            form = about.form | Literal[""] if about.control == "choice" and default == "" else about.form
-            fields[name] = (form, described(default=default, validate_default=False))
+            form = about.form | Literal[""] if about.control == "choice" and column.default == "" else about.form
+            # The time of a new record is that of its making, not that of this form.
+            anew = column.has_default() and callable(column.default)
+            default = {"default_factory": column.default} if anew else {"default": column.get_default()}
+            fields[name] = (form, described(**default, validate_default=False))
     made: type[Draft] = create_model(f"{kind.__name__}Draft", __base__=Draft, __doc__=kind.__doc__, **fields)
     return made
 

@@ -66,17 +66,11 @@ class Defined(Record):
 
     def label(self) -> str:
         """Return its name in the audit."""
-        return titled(getattr(self, title_of(type(self))))
+        title = getattr(self, title_of(type(self)))
+        return str(title.get("en") or title.get("zh") or "") if isinstance(title, dict) else str(title)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.label()}"
-
-
-def titled(value: Any) -> str:
-    """Return a title as one line: a text in two languages by its English form."""
-    if isinstance(value, dict):
-        return str(value.get("en") or value.get("zh") or "")
-    return str(value)
 
 
 def columns(kind: type[Defined]) -> Mapping[str, Any]:

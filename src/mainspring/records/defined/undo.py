@@ -19,7 +19,7 @@ from mainspring.records.defined.forms import draft_of, fill
 from mainspring.records.defined.kinds import Defined, columns, find_kind, parts_of
 from mainspring.records.draft import check
 from mainspring.records.record import absent
-from mainspring.records.tenant import Tenant, no_words
+from mainspring.records.tenant import Tenant
 
 D = TypeVar("D", bound=Defined)
 STEPS_MAX: Final = 1000
@@ -159,10 +159,4 @@ def _parts_removed_with(tenant: Tenant, kind: type[Defined], id: UUID, whole: Au
 
 def _nothing(column: Any) -> Any:
     """Return what an empty column holds: the log does not tell of what was empty."""
-    if isinstance(column, models.BooleanField):
-        return False
-    if column.null:
-        return None
-    if isinstance(column, models.JSONField):
-        return no_words() if column.get_default() == no_words() else []
-    return "" if isinstance(column, models.CharField | models.TextField) else None
+    return "" if isinstance(column, models.CharField | models.TextField) else column.get_default()
