@@ -114,6 +114,8 @@ class Past:
         mix = Mix(APPENDED_TAGS)
         floats, integers = ordinals(FIRST, APPENDED_TAGS)
         process, began_ms = psutil.Process(), self.midnight + past.HOUR
+        # A folder that is used again knows what was appended to it before.
+        start = time.time_ns() // 1_000_000
         took = used = 0.0
         for number in range(APPENDED_S // 2 + 1):
             entries = []
@@ -122,8 +124,8 @@ class Past:
                 decimals, whole = mix.second()
                 for column, tags, values in ((Column.FLOAT64, floats, decimals), (Column.INT64, integers, whole)):
                     batch = build(column, tags, at, values, quality.GOOD, Origin.MACHINE)
-                    entries.append(Entry(2 * number + second + 1, TENANT, batch))
-            sequence = 2 * number + 1
+                    entries.append(Entry(start + 2 * number + second, TENANT, batch))
+            sequence = start + 2 * number
             before, began = sum(process.cpu_times()[:2]), time.perf_counter()
             self.store.append("LIVE", entries, sequence, sequence + 1)
             if number:  # the first looks whether it is a repetition
