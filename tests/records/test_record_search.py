@@ -185,6 +185,7 @@ def many(plant: Tenant, count: int) -> None:
         row = Item(
             tenant=plant, number=f"P-{number:04}", name={"en": "Bearing" if number % 2 else "Valve", "zh": "轴承"},
             state="released" if number % 4 == 1 else "draft", sort="tool" if number % 100 == 0 else "part",
+            weight=number % 7 if number % 3 else None,
         )  # fmt: skip
         row.search = searched(row)
         made.append(row)
@@ -213,7 +214,7 @@ def test_pages_of_many_and_of_few_hold_the_same_rows(
         {"where": '[["state","ne","released"],["number","lt","P-0300"]]', "sort": "-revision"},
         {"where": '[["sort","in",["tool"]]]'}, {"where": '[["weight","eq",null],["made","eq",false]]', "sort": "unit"},
         {"search": "bearing p-00", "where": '[["state","eq","released"]]', "sort": "-number"},
-        {"search": "valve", "where": '[["state","eq","released"]]'},
+        {"search": "valve", "where": '[["state","eq","released"]]'}, {"sort": "weight"}, {"sort": "-weight"},
     ]  # fmt: skip
     few = [through(access, **each) for each in asked]
     for found, each in zip(few, asked, strict=True):

@@ -349,9 +349,11 @@ def _behind(kind: type[Defined], name: str, last_first: bool, after: str) -> Q:
     except ValidationError as error:
         raise Invalid({"after": _BEGIN}) from error
     sign = "lt" if last_first else "gt"
+    # To SQLite what is empty is less than anything else, to PostgreSQL it is more.
+    empty_last = last_first is (connection.vendor == "sqlite")
     if value is None:
         same = Q(**{f"{name}__isnull": True, f"id__{sign}": id})
-        return same if last_first else same | Q(**{f"{name}__isnull": False})
+        return same if empty_last else same | Q(**{f"{name}__isnull": False})
     # The first says where an index begins.
     beyond = Q(**{f"{name}__{sign}e": value}) & (Q(**{f"{name}__{sign}": value}) | Q(**{f"id__{sign}": id}))
-    return beyond | Q(**{f"{name}__isnull": True}) if last_first else beyond
+    return beyond | Q(**{f"{name}__isnull": True}) if empty_last and kind._meta.get_field(name).null else beyond
