@@ -47,20 +47,18 @@ def bulk(access: Access, kind: type[Defined], rows: Sequence[Row]) -> list[Defin
             try:
                 with transaction.atomic():
                     done.append(_done(access, kind, row))
-            except Invalid as error:
+            except (Invalid, Conflict, NotFound) as error:
                 bad.add(place)
-                faults |= {f"{place}.{path}": text for path, text in error.fields.items()}
-            except Changed as error:
-                bad.add(place)
-                faults[f"{place}.version"] = error.text
-            except (Conflict, NotFound) as error:
-                bad.add(place)
-                faults[f"{place}.id"] = error.text
+                faults |= {f"{place}.{path}": text for path, text in _faults(error).items()}
         if faults:
-            transaction.set_rollback(True)
-    if faults:
-        raise Invalid(dict(list(faults.items())[:FIELDS_MAX]), _NONE.format(bad=len(bad), all=len(rows)))
+            raise Invalid(dict(list(faults.items())[:FIELDS_MAX]), _NONE.format(bad=len(bad), all=len(rows)))
     return done
+
+
+def _faults(error: Invalid | Conflict | NotFound) -> dict[str, Text]:
+    if isinstance(error, Invalid):
+        return error.fields
+    return {"version" if isinstance(error, Changed) else "id": error.text}
 
 
 def _done(access: Access, kind: type[Defined], row: Row) -> Defined | None:

@@ -21,25 +21,18 @@ _CODE_MARGIN: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A label in millimetres, and how many of them a sheet of A4 holds: none, and each is a page of its own."""
+    """A label in millimetres, and how many of them a sheet of A4 holds; a single one is a page of its own."""
 
     words: Text
     width_mm: float
     height_mm: float
-    across: int = 0
-    down: int = 0
+    across: int = 1
+    down: int = 1
 
     @property
-    def page(self) -> str:
-        """The size of the page, as style sheets say it."""
-        return "A4" if self.across else f"{self.width_mm}mm {self.height_mm}mm"
-
-    @property
-    def margins_mm(self) -> tuple[float, float]:
-        """What is left of A4 above and beside the labels, halved."""
-        if not self.across:
-            return 0.0, 0.0
-        return (297 - self.down * self.height_mm) / 2, (210 - self.across * self.width_mm) / 2
+    def page_mm(self) -> tuple[float, float]:
+        """Width and height of the page."""
+        return (210, 297) if self.across > 1 else (self.width_mm, self.height_mm)
 
 
 SIZES: Final = {
@@ -67,8 +60,7 @@ def printed(
 ) -> list[Printed]:
     """Return the labels of records; `address` is where a page of one lies, with `{id}` in the place of its id."""
     known = {column.name: column for column in columns_of(kind, access.hidden(kind)).values()}
-    titled = titles(access, kind, list(records))
-    names = {id: words[language] for id, words in titled.items()}
+    names = {id: words[language] for id, words in titles(access, kind, list(records)).items()}
     wanted = [known[name] for name in kind.shape.labels or kind.shape.columns if name in known]
     title = title_of(kind)
     return [
@@ -84,20 +76,20 @@ def printed(
 
 def page(labels: Sequence[Printed], size: Size, language: str, nonce: str) -> str:
     """Return a page that is printed as it is; its style is allowed by the nonce."""
-    above, beside = size.margins_mm
+    width_mm, height_mm = size.page_mm
     code_mm = min(size.height_mm - 2 * _CODE_MARGIN, size.width_mm * 0.45)
     style = (
-        f"@page {{ size: {size.page}; margin: 0 }} * {{ box-sizing: border-box }}"
+        f"@page {{ size: {width_mm}mm {height_mm}mm; margin: 0 }} * {{ box-sizing: border-box }}"
         " body { margin: 0; font: 9pt/1.25 system-ui, 'Noto Sans CJK SC', sans-serif; color: #000; background: #fff }"
-        f" main {{ display: grid; grid-template-columns: repeat({max(size.across, 1)}, {size.width_mm}mm);"
-        f" grid-auto-rows: {size.height_mm}mm; padding: {above:g}mm {beside:g}mm; break-after: page }}"
+        f" main {{ display: grid; width: {width_mm}mm; height: {height_mm}mm; place-content: center; break-after: page;"
+        f" grid-template: repeat({size.down}, {size.height_mm}mm) / repeat({size.across}, {size.width_mm}mm) }}"
         f" article {{ display: flex; gap: {_CODE_MARGIN}mm; padding: {_CODE_MARGIN}mm; overflow: hidden;"
         " break-inside: avoid; align-items: center }"
         f" svg {{ width: {code_mm:g}mm; height: {code_mm:g}mm; flex: none }}"
         " div { min-width: 0; max-height: 100%; overflow: hidden } p, h1 { margin: 0; overflow-wrap: anywhere }"
         " h1 { font-size: 11pt } small { font-size: 7pt }"
     )
-    per_page = size.across * size.down or 1
+    per_page = size.across * size.down
     sheets = [labels[start : start + per_page] for start in range(0, len(labels), per_page)]
     body = "".join(f"<main>{''.join(_label(each) for each in sheet)}</main>" for sheet in sheets)
     title = {"en": "Labels", "zh": "标签"}[language]

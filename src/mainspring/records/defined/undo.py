@@ -24,7 +24,6 @@ from mainspring.records.tenant import Tenant
 D = TypeVar("D", bound=Defined)
 STEPS_MAX: Final = 1000
 """So many entries one goes back at once."""
-PARTS_MAX: Final = 1000
 _MADE: Final = Text(
     "This entry made the record. To undo it, remove the record.", "此条目创建了该记录；如需撤销，请删除该记录。"
 )
@@ -64,11 +63,14 @@ def removed(access: Access, kind: type[Defined], offset: int, limit: int) -> lis
     entries = AuditEntry.objects.of(tenant).filter(object_kind=kind.kind, action=str(Action.DELETE))
     rows = list(entries.order_by("-sequence")[offset : offset + limit])
     there = {str(id) for id in kind.objects.filter(pk__in={row.object_id for row in rows}).values_list("pk", flat=True)}
-    once = {row.object_id: row for row in reversed(rows) if row.object_id not in there}
+    once: dict[str, AuditEntry] = {}
+    for row in rows:
+        if row.object_id not in there:
+            once.setdefault(row.object_id, row)
     return [
         {"id": row.object_id, "title": row.object_name, "sequence": row.sequence, "time_ms": row.time_ms,
          "by": row.pseudonym}
-        for row in sorted(once.values(), key=lambda row: -row.sequence)
+        for row in once.values()
     ]  # fmt: skip
 
 
@@ -149,7 +151,9 @@ def _parts_removed_with(tenant: Tenant, kind: type[Defined], id: UUID, whole: Au
     links = {name: part.shape.part_of for name, part in parts_of(kind).items()}
     if not links or whole.action != Action.DELETE:
         return
-    before = AuditEntry.objects.of(tenant).filter(sequence__lt=whole.sequence, sequence__gte=whole.sequence - PARTS_MAX)
+    before = AuditEntry.objects.of(tenant).filter(
+        sequence__lt=whole.sequence, sequence__gte=whole.sequence - writing.PARTS_MAX
+    )
     for entry in before.order_by("-sequence"):
         link = links.get(entry.object_kind)
         if entry.action != Action.DELETE or link is None or entry.changes.get(link, [None])[0] != str(id):
