@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.ports import free_port, free_ports
+from tests.waiting import PATIENCE_S
 
 from mainspring.arguments import parser
 from mainspring.cli import demo_configuration, main
@@ -96,7 +97,7 @@ def test_a_company_is_added_in_both_languages(tmp_path: Path) -> None:
 
     def said(*arguments: str) -> str:
         command = [sys.executable, "-m", "mainspring", "--config", str(file), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
 
     said("prepare")
     lines = said("tenant", "add", "north", "--name", "North").splitlines()

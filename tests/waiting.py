@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
+ANSWER_S = 20.0
+"""How long one answer may take where nobody is meant to be late: several of them fit into `PATIENCE_S`."""
+ANSWER_MS = int(ANSWER_S * 1000)
 
 
 async def until(holds: Callable[[], Any], within_s: float = PATIENCE_S, *, told: Callable[[], Any] = lambda: "") -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from tests.waiting import PATIENCE_S
 from tests.web.running import Running
 
 
@@ -70,10 +71,10 @@ class Asking:
             state = await self("GET", f"/imports/{id}")
             return state if state["stage"] not in {"checking", "loading", "undoing"} else None
 
-        return await self.web.until(ended, 60)
+        return await self.web.until(ended, PATIENCE_S)
 
     def _sent(self, path: str, content: bytes) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web.port, timeout=PATIENCE_S)
         token = self.web.records.tokens[self.who]
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream"}
         connection.request("POST", f"/api/v1{path}", content, headers)

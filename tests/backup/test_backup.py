@@ -21,6 +21,7 @@ import pytest
 from tests.backup.commands import COMPARED, backed_up, listed, moved, refused, said
 from tests.e2e.platform import Person, Platform, command, eventually, running
 from tests.faults.numbered import NumberedSource, Plant, configured, numbered, prepared, settled
+from tests.waiting import PATIENCE_S
 
 from mainspring.core.errors import MainspringError
 from mainspring.records.heads import HeadFile
@@ -67,10 +68,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         plant.person.post("/alarm-definitions", limit)
         asyncio.run(old.run(readings=OLD_MINUTES * 60))
         assert not _lost(platform, old)
-        eventually(lambda: _rolled_up(folder), 60, "rollups of the old readings")
+        eventually(lambda: _rolled_up(folder), PATIENCE_S, "rollups of the old readings")
         # An alarm that a person has acknowledged stays so.
         asyncio.run(plant.source.run(seconds=2))
-        [alarm] = eventually(lambda: plant.person.get("/alarms")["items"], 60, "an alarm")
+        [alarm] = eventually(lambda: plant.person.get("/alarms")["items"], PATIENCE_S, "an alarm")
         plant.person.post("/alarms/acknowledge", {"alarms": [alarm["alarm"]], "comment": "seen"})
         yield Made(plant, old, folder / "backups")
 
@@ -100,11 +101,11 @@ def test_what_was_acknowledged_before_a_backup_is_in_the_restored_platform_exact
 ) -> None:
     new, source = tmp_path / "new", made.plant.source
     with source.publishing():
-        eventually(lambda: source.acknowledged_total > 2000, 60, "readings")
+        eventually(lambda: source.acknowledged_total > 2000, PATIENCE_S, "readings")
         before = {each.name: bytes(each.kept) for each in source.devices}
         made.told.append(backed_up(made.plant.folder, str(made.backups)))
         total = source.acknowledged_total
-        eventually(lambda: source.acknowledged_total > total + 200, 60, "readings go on")
+        eventually(lambda: source.acknowledged_total > total + 200, PATIENCE_S, "readings go on")
     records = {path: listed(made.person, path) for path in COMPARED}
     trends, alarms = made.trends(made.person), alarms_of(made.person)
     assert trends["source"] == "minute" and alarms
@@ -180,13 +181,15 @@ def test_a_flipped_bit_is_named_and_refused(made: Made, tmp_path: Path) -> None:
 
 def test_records_come_back_as_they_were_at_a_time(made: Made, tmp_path: Path) -> None:
     regular = made.plant.folder / "regular"
-    eventually(lambda: list((regular / "backups").glob("*/manifest.sha256")), 60, "a backup by the platform itself")
+    eventually(
+        lambda: list((regular / "backups").glob("*/manifest.sha256")), PATIENCE_S, "a backup by the platform itself"
+    )
     name = {"en": "Kiln", "zh": "窑"}
     asset = made.person.post("/assets", {"parent": None, "kind": "enterprise", "slug": "kiln", "name": name})
-    eventually(lambda: _in_states(regular, tmp_path, "kiln", True), 60, "a state of the records with the asset")
+    eventually(lambda: _in_states(regular, tmp_path, "kiln", True), PATIENCE_S, "a state of the records with the asset")
     at = datetime.now(UTC).isoformat()
     made.person.delete(f"/assets/{asset['id']}")
-    eventually(lambda: _in_states(regular, tmp_path, "kiln", False), 60, "a state of the records without it")
+    eventually(lambda: _in_states(regular, tmp_path, "kiln", False), PATIENCE_S, "a state of the records without it")
     new = tmp_path / "new"
     told = said("restore", regular, "--folder", new, "--records-at", at)
     assert "Records are those of" in told

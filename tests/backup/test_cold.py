@@ -19,6 +19,7 @@ from tests.backup.commands import backed_up, moved, said
 from tests.e2e.platform import Person, Platform, command, eventually, running
 from tests.faults.numbered import NumberedSource, Plant, configured, numbered, prepared, settled
 from tests.history import seaweed
+from tests.waiting import PATIENCE_S
 
 from mainspring.backup import manifest
 from mainspring.core import toml
@@ -29,7 +30,7 @@ DAY_MS = 86_400_000
 STEP_MS = 600_000
 DAYS = 4
 READINGS = DAYS * DAY_MS // STEP_MS
-WAIT_S = 90
+WAIT_S = PATIENCE_S
 
 
 @dataclass

@@ -22,6 +22,7 @@ from tests.e2e.platform import running
 from tests.faults.numbered import configured, prepared, settled
 from tests.ports import free_port
 from tests.records import postgresql
+from tests.waiting import PATIENCE_S
 
 from mainspring.backup import records
 from mainspring.core import toml
@@ -171,5 +172,7 @@ def test_the_archive_brings_records_back_as_they_were_at_a_time(tmp_path: Path) 
 
 
 def _do(*words: str | Path, cwd: Path) -> None:
-    done = subprocess.run(words, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=120)
+    done = subprocess.run(
+        words, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False, timeout=PATIENCE_S
+    )
     assert done.returncode == 0, f"{words}: {done.stderr!r}"

@@ -21,7 +21,7 @@ Language = Literal["en", "zh"]
 Theme = Literal["light", "dark"]
 DESKTOP: Final = (1440, 900)
 PHONE: Final = (360, 780)
-WAIT_MS: Final = 60_000
+WAIT_MS: Final = 180_000
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _OPTIONS: Final = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

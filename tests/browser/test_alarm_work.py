@@ -14,8 +14,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Language, Open, settled
 from tests.e2e.device import PRESSURE, SETPOINT, Wired, wired
 from tests.e2e.platform import Person, eventually
+from tests.waiting import PATIENCE_S
 
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 WORDS = {
     "en": {
         "edit": "Edit", "add": "Add alarm", "condition": "Condition", "expression": "expression", "field": "Expression",
@@ -51,7 +52,7 @@ def two_tags(administrator: Person, language: Language) -> Iterator[Wired]:
             ends = 2**51
             return all(administrator.raw(tag["tag"], 0, ends).get("value") for tag in (pressure, valve))
 
-        eventually(kept, 60, "both tags have history")
+        eventually(kept, PATIENCE_S, "both tags have history")
         yield made
         for alarm in administrator.get("/alarm-definitions", tag=pressure["id"])["items"]:
             administrator.delete(f"/alarm-definitions/{alarm['id']}")
@@ -86,7 +87,7 @@ def define(page: Page, t: dict[str, str], tag: str, expression: str, name: str, 
         expect(drawer.locator(".ant-btn-loading")).to_have_count(0, timeout=WAIT_MS)
         return bool(drawer.get_by_text(re.compile(t["once"])).count())
 
-    eventually(tried_again, 60, "the history shows that it would have been raised")
+    eventually(tried_again, PATIENCE_S, "the history shows that it would have been raised")
     expect(drawer.get_by_role("img").filter(has=page.locator(".ms-mini-mark"))).to_be_visible()
     drawer.get_by_label(t["name"]).fill(name)
     drawer.get_by_role("button", name=t["save"]).click()
@@ -124,7 +125,7 @@ def test_from_definition_to_export(
         expect(shelved).to_contain_text("valve is being changed", timeout=WAIT_MS)
         expect(shelved).to_contain_text(f"Li Wei {language}")
         # It comes back by itself, and is there to be acknowledged again.
-        expect(shelved).to_have_count(0, timeout=60_000)
+        expect(shelved).to_have_count(0, timeout=180_000)
         page.get_by_role("tab", name=re.compile(f"^{t['activeTab']}")).click()
         expect(row).to_be_visible(timeout=WAIT_MS)
         exported(page, t, name, tmp_path)
@@ -156,7 +157,7 @@ def exported(page: Page, t: dict[str, str], name: str, folder: Path) -> None:
         expect(rows.first).to_be_visible(timeout=WAIT_MS)
         return rows.count() >= 4
 
-    eventually(complete, 60, "raised, comment, shelved and unshelved are in the history")
+    eventually(complete, PATIENCE_S, "raised, comment, shelved and unshelved are in the history")
     with page.expect_download() as started:
         page.get_by_role("button", name=t["export"]).click()
         page.get_by_role("menuitem", name=t["csv"]).click()

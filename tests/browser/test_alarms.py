@@ -10,7 +10,7 @@ from tests.browser.conftest import Open, settled
 from tests.e2e.device import PRESSURE, Wired, wired
 from tests.e2e.platform import Person, eventually
 
-ALARM_MS = 90_000
+ALARM_MS = 180_000
 LIMIT_NAME = "Press pressure high"
 
 

@@ -11,11 +11,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import DESKTOP, PHONE, Language, Open, settled
 from tests.e2e.platform import Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 from mainspring.records.sheets import read_sheet, xlsx_file
 
 GOOD = 192
-LONG_MS = 60_000
+LONG_MS = 180_000
 ROWS = (("supply", 0, "float32", "[degF]"), ("flow", 10, "uint16", "[gal_us]/min"), ("power", 12, "uint32", "kW"))
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
@@ -159,7 +160,7 @@ def test_a_device_is_connected_step_by_step(
     tags = [administrator.tag(f"{tag}_{language}") for tag, *_ in ROWS]
     assert tags[0]["path"] == f"demo/plant-1/line-{language}/chiller-{language}/supply_{language}"
     assert tags[0]["alarms"][0]["limit"] == 99_999
-    eventually(lambda: _all_good(administrator, tags), 60, "the new tags live")
+    eventually(lambda: _all_good(administrator, tags), PATIENCE_S, "the new tags live")
     cell = page.get_by_role("row").filter(has_text=f"supply_{language}")
     expect(cell).to_contain_text(re.compile(r"\d"), timeout=LONG_MS)
 
@@ -283,7 +284,7 @@ def test_a_long_import_stands_in_the_header_until_its_report_is_read(
     expect(page.get_by_text(words["loaded"])).to_be_visible(timeout=LONG_MS)
     expect(page.locator(".ms-tasks")).to_have_count(0)
     administrator.post(f"{path}/undo", {})
-    eventually(lambda: administrator.get(path)["stage"] == "undone", 60, "the undo")
+    eventually(lambda: administrator.get(path)["stage"] == "undone", PATIENCE_S, "the undo")
 
 
 def test_a_template_fills_in_a_device_and_the_draft_is_kept(open_page: Open, chiller_port: int) -> None:

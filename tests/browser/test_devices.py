@@ -11,6 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Language, Open, settled
 from tests.e2e.platform import Person, eventually
+from tests.waiting import PATIENCE_S
 
 WORDS: Final[dict[str, dict[str, str]]] = {
     "en": {"issue": "Issue device", "name": "Name", "lost": "not connected", "connected": "connected"},
@@ -27,7 +28,7 @@ def listener(person: Person) -> tuple[str, int]:
     def told() -> str:
         return str(next(each for each in person.get("/gateways") if each["name"] == "main")["listener"])
 
-    host, port = eventually(told, 60, "the gateway listens").removeprefix("mqtt://").split(":")
+    host, port = eventually(told, PATIENCE_S, "the gateway listens").removeprefix("mqtt://").split(":")
     return host, int(port)
 
 
@@ -80,14 +81,14 @@ def test_a_device_issued_on_the_page_publishes_and_is_seen(
             sent.wait_for_publish(10)
             return page.get_by_role("row").filter(has_text="temperature").get_by_text("48.25").count() > 0
 
-        eventually(shown, 60, "the value on the page")
+        eventually(shown, PATIENCE_S, "the value on the page")
         row = page.get_by_role("row").filter(has_text="pressure")
         expect(row).to_contain_text("310")
         expect(row).to_contain_text("kPa")
         # Its credential is taken away: the device is out within seconds and gets in no more.
         known = administrator.get("/devices", search=name)["items"][0]
         administrator.delete(f"/devices/{known['id']}")
-        eventually(lambda: not device.is_connected(), 60, "the device is cut off")
+        eventually(lambda: not device.is_connected(), PATIENCE_S, "the device is cut off")
     finally:
         device.disconnect()
         device.loop_stop()

@@ -6,10 +6,11 @@ import httpx
 from playwright.sync_api import expect
 from tests.browser.conftest import PHONE, Open, settled
 from tests.browser.looks import looked_into
+from tests.waiting import PATIENCE_S
 
 
 def asked(address: str, token: str) -> int:
-    return httpx.get(f"{address}/Users", headers={"Authorization": f"Bearer {token}"}, timeout=60).status_code
+    return httpx.get(f"{address}/Users", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_S).status_code
 
 
 def test_a_directory_gets_a_token_uses_it_and_loses_it(open_page: Open) -> None:

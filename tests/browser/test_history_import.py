@@ -13,7 +13,7 @@ from tests.e2e.platform import Person
 
 from mainspring.core.kinds import Origin
 
-LONG_MS = 60_000
+LONG_MS = 180_000
 BEGIN_MS = 1_767_225_600_000
 SAY: dict[Language, dict[str, str]] = {
     "en": {

@@ -10,6 +10,7 @@ from playwright.sync_api import ElementHandle, Page, expect
 from tests.browser.conftest import DESKTOP, PHONE, Language, Open, Theme, settled
 from tests.browser.looks import address_of, cut, too_wide, violations
 from tests.e2e.platform import Person, eventually
+from tests.waiting import PATIENCE_S
 
 LAYER = ", ".join(
     f"{each}:visible"
@@ -148,11 +149,13 @@ def look(page: Page, way: Way) -> list[str]:
     faults += [covered] if (covered := page.evaluate(_COVERED)) else []
     while layers := page.locator(LAYER).count():
         left = layers - 1
-        eventually(partial(escaped, page, left), 20, f"{way.page} {way.names}: Escape closes one layer")
+        eventually(partial(escaped, page, left), PATIENCE_S, f"{way.page} {way.names}: Escape closes one layer")
         at_rest(page)
     assert openers[0].evaluate("(one) => one.isConnected"), "what opened it is still there"
     try:
-        eventually(lambda: openers[0].evaluate("(one) => document.activeElement === one"), 60, "the focus comes back")
+        eventually(
+            lambda: openers[0].evaluate("(one) => document.activeElement === one"), PATIENCE_S, "the focus comes back"
+        )
     except AssertionError:
         faults.append(f"the focus goes to {page.evaluate('document.activeElement?.outerHTML')[:200]}")
     return faults

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import expect
 from tests.browser.conftest import Open, settled
 from tests.e2e.platform import Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 
 def test_a_new_user_gets_a_password_once_and_changes_it(demo: Platform, administrator: Person, open_page: Open) -> None:
@@ -73,7 +74,7 @@ def test_language_and_theme_are_switched_and_kept(open_page: Open, sign_in_as: C
         user = sign_in_as("en", "light", "switcher").get("/session")["user"]
         return (user["language"], user["theme"]) == ("zh", "dark")
 
-    eventually(kept, 60, "both choices kept")
+    eventually(kept, PATIENCE_S, "both choices kept")
     page.reload()
     expect(page.get_by_role("heading", name="连接")).to_be_visible()
     assert page.evaluate(background) == "rgb(21, 24, 28)"

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import PHONE, Language, Open, asset_path, settled
 from tests.e2e.platform import Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 from mainspring.core.arrays import WAVEFORM, Waveform
 
@@ -32,7 +33,7 @@ SAY: dict[Language, dict[str, str]] = {
 
 
 def upload(person: Person, content: bytes, media_type: str) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=PATIENCE_S)
     cookies = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
     headers = {"Cookie": cookies, "X-CSRFToken": person.cookies["csrftoken"], "Content-Type": media_type}
     connection.request("POST", "/api/v1/blobs", content, headers)
@@ -67,9 +68,11 @@ def laboratory(administrator: Person) -> dict[str, Any]:
     assert hashlib.sha256(wave).hexdigest() in values["LAB_WAVE"]
     for name, value in values.items():
         administrator.post("/samples", {"tag": tags[name], "value": value})
-    eventually(lambda: administrator.ask("GET", "/alarms").status == 200, 60, "the engine answers")
+    eventually(lambda: administrator.ask("GET", "/alarms").status == 200, PATIENCE_S, "the engine answers")
     entered = [tags[name] for name in values]
-    eventually(lambda: all(each["flags"] & 1 for each in administrator.current(*entered).values()), 60, "all current")
+    eventually(
+        lambda: all(each["flags"] & 1 for each in administrator.current(*entered).values()), PATIENCE_S, "all current"
+    )
     return tags
 
 
@@ -129,7 +132,7 @@ def test_states_texts_and_waveforms_are_shown_as_what_they_are(
     expect(rows.filter(has_text="LAB_COUNT")).to_contain_text(str(2**60 + 1))
     drawer = opened(page, "LAB_WAVE", say)
     wave = drawer.get_by_role("img", name=say["wave"])
-    expect(wave.locator("canvas")).to_be_visible(timeout=30_000)
+    expect(wave.locator("canvas")).to_be_visible(timeout=180_000)
     expect(drawer).to_contain_text("12 kHz")
 
 
@@ -161,4 +164,6 @@ def test_a_file_of_values_is_checked_and_entered(
     dialog.get_by_role("button", name="Enter 1 values").click()
     expect(page.get_by_text("1 values entered")).to_be_visible()
     tag = laboratory["LAB_EN"]
-    eventually(lambda: administrator.raw(tag, 1_767_000_000_000, 1_768_000_000_000)["value"] == [12.5], 60, "stored")
+    eventually(
+        lambda: administrator.raw(tag, 1_767_000_000_000, 1_768_000_000_000)["value"] == [12.5], PATIENCE_S, "stored"
+    )

@@ -10,7 +10,7 @@ from tests.browser.conftest import Language, Open, settled
 from tests.e2e.device import PRESSURE, SETPOINT, wired
 from tests.e2e.platform import Person
 
-WAIT_MS = 60_000
+WAIT_MS = 180_000
 WORDS = {
     "en": {
         "edit": "Edit", "asset": "Edit asset", "why": "Why, in English",

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.conftest import Open, settled
 from tests.browser.looks import looked_into
 from tests.e2e.platform import Person, eventually
+from tests.waiting import PATIENCE_S
 
 MET = "Someone else changed this in the meantime"
 
@@ -124,7 +125,7 @@ def test_connection(administrator: Person, open_page: Open) -> None:
     page.get_by_label("Port", exact=True).fill("1503")
     # What was entered is kept in the browser; what others save meanwhile is met by it, not overwritten.
     kept = "() => Object.values(localStorage).some((text) => text.includes('1503'))"
-    eventually(lambda: page.evaluate(kept), 60, "the draft is kept")
+    eventually(lambda: page.evaluate(kept), PATIENCE_S, "the draft is kept")
     administrator.change(address, name="Theirs", settings=settings | {"port": 1504, "timeout_ms": 700})
     page.reload()
     settled(page)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.ports import free_port
+from tests.waiting import ANSWER_S, PATIENCE_S
 
 from mainspring.bus import server
 from mainspring.bus.clock import serve_clock
@@ -30,6 +31,20 @@ ROLES = (
 )
 
 
+class PatientBus(Bus):
+    """A connection of those who only look on and send: on a busy machine answers come late."""
+
+    def __init__(self, url: str, name: str) -> None:
+        super().__init__(url, name)
+        self.js = self.nc.jetstream(timeout=ANSWER_S)
+
+    def ask_chunks(self, subject: str, payload: bytes = b"", timeout_s: float = ANSWER_S) -> AsyncIterator[bytes]:
+        return super().ask_chunks(subject, payload, timeout_s)
+
+    async def ask(self, subject: str, payload: bytes = b"", timeout_s: float = ANSWER_S) -> bytes:
+        return await super().ask(subject, payload, timeout_s)
+
+
 @dataclass
 class BusUnderTest:
     """A nats-server process that can be killed and started again on the same folder and port."""
@@ -45,8 +60,15 @@ class BusUnderTest:
         return f"{scheme}://{self.settings.host}:{self.settings.port}"
 
     async def connect(self, name: str) -> Bus:
+        return await self._connect(PatientBus, name)
+
+    async def as_role(self, name: str) -> Bus:
+        """Connect with the limits of the product, for a role that is itself under test."""
+        return await self._connect(Bus, name)
+
+    async def _connect(self, kind: type[Bus], name: str) -> Bus:
         seed = seed_file(self.folder / "secrets", name)
-        return await Bus.connect(self.url, seed, name, tls_ca=self.settings.tls_certificate)
+        return await kind.connect(self.url, seed, name, tls_ca=self.settings.tls_certificate, wait_s=PATIENCE_S)
 
     async def kill(self) -> None:
         self.process.kill()

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from nats.errors import Error as NatsError
 from tests.bus.cluster import SERVERS, Cluster
-from tests.bus.conftest import ROLES
+from tests.bus.conftest import ROLES, PatientBus
 from tests.gateway.conftest import stored
 from tests.gateway.test_publish import Rig, publishing
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.bus import server
 from mainspring.bus.connect import Bus
@@ -22,7 +22,7 @@ from mainspring.bus.credentials import ensure_user, seed_file
 from mainspring.bus.tenant_watch import serve_definitions
 from mainspring.core.subjects import LIVE
 
-FORMED_S = 60.0
+FORMED_S = PATIENCE_S
 
 
 @pytest.fixture
@@ -37,7 +37,8 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 async def connected(cluster: Cluster, folder: Path, name: str) -> Bus:
-    return await Bus.connect(cluster.url, seed_file(folder / "secrets", name), name, wait_s=30)
+    kind = PatientBus if name == "admin" else Bus
+    return await kind.connect(cluster.url, seed_file(folder / "secrets", name), name, wait_s=PATIENCE_S)
 
 
 async def leader(admin: Bus) -> str:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.bus.conftest import running_bus
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -44,7 +45,7 @@ async def test_roles_talk_over_tls_and_refuse_a_server_they_do_not_trust(tmp_pat
     other, _ = self_signed(tmp_path, "other")
     async with running_bus(tmp_path, tls_certificate=certificate, tls_key=key) as bus:
         seed = seed_file(tmp_path / "secrets", "web")
-        trusted = await Bus.connect(bus.url, seed, "web", tls_ca=certificate, wait_s=5)
+        trusted = await Bus.connect(bus.url, seed, "web", tls_ca=certificate, wait_s=PATIENCE_S)
         assert trusted.connected
         await trusted.close()
         with pytest.raises(NotConnected):

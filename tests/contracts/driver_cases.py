@@ -9,12 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 from mainspring.core.drivers import Driver, DriverTag, Settings, Value
-
-# No test here is about a device that is slow: on a busy machine each of them is.
-ANSWER_MS: Final = 20_000
 
 
 class DriverCase(ABC):
@@ -35,7 +31,7 @@ class DriverCase(ABC):
 
     @abstractmethod
     def config(self) -> Settings:
-        """Settings that reach the running device, which is given `ANSWER_MS` for each answer."""
+        """Settings that reach the running device, with long for each answer: no test here is about a slow device."""
 
     @abstractmethod
     def good(self) -> dict[int, tuple[DriverTag, Value]]:

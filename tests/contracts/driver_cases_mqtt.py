@@ -8,8 +8,9 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from tests.contracts.driver_cases import ANSWER_MS, DriverCase
+from tests.contracts.driver_cases import DriverCase
 from tests.ports import free_port
+from tests.waiting import ANSWER_MS
 
 from mainspring.core.definitions import DeviceDefinition
 from mainspring.core.drivers import Driver, DriverTag, Settings, Value

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.contracts.driver_cases import ANSWER_MS, DriverCase
+from tests.contracts.driver_cases import DriverCase
 from tests.ports import free_port
+from tests.waiting import ANSWER_MS
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind

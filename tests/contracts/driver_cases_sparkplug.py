@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.contracts.driver_cases import ANSWER_MS, DriverCase
+from tests.contracts.driver_cases import DriverCase
 from tests.drivers.open_broker import OpenBroker
 from tests.ports import free_port
-from tests.waiting import PATIENCE_S
+from tests.waiting import ANSWER_MS, PATIENCE_S
 
 from mainspring.core.drivers import DriverTag, Settings, Value
 from mainspring.core.kinds import SampleKind

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pymodbus.client import AsyncModbusTcpClient
 from tests.drivers.pymodbus_device import REGISTERS, UNIT
+from tests.waiting import ANSWER_MS, ANSWER_S, PATIENCE_S
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
@@ -30,13 +31,15 @@ def port() -> Iterator[int]:
     try:
         yield int(process.stdout.readline())
     finally:
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
 
 
 @pytest.fixture
 async def driver(port: int) -> AsyncIterator[ModbusTcp]:
-    instance = ModbusTcp(ModbusTcpConfig(host="127.0.0.1", port=port, unit=UNIT, gap_registers=20))
+    instance = ModbusTcp(
+        ModbusTcpConfig(host="127.0.0.1", port=port, unit=UNIT, gap_registers=20, timeout_ms=ANSWER_MS)
+    )
     await instance.connect()
     yield instance
     await instance.close()
@@ -132,7 +135,7 @@ async def test_pymodbus_understands_our_simulator(simulator: ModbusTcpSimulator)
     simulator.set("input", 8, "uint16", "ABCD", 513)
     simulator.set("discrete", 3, "bit", "ABCD", [1, 0, 1])
     simulator.refused.append(("holding", 500, 510))
-    client = AsyncModbusTcpClient("127.0.0.1", port=simulator.port, timeout=2, retries=0, reconnect_delay=0)
+    client = AsyncModbusTcpClient("127.0.0.1", port=simulator.port, timeout=ANSWER_S, retries=0, reconnect_delay=0)
     assert await client.connect()
     try:
         floats = await client.read_holding_registers(0, count=4, device_id=3)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.drivers.mosquitto import PASSWORD, Authority, Mosquitto, running_mosquitto
-from tests.waiting import until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.core.drivers import DriverTag, Host
 from mainspring.core.errors import NotConnected, Rejected
@@ -32,7 +32,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
 
 def config(broker: Mosquitto, **more: Any) -> MqttConfig:
     known = {"host": "127.0.0.1", "port": broker.port, "user": "plant", "password": PASSWORD, "topics": ("plant/+",)}
-    return MqttConfig.model_validate(known | {"timeout_ms": 5000} | more)
+    return MqttConfig.model_validate(known | {"timeout_ms": ANSWER_MS} | more)
 
 
 class Taken:
@@ -168,7 +168,7 @@ async def test_a_broker_that_goes_away_is_lost_contact(broker: Mosquitto) -> Non
     assert taken.task is not None
     await broker.stop()
     with pytest.raises(NotConnected, match="was lost"):
-        await asyncio.wait_for(taken.task, 30)
+        await asyncio.wait_for(taken.task, PATIENCE_S)
     with pytest.raises(NotConnected, match="does not answer on port"):
         await taken.driver.connect()
     await broker.start()
@@ -192,11 +192,11 @@ async def test_a_broker_that_falls_silent_is_noticed_by_the_keep_alive() -> None
 
     server = await asyncio.start_server(mute, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    taken = Taken(MqttConfig(host="127.0.0.1", port=port, keep_alive_s=2, timeout_ms=2000))
+    taken = Taken(MqttConfig(host="127.0.0.1", port=port, keep_alive_s=2, timeout_ms=4000))
     await taken.start()
     assert taken.task is not None
     with pytest.raises(NotConnected, match="did not answer within"):
-        await asyncio.wait_for(taken.task, 30)
+        await asyncio.wait_for(taken.task, PATIENCE_S)
     await taken.stop()
     for writer in connections:
         writer.close()

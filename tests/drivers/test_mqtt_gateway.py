@@ -21,7 +21,7 @@ from tests.drivers.mqtt_site import SECRET, device
 from tests.gateway import site
 from tests.gateway.devices import page
 from tests.ports import free_port, free_ports
-from tests.waiting import until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.commands import CommandItem
@@ -47,7 +47,7 @@ from mainspring.simulators.mqtt_device import MqttDevice, Refused
 ROOT = Path(__file__).parents[2]
 CONNECTION = ConnectionDefinition(
     id=uuid7(), tenant="acme", revision=1, name="devices", driver="mqtt", gateway="g1",
-    settings={"topics": ["+/n"], "timeout_ms": 8000},
+    settings={"topics": ["+/n"], "timeout_ms": ANSWER_MS},
 )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ async def test_an_acknowledged_message_is_in_the_log(tmp_path: Path) -> None:
         press = MqttDevice(running.port, "d0", SECRET)
         await press.connect()
         for number in range(20):
-            await asyncio.wait_for(press.publish("d0/n", {"n": number}), 30)
+            await asyncio.wait_for(press.publish("d0/n", {"n": number}), PATIENCE_S)
             # Read from another handle, as after a power cut.
             assert any(path.stat().st_size for path in tmp_path.glob("*.log"))
         await press.close()
@@ -173,7 +173,7 @@ async def test_after_a_start_every_connection_gets_what_devices_send_at_once(tmp
     await until(lambda: sum(each.state == "connected" for each in made.gateway.fleet.connections) == 2)
     await until(lambda: len(sent) > 20)
     ending.set()
-    await asyncio.wait_for(waiting, 30)
+    await asyncio.wait_for(waiting, PATIENCE_S)
     await ended(*reversed(tasks))
     await made.gateway.fleet.stop()
     await made.gateway.writer.flush()
@@ -193,7 +193,7 @@ async def test_while_the_log_takes_nothing_no_message_is_acknowledged(tmp_path: 
         assert not any(task.done() for task in sending)
         # The disk has room again; the gateway looks once a second.
         running.gateway.log._disk_free_min_bytes = 0
-        await asyncio.wait_for(asyncio.gather(*sending), 60)
+        await asyncio.wait_for(asyncio.gather(*sending), PATIENCE_S)
         await press.close()
     numbers = [value for _, value in logged(tmp_path)]
     assert list(dict.fromkeys(numbers)) == [1, 2, 3, 4, 5]
@@ -250,7 +250,7 @@ async def test_rights_follow_the_definitions_within_a_moment(tmp_path: Path) -> 
     async with running_gateway(tmp_path, known) as running:
         press = MqttDevice(running.port, "d0", SECRET)
         await press.connect()
-        await asyncio.wait_for(press.publish("d0/n", {"n": 1}), 30)
+        await asyncio.wait_for(press.publish("d0/n", {"n": 1}), PATIENCE_S)
         running.gateway.fleet.changed(device_key("acme", known.id), None)
         await until(lambda: not press.connected)
         for stranger in (known, device("d0", tenant="other"), device("d0", gateway="g2")):
@@ -263,7 +263,7 @@ async def test_rights_follow_the_definitions_within_a_moment(tmp_path: Path) -> 
             raise AssertionError(stranger)
         running.gateway.fleet.changed(device_key("acme", known.id), known)
         await press.connect()
-        await asyncio.wait_for(press.publish("d0/n", {"n": 2}), 30)
+        await asyncio.wait_for(press.publish("d0/n", {"n": 2}), PATIENCE_S)
         assert running.refused("wrong user name") == 3
         await press.close()
         # A start without the bus lets the same devices in.
@@ -276,8 +276,8 @@ async def test_what_does_not_fit_the_mapping_is_counted_on_the_connection(tmp_pa
         await press.connect()
         await oven.connect()
         for broken in (b"{", {"other": 1}, {"n": "text"}):
-            await asyncio.wait_for(press.publish("d0/n", broken), 30)
-        await asyncio.wait_for(oven.publish("d1/n", {"n": 5}), 30)
+            await asyncio.wait_for(press.publish("d0/n", broken), PATIENCE_S)
+        await asyncio.wait_for(oven.publish("d1/n", {"n": 5}), PATIENCE_S)
         assert [running.refused(words) for words in ("not JSON", "none of its values", "another type")] == [1, 1, 1]
         await press.close()
         await oven.close()
@@ -370,7 +370,7 @@ async def test_a_device_of_another_company_is_refused_and_topics_do_not_cross(tm
         running_bus(tmp_path) as bus,
         site.running_gateway(bus, tmp_path / "acme", None, mqtt_port=ports[0]) as plant,
     ):
-        stop, own_bus = asyncio.Event(), await bus.connect("gateway-other-g1")
+        stop, own_bus = asyncio.Event(), await bus.as_role("gateway-other-g1")
         other = asyncio.create_task(run(own_bus, elsewhere, stop))
         theirs: dict[int, int] = {}
 
@@ -406,7 +406,7 @@ async def test_a_device_of_another_company_is_refused_and_topics_do_not_cross(tm
         for each in (press, stranger, at_home):
             await each.close()
         stop.set()
-        await asyncio.wait_for(other, 30)
+        await asyncio.wait_for(other, PATIENCE_S)
         await own_bus.close()
 
 

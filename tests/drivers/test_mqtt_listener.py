@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.drivers.mosquitto import Authority
 from tests.drivers.mqtt_site import SECRET, ListenerSite, Reader, device, running_listener
 from tests.ports import free_port
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from mainspring.core.errors import NotConnected, Rejected
 from mainspring.core.text import Text
@@ -54,7 +54,7 @@ async def connect_packet(site: ListenerSite, raw: bytes) -> tuple[bytes, bytes]:
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(raw)
     try:
-        answer = await asyncio.wait_for(reader.read(), 30)
+        answer = await asyncio.wait_for(reader.read(), PATIENCE_S)
     except ConnectionResetError:
         answer = b""
     writer.close()
@@ -66,7 +66,7 @@ async def test_aiomqtt_publishes_and_reads(site: ListenerSite, qos: int) -> None
     async with client(site) as mine:
         await mine.subscribe("press/#", qos=qos)
         await mine.publish("press/line", b'{"v": 1}', qos=qos)
-        message = await asyncio.wait_for(anext(aiter(mine.messages)), 30)
+        message = await asyncio.wait_for(anext(aiter(mine.messages)), PATIENCE_S)
         assert (str(message.topic), message.payload, message.qos) == ("press/line", b'{"v": 1}', min(qos, 1))
     await until(lambda: [m.payload for m in site.reader.messages] == [b'{"v": 1}'])
 
@@ -130,7 +130,7 @@ async def test_nothing_is_acknowledged_before_it_is_kept(site: ListenerSite) -> 
         assert not sending.done()
         assert not exact.done()
         site.reader.keeping.set()
-        await asyncio.wait_for(asyncio.gather(sending, exact), 30)
+        await asyncio.wait_for(asyncio.gather(sending, exact), PATIENCE_S)
     await press.close()
 
 
@@ -140,13 +140,13 @@ async def test_what_could_not_be_kept_comes_again_and_only_then_is_acknowledged(
     sending = asyncio.create_task(press.publish("press/a", {"v": 7}))
     assert site.reader.task is not None
     with pytest.raises(NotConnected):
-        await asyncio.wait_for(site.reader.task, 30)
+        await asyncio.wait_for(site.reader.task, PATIENCE_S)
     assert not sending.done()
     second = asyncio.create_task(press.publish("press/a", {"v": 8}))
     site.reader.fails = None
     site.reader.messages.clear()
     site.reader.start()
-    await asyncio.wait_for(asyncio.gather(sending, second), 30)
+    await asyncio.wait_for(asyncio.gather(sending, second), PATIENCE_S)
     assert [message.payload for message in site.reader.messages] == [b'{"v": 7}', b'{"v": 8}']
     await press.close()
 
@@ -161,7 +161,7 @@ async def test_who_only_looks_holds_nothing_up_and_takes_nothing(site: ListenerS
     visitor.start()
     await asyncio.sleep(0)
     site.reader.start()
-    await asyncio.wait_for(sending, 30)
+    await asyncio.wait_for(sending, PATIENCE_S)
     await press.publish("press/a", {"v": 2})
     await until(lambda: len(visitor.messages) == 1)
     await visitor.stop()
@@ -181,7 +181,7 @@ async def test_messages_wait_for_a_connection_that_reads_them(site: ListenerSite
     await asyncio.wait({sending}, timeout=0.2)
     assert not sending.done()
     late.start("press/#")
-    await asyncio.wait_for(sending, 30)
+    await asyncio.wait_for(sending, PATIENCE_S)
     assert len(late.messages) == 1
     await late.stop()
     await press.close()
@@ -196,7 +196,7 @@ async def test_topics_that_nobody_reads_are_acknowledged_and_counted(site: Liste
     other.start("oven/#")
     await asyncio.sleep(0)
     press = await simulated(site)
-    await asyncio.wait_for(press.publish("press/a", {"v": 1}), 30)
+    await asyncio.wait_for(press.publish("press/a", {"v": 1}), PATIENCE_S)
     assert other.told("no connection reads") == 1
     assert not other.messages
     await other.stop()
@@ -215,7 +215,7 @@ async def test_a_driver_that_fails_on_a_message_does_not_stop_the_rest(site: Lis
     reading = asyncio.create_task(site.reader.session.subscribe([("#", 1)], take))
     press = await simulated(site)
     for payload in (b"poison", b"1"):
-        await asyncio.wait_for(press.publish("press/a", payload), 30)
+        await asyncio.wait_for(press.publish("press/a", payload), PATIENCE_S)
     assert [message.payload for message in taken] == [b"1"]
     assert site.reader.told("failed inside") == 1
     reading.cancel()
@@ -231,7 +231,7 @@ async def test_what_waits_for_a_connection_that_never_returns_is_let_go(site: Li
     other = Reader(site.hub)
     other.start("oven/#")
     outlet.away_since -= AWAY_MAX_S
-    await asyncio.wait_for(sending, 30)
+    await asyncio.wait_for(sending, PATIENCE_S)
     assert other.told("no connection reads") == 1
     await other.stop()
     await press.close()
@@ -245,11 +245,11 @@ async def test_the_room_of_a_connection_that_is_away_is_bounded_and_nobody_else_
     press, oven = await simulated(site), await simulated(site, "oven")
     sending = [asyncio.create_task(press.publish("press/a", bytes(900_000))) for _ in range(12)]
     # Not acknowledged and not lost: the device keeps what it sent.
-    results = await asyncio.wait_for(asyncio.gather(*sending, return_exceptions=True), 30)
+    results = await asyncio.wait_for(asyncio.gather(*sending, return_exceptions=True), PATIENCE_S)
     assert all(isinstance(result, ConnectionResetError) for result in results)
     assert site.reader.told("room was used up") >= 1
     assert site.hub.roomy
-    await asyncio.wait_for(oven.publish("oven/a", 1), 30)
+    await asyncio.wait_for(oven.publish("oven/a", 1), PATIENCE_S)
     await press.close()
     await oven.close()
 
@@ -268,7 +268,7 @@ async def test_while_the_gateway_takes_nothing_everything_waits_however_long(sit
     await asyncio.wait({sending}, timeout=0.2)
     assert not sending.done()
     site.reader.start()
-    await asyncio.wait_for(sending, 30)
+    await asyncio.wait_for(sending, PATIENCE_S)
     await press.close()
 
 
@@ -384,7 +384,7 @@ async def test_ten_thousand_wrong_passwords_slow_nobody(site: ListenerSite) -> N
     guessing = [asyncio.create_task(guess()) for _ in range(100)]
     oven = await simulated(site, "oven")
     while not all(task.done() for task in guessing):
-        await asyncio.wait_for(oven.publish("oven/a", 1), 30)
+        await asyncio.wait_for(oven.publish("oven/a", 1), PATIENCE_S)
     await asyncio.gather(*guessing)
     # A few get an answer in words of the protocol, a second later; the others are cut off.
     assert set(heads) == {bytes((0x20, 2, 0, packets.BAD_LOGIN)), b""}
@@ -479,7 +479,7 @@ async def test_retained_messages_reach_who_comes_later(site: ListenerSite) -> No
         await mine.publish("press/b", b"", qos=1, retain=True)
     async with client(site, identifier="later") as mine:
         await mine.subscribe("press/+", qos=1)
-        message = await asyncio.wait_for(anext(aiter(mine.messages)), 30)
+        message = await asyncio.wait_for(anext(aiter(mine.messages)), PATIENCE_S)
         assert (str(message.topic), message.retain) == ("press/a", True)
 
 
@@ -490,7 +490,7 @@ async def test_commands_reach_the_device_and_say_whether_they_did(site: Listener
     with pytest.raises(Rejected, match="No device is subscribed"):
         await site.reader.session.publish("press/set", b"1", 1)
     await press.subscribe("press/set")
-    await asyncio.wait_for(site.reader.session.publish("press/set", b'{"value": 3}', 1), 30)
+    await asyncio.wait_for(site.reader.session.publish("press/set", b'{"value": 3}', 1), PATIENCE_S)
     assert taken == [("press/set", {"value": 3})]
     assert not site.reader.messages
     await press.close()

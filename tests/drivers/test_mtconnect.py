@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.drivers.mtconnect_machine import DEVICES, agent_tag
-from tests.waiting import PATIENCE_S
+from tests.waiting import ANSWER_MS, PATIENCE_S
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag, Host
@@ -35,7 +35,7 @@ async def agent() -> AsyncIterator[MtconnectAgentSimulator]:
 
 
 def driver_of(agent: MtconnectAgentSimulator, host: Host | None = None, **settings: Any) -> Mtconnect:
-    defaults = {"url": agent.url, "timeout_ms": 2000, "contact_timeout_ms": 2000, "interval_ms": 10}
+    defaults = {"url": agent.url, "timeout_ms": ANSWER_MS, "contact_timeout_ms": ANSWER_MS, "interval_ms": 10}
     driver = Mtconnect(MtconnectConfig.model_validate(defaults | settings))
     driver.host = host or Host()
     return driver
@@ -249,7 +249,7 @@ async def test_malformed_documents_are_dropped_and_counted(agent: MtconnectAgent
 
 async def test_an_agent_that_falls_silent_is_lost(agent: MtconnectAgentSimulator) -> None:
     agent.observe("parts", "1")
-    driver = driver_of(agent, contact_timeout_ms=500)
+    driver = driver_of(agent, timeout_ms=3000, contact_timeout_ms=1500)
     taken = Taken()
     await driver.connect()
     task = asyncio.create_task(driver.subscribe([PARTS], taken.deliver))
@@ -286,7 +286,7 @@ async def test_what_is_no_agent_is_said_in_words(answer: bytes, words: str) -> N
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    driver = Mtconnect(MtconnectConfig(url=url, timeout_ms=2000))
+    driver = Mtconnect(MtconnectConfig(url=url, timeout_ms=ANSWER_MS))
     with pytest.raises(MainspringError) as failed:
         await driver.connect()
     assert words in failed.value.text.en

@@ -6,6 +6,7 @@ import asyncio
 
 from tests.drivers.mtconnect_machine import adapter_tag, agent_tag
 from tests.drivers.test_mtconnect import Taken
+from tests.waiting import ANSWER_MS
 
 from mainspring.core import quality as q
 from mainspring.core.kinds import SampleKind
@@ -15,6 +16,7 @@ from mainspring.drivers.mtconnect import Mtconnect, MtconnectConfig
 from mainspring.drivers.shdr import Shdr, ShdrConfig
 
 STEPS = 60
+LIMITS = {"timeout_ms": ANSWER_MS, "contact_timeout_ms": ANSWER_MS}
 KEYS = ("X1actw", "Z1load", "S1speed", "pexecution", "pprogram", "ppartcount")
 
 
@@ -26,8 +28,8 @@ async def test_agent_and_adapter_say_the_same() -> None:
     over_agent = [agent_tag(n, kinds[key], key, values=values[key]) for n, key in enumerate(KEYS)]
     over_adapter = [adapter_tag(n, kinds[key], key, values=values[key]) for n, key in enumerate(KEYS)]
     drivers: tuple[Mtconnect | Shdr, ...] = (
-        Mtconnect(MtconnectConfig(url=replay.agent.url, interval_ms=0)),
-        Shdr(ShdrConfig(host="127.0.0.1", port=replay.adapter.port)),
+        Mtconnect(MtconnectConfig(url=replay.agent.url, interval_ms=0, **LIMITS)),
+        Shdr(ShdrConfig(host="127.0.0.1", port=replay.adapter.port, **LIMITS)),
     )
     both = (Taken(), Taken())
     tasks = []
@@ -57,7 +59,7 @@ async def test_every_tag_of_the_demo_plant_is_described_and_has_a_value() -> Non
     replay = MachineReplay(0, 0, speed=1.0)
     await replay.start()
     await replay.show(0)
-    driver = Mtconnect(MtconnectConfig(url=replay.agent.url))
+    driver = Mtconnect(MtconnectConfig(url=replay.agent.url, **LIMITS))
     await driver.connect()
     tags = [agent_tag(n, tag.kind, **tag.address) for n, tag in enumerate(AGENT_TAGS)]
     batches = await driver.read(driver.prepare(tags), 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
@@ -58,7 +58,7 @@ async def fortress(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tu
 
 
 def config(simulator: OpcUaSimulator, **changes: Any) -> OpcUaConfig:
-    plain = {"url": simulator.url, "security_policy": "none", "timeout_ms": 2000, "contact_timeout_ms": 1500}
+    plain = {"url": simulator.url, "security_policy": "none", "timeout_ms": ANSWER_MS, "contact_timeout_ms": ANSWER_MS}
     return OpcUaConfig.model_validate(plain | {"publishing_interval_ms": 50} | changes)
 
 
@@ -383,6 +383,13 @@ async def noisy_line(port: int, spoil: Callable[[bytes], bytes]) -> AsyncIterato
         await server.wait_closed()
 
 
+def give_up_soon(driver: OpcUa) -> None:
+    """Have a driver that is connected wait no longer for answers that are lost."""
+    assert driver._session is not None
+    soon = {"timeout_ms": 200, "contact_timeout_ms": 500}
+    driver.config = driver._session.config = driver.config.model_copy(update=soon)
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_a_noisy_line_raises_declared_errors_alone(simulator: OpcUaSimulator, seed: int) -> None:
     chance = random.Random(seed)
@@ -400,10 +407,11 @@ async def test_a_noisy_line_raises_declared_errors_alone(simulator: OpcUaSimulat
 
     tags = [tag(1, "Temperature"), tag(2, "Batch", SampleKind.TEXT), tag(3, "Profile", index=1)]
     async with noisy_line(simulator.port, spoil) as url:
-        driver = OpcUa(config(simulator, url=url, timeout_ms=200, contact_timeout_ms=500))
+        driver = OpcUa(config(simulator, url=url))
         await driver.connect()
         prepared = driver.prepare(tags)
         noisy = True
+        give_up_soon(driver)
         for _ in range(6):
             try:
                 for batch in await driver.read(prepared, 1):
@@ -411,11 +419,13 @@ async def test_a_noisy_line_raises_declared_errors_alone(simulator: OpcUaSimulat
             except (NotConnected, Rejected, DecodeError):
                 continue
         noisy = False
+        driver.config = config(simulator, url=url)
         await driver.connect()
         got: list[SampleBatch] = []
         task = asyncio.create_task(driver.subscribe(tags, got.append))
         await asyncio.sleep(0.1)
         noisy = True
+        give_up_soon(driver)
         for turn in range(6):
             await simulator.set("Reactor/Temperature", float(turn))
             await asyncio.sleep(0.06)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.peers.opcua.peer import PASSWORD, Peer, running
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.core import quality
 from mainspring.core.drivers import DriverTag
@@ -38,7 +38,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
 
 
 def config(peer: Peer, **changes: Any) -> OpcUaConfig:
-    plain = {"url": peer.url, "security_policy": "none", "timeout_ms": 3000, "contact_timeout_ms": 1500}
+    plain = {"url": peer.url, "security_policy": "none", "timeout_ms": ANSWER_MS, "contact_timeout_ms": ANSWER_MS}
     return OpcUaConfig.model_validate(plain | {"publishing_interval_ms": 100} | changes)
 
 
@@ -166,7 +166,7 @@ async def test_a_server_that_does_not_trust_us_is_told_what_to_add(tmp_path: Pat
 
 
 async def test_a_frozen_server_is_noticed_in_time(peer: Peer) -> None:
-    driver = OpcUa(config(peer))
+    driver = OpcUa(config(peer, timeout_ms=4000, contact_timeout_ms=3000))
     await driver.connect()
     got: list[SampleBatch] = []
     task = asyncio.create_task(driver.subscribe(tags(peer), got.append))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drivers.mtconnect_machine import DEVICES, adapter_tag
 from tests.drivers.test_mtconnect import Taken
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag
@@ -37,7 +37,7 @@ async def adapter() -> AsyncIterator[ShdrSimulator]:
 
 
 def driver_of(adapter: ShdrSimulator, **settings: Any) -> Shdr:
-    defaults = {"host": "127.0.0.1", "port": adapter.port, "timeout_ms": 2000, "contact_timeout_ms": 2000}
+    defaults = {"host": "127.0.0.1", "port": adapter.port, "timeout_ms": ANSWER_MS, "contact_timeout_ms": ANSWER_MS}
     return Shdr(ShdrConfig.model_validate(defaults | settings))
 
 
@@ -92,7 +92,7 @@ async def test_assets_messages_and_devices_before_keys(adapter: ShdrSimulator) -
 async def test_an_adapter_without_heartbeat_is_taken_as_it_is(adapter: ShdrSimulator) -> None:
     adapter.heartbeat = False
     adapter.state["a"] = "2026-11-21T08:00:00Z|load|7"
-    driver = driver_of(adapter, timeout_ms=300)
+    driver = driver_of(adapter, timeout_ms=2000)
     taken, task = await listening(driver, LOAD)
     assert taken.values(LOAD) == [7.0]
     task.cancel()
@@ -102,21 +102,21 @@ async def test_an_adapter_without_heartbeat_is_taken_as_it_is(adapter: ShdrSimul
 async def test_who_says_nothing_is_no_adapter(adapter: ShdrSimulator) -> None:
     adapter.silent = True
     with pytest.raises(NotConnected, match="has said nothing"):
-        await driver_of(adapter, timeout_ms=300).connect()
+        await driver_of(adapter, timeout_ms=1000).connect()
 
 
 async def test_a_heartbeat_that_stops_ends_contact(adapter: ShdrSimulator) -> None:
-    driver = driver_of(adapter, contact_timeout_ms=500)
+    driver = driver_of(adapter, contact_timeout_ms=1500)
     taken, task = await listening(driver, LOAD)
     adapter.silent = True
-    with pytest.raises(NotConnected, match="500 ms"):
+    with pytest.raises(NotConnected, match="1500 ms"):
         await asyncio.wait_for(task, PATIENCE_S)
     assert taken.rows
     await driver.close()
 
 
 async def test_the_round_trip_is_that_of_the_last_sign_of_life(adapter: ShdrSimulator) -> None:
-    driver = driver_of(adapter, contact_timeout_ms=500)
+    driver = driver_of(adapter, contact_timeout_ms=1500)
     await driver.connect()
     slow_start_ms = driver.traffic.round_trip_ms = 711.0
     await until(lambda: driver.traffic.round_trip_ms != slow_start_ms)

@@ -14,7 +14,7 @@ import pytest
 from tests.drivers.mqtt_site import SECRET, device, running_listener
 from tests.drivers.open_broker import OpenBroker
 from tests.drivers.sparkplug_edge import told
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.core import quality as q
 from mainspring.core.drivers import DriverTag, Host, Traffic
@@ -78,7 +78,8 @@ class Listening:
 @asynccontextmanager
 async def listening(port: int, *tags: DriverTag, host: Host | None = None, **settings: Any) -> AsyncIterator[Listening]:
     address = {"host": "127.0.0.1", "port": port} if port else {}
-    driver = Sparkplug(SparkplugConfig(**address, rebirth_interval_ms=100, **settings))
+    known = {"rebirth_interval_ms": 100, "timeout_ms": ANSWER_MS, "birth_timeout_ms": 8000, "write_timeout_ms": 4000}
+    driver = Sparkplug(SparkplugConfig.model_validate(address | known | settings))
     driver.host = host or Host()
     made = Listening(driver)
     await driver.connect()
@@ -105,7 +106,10 @@ async def started(edge: SparkplugSimulator) -> AsyncIterator[SparkplugSimulator]
 async def other_client(port: int) -> AsyncIterator[tuple[Session, list[Message]]]:
     """Open a session of our own that reads the host's state."""
     made = session(
-        MqttSettings(host="127.0.0.1", port=port), Host(gateway="other"), Traffic(), lambda _text, _count: None
+        MqttSettings(host="127.0.0.1", port=port, timeout_ms=ANSWER_MS),
+        Host(gateway="other"),
+        Traffic(),
+        lambda _text, _count: None,
     )
     seen: list[Message] = []
     await made.open()

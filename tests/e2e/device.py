@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.e2e.platform import Person, eventually
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import quality as q
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator, words_of
@@ -128,7 +129,7 @@ class Counter:
         pairs = zip(series["value"], series["quality"], strict=True)
         return [int(value) for value, quality in pairs if quality == q.GOOD]
 
-    def flows_on(self, more: int = 10, within_s: float = 60) -> int:
+    def flows_on(self, more: int = 10, within_s: float = PATIENCE_S) -> int:
         """Wait until further counts are live, then until they are kept; returns the last of them."""
         first = eventually(lambda: max(self.live(), 0), within_s, "the counter is live")
         eventually(lambda: self.live() >= first + more, within_s, "the counter goes on")

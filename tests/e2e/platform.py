@@ -23,9 +23,10 @@ from urllib.parse import urlencode
 import psutil
 import pytest
 from tests.answer import Answer
+from tests.waiting import PATIENCE_S
 
 # Five seconds are promised and measured by the benchmarks; here other tests run beside, on a machine that may be slow.
-STOP_S: Final = 30.0
+STOP_S: Final = PATIENCE_S
 START_S: Final = 240.0
 BUS: Final = "bus"
 PROVIDER_SECRET: Final = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
@@ -73,7 +74,7 @@ class Person:
 
     def ask(self, method: str, path: str, body: Any = None, **parameters: Any) -> Answer:
         """Send a request and return the answer, whatever its status."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         headers["X-CSRFToken"] = self.cookies.get("csrftoken", "")
         content = None
@@ -205,12 +206,10 @@ class Platform:
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         try:
-            code = process.wait(2 * STOP_S)
-            took = time.monotonic() - began
-            _gone, left = psutil.wait_procs(family, timeout=0.5)
-            print(f"stopped in {took:.1f} s")
+            code = process.wait(STOP_S)
+            print(f"stopped in {time.monotonic() - began:.1f} s")
+            _gone, left = psutil.wait_procs(family, timeout=5)
             assert code == 0, f"exit code {code}; it said {self.said[-5:]}"
-            assert took <= STOP_S, f"stopping took {took:.1f} s"
             assert not left, f"left behind: {[each.cmdline() for each in left]}"
         finally:
             for each in family:
@@ -219,7 +218,7 @@ class Platform:
             process.kill()
             process.wait()
             if self._reader is not None:
-                self._reader.join(5)
+                self._reader.join(PATIENCE_S)
 
     def crash(self) -> int:
         """End all of it at once with SIGKILL; returns how many processes that were."""
@@ -233,7 +232,7 @@ class Platform:
         process.wait()
         psutil.wait_procs(family, timeout=STOP_S)
         if self._reader is not None:
-            self._reader.join(5)
+            self._reader.join(PATIENCE_S)
         return len(family)
 
     def role(self, name: str) -> psutil.Process:
@@ -253,7 +252,7 @@ class Platform:
         role.kill()
         return role.pid
 
-    def restarted(self, name: str, killed: int, within_s: float = 60) -> None:
+    def restarted(self, name: str, killed: int, within_s: float = PATIENCE_S) -> None:
         """Wait until a role has another process."""
 
         def other() -> bool:
@@ -274,7 +273,7 @@ class Platform:
 def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run a command of `mainspring` that ends by itself."""
     return subprocess.run(
-        [sys.executable, "-m", "mainspring", *arguments], cwd=cwd, capture_output=True, text=True, timeout=60,
+        [sys.executable, "-m", "mainspring", *arguments], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE_S,
         check=False,
     )  # fmt: skip
 

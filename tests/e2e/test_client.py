@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from tests.e2e.device import wired
 from tests.e2e.platform import Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 from mainspring.client import Client, NotWritten, PlatformError
 from mainspring.core.errors import ConfigurationError, NotConnected, NotFound, Rejected
@@ -40,7 +41,7 @@ def client(demo: Platform, person: Person) -> Iterator[Client]:
 
 
 def has_history(client: Client, paths: list[str]) -> None:
-    eventually(lambda: len(client.raw(paths, "1h")) > 20 * len(paths), 60, "some history")
+    eventually(lambda: len(client.raw(paths, "1h")) > 20 * len(paths), PATIENCE_S, "some history")
 
 
 def test_samples_come_as_arrow_with_paths_times_and_units(client: Client, paths: list[str]) -> None:
@@ -74,7 +75,7 @@ def test_statistics_become_frames_with_a_column_for_each_tag(client: Client, pat
 
 
 def test_current_values_and_what_changes(client: Client, paths: list[str]) -> None:
-    eventually(lambda: all(client.current(paths).arrow.column("known").to_pylist()), 60, "all values known")
+    eventually(lambda: all(client.current(paths).arrow.column("known").to_pylist()), PATIENCE_S, "all values known")
     first = client.current(paths).arrow
     assert first.column("tag").to_pylist() != []
     assert None not in first.column("value").to_pylist()
@@ -137,12 +138,14 @@ def test_whole_numbers_beyond_2_to_the_53_stay_exact(demo: Platform, person: Per
                 return None
             return items
 
-        eventually(lambda: seen(0), 60, "the counter is live")
+        eventually(lambda: seen(0), PATIENCE_S, "the counter is live")
         for value in (first, second):
-            [item] = eventually(partial(written, value), 60, "a write that is not refused while the gateway is busy")
+            [item] = eventually(
+                partial(written, value), PATIENCE_S, "a write that is not refused while the gateway is busy"
+            )
             assert item["outcome"] == "done", item
             assert int(item["read_back"]) == value
-            eventually(partial(seen, value), 60, "the written value is live")
+            eventually(partial(seen, value), PATIENCE_S, "the written value is live")
         # As text in JSON, as int64 in Arrow: a float would have made both of them even.
         tag = person.tag("count")["tag"]
         assert int(person.current(tag)[tag]["value"]) == second
@@ -152,7 +155,7 @@ def test_whole_numbers_beyond_2_to_the_53_stay_exact(demo: Platform, person: Per
             assert table.schema.field("value").type == pa.int64()
             return list(dict.fromkeys(table.column("value").to_pylist()))
 
-        eventually(lambda: kept() == [0, first, second], 60, "all three values in the history")
+        eventually(lambda: kept() == [0, first, second], PATIENCE_S, "all three values in the history")
         now_ms = time.time_ns() // 1_000_000
         asked = {"tags": [tag], "start_ms": now_ms - 600_000, "end_ms": now_ms + 60_000, "column": "int64"}
         [series] = person.post("/history/raw", asked)["series"]

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from tests.e2e.platform import Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 from mainspring.client import Client, MainspringError, NotFound, NotWritten, PlatformError, Rejected
 
@@ -31,7 +32,7 @@ def test_tags_of_several_kinds_come_in_one_table(client: Client, person: Person)
         found = client.raw([pump, flow], "1h").arrow
         return found if set(found.column("tag").to_pylist()) == {pump, flow} else None
 
-    table = eventually(both, 90, "samples of both kinds")
+    table = eventually(both, PATIENCE_S, "samples of both kinds")
     assert table.column_names == ["tag", "time", "value", "integer", "text", "quality", "origin", "flags"]
     times = table.column("time").to_pylist()
     assert times == sorted(times)
@@ -51,7 +52,9 @@ def test_steps_of_a_length_before_now_are_whole(client: Client, person: Person) 
 
 def test_a_write_that_did_not_happen_is_raised(client: Client, person: Person) -> None:
     path = person.tag("remote_setpoint")["path"]
-    eventually(lambda: all(client.current([path]).arrow.column("known").to_pylist()), 60, "the set point is known")
+    eventually(
+        lambda: all(client.current([path]).arrow.column("known").to_pylist()), PATIENCE_S, "the set point is known"
+    )
     with pytest.raises(NotWritten, match="remote_setpoint") as refused:
         client.write({path: 99.0}, reason="too warm")
     [item] = refused.value.answer["items"]

@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from tests.bus.cluster import SERVERS, Cluster
 from tests.e2e.platform import eventually, running
 from tests.faults.numbered import Plant, configured, prepared, settled
+from tests.waiting import PATIENCE_S
 
 from mainspring.bus.connect import Bus
 from mainspring.bus.credentials import seed_file
@@ -19,7 +20,7 @@ from mainspring.configuration import bus_users, load
 from mainspring.core.subjects import LIVE
 
 FLOOD_S = 3.0
-FORMED_S = 60.0
+FORMED_S = PATIENCE_S
 FRESH = 100
 """Readings that a live value may lag behind: two seconds of them."""
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from tests.e2e.device import COUNTER, Counter, wired
 from tests.e2e.platform import BUS, Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 SCAN_MS = 200
-BACK_S = 60
+BACK_S = PATIENCE_S
 LOST_AT_KILL_MAX = 2
 """Answers a killed gateway had read but not yet written to its log: one cycle, or two on a slow disk."""
 
@@ -35,12 +36,14 @@ def test_a_killed_role_comes_back_and_nothing_is_lost(demo: Platform, counter: C
     killed = demo.kill(role)
     began = time.monotonic()
     if role not in ("web", BUS):
-        said = eventually(lambda: _trouble(counter.person, role), 60, f"health tells of {role}")
+        said = eventually(lambda: _trouble(counter.person, role), PATIENCE_S, f"health tells of {role}")
         assert role in said["text"]["en"].lower() and said["text"]["zh"], said
         assert "started again" in said["text"]["en"]
     demo.restarted(role, killed)
     if role != BUS:
-        eventually(lambda: any(f"{role} ended unexpectedly (SIGKILL)" in line for line in demo.said), 60, "said aloud")
+        eventually(
+            lambda: any(f"{role} ended unexpectedly (SIGKILL)" in line for line in demo.said), PATIENCE_S, "said aloud"
+        )
     eventually(lambda: _answers(counter), BACK_S, "pages answer")
     after = counter.flows_on()
     print(f"{role}: flowing and kept again {time.monotonic() - began:.1f} s after the kill")
@@ -53,13 +56,13 @@ def test_a_restart_reaches_an_open_page_in_words(demo: Platform, counter: Counte
     """The roles event of the live feed is what the banner shows."""
     stream = counter.person.post("/live", {"tags": [counter.tag]})["id"]
     events = _Listening(counter.person, f"/live/{stream}/stream")
-    eventually(lambda: "roles" in events.kinds(), 60, "the first roles event")
+    eventually(lambda: "roles" in events.kinds(), PATIENCE_S, "the first roles event")
     killed = demo.kill("engine")
     eventually(
         lambda: events.find("roles", lambda told: _names(told, "engine")), 60, "the roles event names the engine"
     )
     demo.restarted("engine", killed)
-    eventually(lambda: not _names(events.last("roles"), "engine"), 60, "the roles event takes it back")
+    eventually(lambda: not _names(events.last("roles"), "engine"), PATIENCE_S, "the roles event takes it back")
     counter.flows_on()
     events.close()
 
@@ -87,7 +90,7 @@ class _Listening:
         import http.client
 
         self._events: list[tuple[str, Any]] = []
-        self._connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=PATIENCE_S)
         cookies = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
         self._connection.request("GET", f"/api/v1{path}", headers={"Cookie": cookies})
         self._answer = self._connection.getresponse()

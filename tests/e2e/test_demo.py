@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from tests.e2e.device import PRESSURE, wired
 from tests.e2e.platform import Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import quality as q
 from mainspring.core.kinds import Origin
 
-LIVE_S = 60
-CHANGE_S = 60
+LIVE_S = PATIENCE_S
+CHANGE_S = PATIENCE_S
 CLEARED_S = 180
 
 

@@ -17,11 +17,12 @@ from typing import Any
 import pytest
 from tests.e2e.device import COUNTER, Counter, Device, Wired
 from tests.e2e.platform import Person, Platform, eventually, free_ports, running
+from tests.waiting import PATIENCE_S
 
 import mainspring
 from mainspring.edge.enrolment import TOKEN_VARIABLE
 
-LONG_S = 60
+LONG_S = PATIENCE_S
 SCAN_MS = 200
 OWN_PASSWORD = "a longer one of my own"
 SOURCE = Path(mainspring.__file__).parent
@@ -109,7 +110,7 @@ def wheel(version: str, spoiled: bool = False) -> bytes:
 def uploaded(person: Person, packed: bytes) -> str:
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", person.port, timeout=PATIENCE_S)
     cookies = "; ".join(f"{name}={value}" for name, value in person.cookies.items())
     headers = {"Cookie": cookies, "X-CSRFToken": person.cookies["csrftoken"], "Content-Type": "application/zip"}
     connection.request("POST", "/api/v1/gateways/software", packed, headers)
@@ -224,14 +225,14 @@ def test_without_a_token_it_says_what_to_do(tmp_path: Path) -> None:
     file.write_text('[platform]\nurl = "http://127.0.0.1:9"\n')
     ended = subprocess.run(
         [sys.executable, "-m", "mainspring", "gateway", str(file)], cwd=tmp_path, capture_output=True, text=True,
-        timeout=60, check=False, env={**os.environ, TOKEN_VARIABLE: ""},
+        timeout=PATIENCE_S, check=False, env={**os.environ, TOKEN_VARIABLE: ""},
     )  # fmt: skip
     assert ended.returncode == 2
     assert "Announce it on the platform" in ended.stderr
     file.write_text('[platform]\nurl = "http://plant.example"\n')
     plain = subprocess.run(
         [sys.executable, "-m", "mainspring", "gateway", str(file)], cwd=tmp_path, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert plain.returncode == 2
     assert "in clear" in plain.stderr

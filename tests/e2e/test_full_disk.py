@@ -8,9 +8,10 @@ from typing import Any
 
 from tests.e2e.device import COUNTER, Counter, Device, Wired
 from tests.e2e.platform import Person, Platform, eventually, free_ports, running
+from tests.waiting import PATIENCE_S
 
 SCAN_MS = 200
-SAID_S = 60
+SAID_S = PATIENCE_S
 OWN_PASSWORD = "a longer one of my own"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.e2e.platform import BUS, Person, Platform, command, eventually
+from tests.waiting import PATIENCE_S
 
 BEGIN_MS = 1_767_225_600_000
 TAGS, ROWS = 20, 120_000
@@ -55,18 +56,18 @@ def test_a_file_is_imported_by_command_although_historian_and_bus_are_killed(dem
     ) as loading:  # fmt: skip
         assert loading.stdout is not None
         # The names that the check found are tags now: values go out.
-        eventually(lambda: person.get("/tags", search="IMP_19")["total"], 60, "tags are made")
+        eventually(lambda: person.get("/tags", search="IMP_19")["total"], PATIENCE_S, "tags are made")
         for role in ("historian", BUS):
             demo.restarted(role, demo.kill(role), 60)
         said = loading.stdout.read()
         assert loading.wait(120) == 0, said
-    eventually(lambda: person.ask("GET", "/health").status == 200, 60, "the platform answers again")
+    eventually(lambda: person.ask("GET", "/health").status == 200, PATIENCE_S, "the platform answers again")
     for number in (0, TAGS - 1):
         tag = person.tag(f"IMP_{number:02}")
         assert tag["path"] == f"{above['path']}/old/machine/IMP_{number:02}"
         last = (ROWS - 1) * (number + 1) / 8
         wanted = (ROWS, last, last / 2)
-        eventually(partial(whole, person, tag["tag"], wanted), 60, f"{tag['path']} is whole")
+        eventually(partial(whole, person, tag["tag"], wanted), PATIENCE_S, f"{tag['path']} is whole")
     listed = person.get("/history/imports")["items"][0]
     assert (listed["name"], listed["stage"]) == ("old.parquet", "loaded")
     assert listed["report"]["stored"] + listed["report"]["there"] == TAGS * ROWS

@@ -7,6 +7,7 @@ import http.client
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.platform import Person, Platform, eventually
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def person(demo: Platform) -> Person:
 
 
 def scraped(demo: Platform, token: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=PATIENCE_S)
     connection.request("GET", "/api/v1/metrics", headers={"Authorization": f"Bearer {token}"} if token else {})
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -37,7 +38,7 @@ def test_roles_and_connections_are_scraped_with_a_token(demo: Platform, person: 
         flowing = [each for each in found["mainspring_connection_samples_per_second"] if float(each["value"]) > 0]
         return found if {"historian", "engine", "gateway"} <= roles and len(flowing) >= 2 else None
 
-    found = eventually(complete, 60, "all roles and both sources in the metrics")
+    found = eventually(complete, PATIENCE_S, "all roles and both sources in the metrics")
     connected = [each for each in found["mainspring_connection_state"] if each["state"] == "connected"]
     assert {each["name"] for each in connected} == {each["name"] for each in person.get("/connections")["items"]}
     assert "mainspring_lag_seconds" in found

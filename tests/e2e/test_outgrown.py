@@ -11,6 +11,7 @@ from tests.e2e.platform import Person, eventually, free_ports, running
 from tests.faults.numbered import afterwards, configured, prepared
 from tests.history import clickhouse_peer
 from tests.history.clickhouse_http import PASSWORD
+from tests.waiting import PATIENCE_S
 
 
 def historian(person: Person) -> dict[str, Any]:
@@ -37,15 +38,15 @@ def test_servers_and_the_historian_are_killed_and_nothing_is_lost(
 
         def flows(readings: int) -> None:
             before = source.acknowledged_total
-            eventually(lambda: source.acknowledged_total > before + readings, 60, "readings flow")
+            eventually(lambda: source.acknowledged_total > before + readings, PATIENCE_S, "readings flow")
 
         def stores() -> None:
-            eventually(lambda: historian(person).get("state") == "running", 90, "the historian is at work")
+            eventually(lambda: historian(person).get("state") == "running", PATIENCE_S, "the historian is at work")
 
         with source.publishing():
             flows(3000)
             server.close()
-            told = eventually(lambda: historian(person).get("text"), 60, "health tells of it")
+            told = eventually(lambda: historian(person).get("text"), PATIENCE_S, "health tells of it")
             assert "look at the ClickHouse server" in told["en"] and "ClickHouse" in told["zh"]
             flows(3000)
             server.enter_context(clickhouse_peer.running(folder, port))

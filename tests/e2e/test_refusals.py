@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.device import PRESSURE, SETPOINT, wired
 from tests.e2e.platform import Person, Platform, command, eventually, free_ports
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import quality as q
 
@@ -28,7 +29,7 @@ def test_status_tells_of_every_role(demo: Platform) -> None:
         table = command("--config", config, "status", cwd=demo.folder).stdout
         return re.search(r"Gateway demo/main: ([2-9]|\d\d) of \1 connections live", table) is not None
 
-    eventually(told, 60, "status tells that all sources are live")
+    eventually(told, PATIENCE_S, "status tells that all sources are live")
     table = command("--config", config, "status", cwd=demo.folder)
     assert table.returncode == 0, table.stderr
     for words in ("Mainspring", "Pages: http", "supervisor", "historian", "engine", "gateway", "web", "Readings: ",
@@ -130,7 +131,7 @@ def test_commands_to_equipment(demo: Platform, person: Person) -> None:
             shown = person.current(setpoint["tag"], measured["tag"])
             return len(shown) == 2 and all(cell["quality"] == q.GOOD for cell in shown.values())
 
-        eventually(both_good, 60, "the valve is live")
+        eventually(both_good, PATIENCE_S, "the valve is live")
 
         def give(tag: int, value: float, **more: object) -> dict[str, object]:
             body = {"connection": valve.connection["id"], "items": [{"tag": tag, "value": value}], "reason": "test"}
@@ -142,7 +143,7 @@ def test_commands_to_equipment(demo: Platform, person: Person) -> None:
             told = give(setpoint["tag"], value)
             return told if told["outcome"] == "done" else None
 
-        done = eventually(lambda: given(55), 60, "the set point is taken")
+        done = eventually(lambda: given(55), PATIENCE_S, "the set point is taken")
         assert done["read_back"] == 55
         assert valve.device.holds(SETPOINT) == 55
         read_only = give(measured["tag"], 66)
@@ -166,6 +167,6 @@ def test_commands_to_equipment(demo: Platform, person: Person) -> None:
         while time.monotonic() < ends:
             assert valve.device.holds(SETPOINT) == 55, "an expired command was executed"
             time.sleep(0.1)
-        eventually(lambda: given(60), 60, "the gateway takes commands again")
+        eventually(lambda: given(60), PATIENCE_S, "the gateway takes commands again")
         recorded = person.get("/commands", limit=10)["items"]
         assert any("test" in json.dumps(each) for each in recorded)

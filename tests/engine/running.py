@@ -40,7 +40,8 @@ class Running:
         self._task = asyncio.create_task(self.engine.run(self._stop))
 
     async def ready(self) -> Running:
-        deadline = time.monotonic() + 30
+        # A first start compiles the engine's loops.
+        deadline = time.monotonic() + 2 * PATIENCE_S
         while not self.engine.recovered:
             if self._task.done():
                 self._task.result()
@@ -67,7 +68,7 @@ class Running:
 
 
 async def start(bus: BusUnderTest, folder: Path, **settings: Any) -> Running:
-    running = Running(await bus.connect("engine"), EngineSettings(folder=folder, **{"snapshot_s": 3600, **settings}))
+    running = Running(await bus.as_role("engine"), EngineSettings(folder=folder, **{"snapshot_s": 3600, **settings}))
     return await running.ready()
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from tests.e2e.platform import Person, Platform, eventually, free_ports, running
+from tests.waiting import PATIENCE_S
 
 from mainspring.client import Client, PlatformError
 from mainspring.core import quality as q
@@ -37,8 +38,8 @@ MINUTE_MS: Final = 60_000
 AGAIN_S: Final = 0.1
 WAIT_S: Final = 2.0
 SETTLED_S: Final = 180.0
-FLOWS_S: Final = 60.0
-KNOWN_S: Final = 120.0
+FLOWS_S: Final = PATIENCE_S
+KNOWN_S: Final = PATIENCE_S
 
 
 @dataclass

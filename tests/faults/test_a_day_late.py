@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.e2e.platform import Person, eventually
 from tests.faults.numbered import Numbered, NumberedSource, Plant, settled
+from tests.waiting import PATIENCE_S
 
 HOUR_MS = 3_600_000
 READINGS = 3600
@@ -36,7 +37,7 @@ def corrected(person: Person, tag: int, at_ms: int) -> Any:
     draft = {"tag": tag, "time_ms": at_ms, "value": "-7", "reason": "misread"}
     person.post("/history/correct", draft)
     query = {"tag": tag, "start_ms": at_ms, "end_ms": at_ms + 1}
-    return eventually(lambda: person.post("/history/corrections", query)["items"], 60, "the correction is told")
+    return eventually(lambda: person.post("/history/corrections", query)["items"], PATIENCE_S, "the correction is told")
 
 
 def test_a_buffer_of_a_day_ago_lands_in_its_place(plant: Callable[..., Plant]) -> None:
@@ -60,7 +61,7 @@ def test_a_buffer_of_a_day_ago_lands_in_its_place(plant: Callable[..., Plant]) -
     start = source.base_ms - source.base_ms % (3 * HOUR_MS)
     for tag in device.tags:
         assert sum(hours(person, tag, start)[1]) == READINGS, "before the hour is made again"
-        eventually(partial(by_the_hour, person, tag, start), 60, "the hour is made again")
+        eventually(partial(by_the_hour, person, tag, start), PATIENCE_S, "the hour is made again")
         assert sum(hours(person, tag, start)[1]) == READINGS
     told = corrected(person, device.tags[0], source.base_ms + 5000)
     assert [(row["value"], row["former"], row["reason"]) for row in told] == [(-7, 5, "misread")]

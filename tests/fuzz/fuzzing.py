@@ -20,6 +20,7 @@ from schemathesis import GenerationMode
 from schemathesis.core.parameters import ParameterLocation
 from tests.fuzz.answers import faults_of
 from tests.fuzz.person import Asker
+from tests.waiting import PATIENCE_S
 
 from mainspring.web.uploads import UPLOADS
 
@@ -112,7 +113,7 @@ class Fuzzing:
         if upload is not None:
             headers["Content-Type"] = self.random.choice(upload.media_types).replace("*/*", "image/png")
         try:
-            answer = case.call(headers=headers, timeout=60)
+            answer = case.call(headers=headers, timeout=PATIENCE_S)
         except Exception as error:
             self._blame(name, f"cannot be asked: {type(error).__name__} {error}", repr(case))
             return

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.devices import page
-from tests.waiting import PATIENCE_S, until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import subjects
@@ -81,7 +81,7 @@ class Site:
         command = Command(
             id=more.pop("id", None) or uuid7(), tenant=more.pop("tenant", "acme"), connection=of.id, items=items,
             by="anna", authority="engineer: test", issued_ms=now_ms(),
-            expires_ms=more.pop("expires_ms", now_ms() + 5000),
+            expires_ms=more.pop("expires_ms", now_ms() + ANSWER_MS),
         )  # fmt: skip
         payload = command.model_dump_json().encode()
         return CommandOutcome.model_validate_json(
@@ -94,7 +94,7 @@ async def running_gateway(
     bus: BusUnderTest, folder: Path, drivers: Mapping[str, DriverEntry] | None, **more: Any
 ) -> AsyncIterator[Site]:
     """Run a gateway; with None it has the registered drivers. Its stop must take less than five seconds."""
-    admin, own = await bus.connect("admin"), await bus.connect("gateway-acme-g1")
+    admin, own = await bus.connect("admin"), await bus.as_role("gateway-acme-g1")
     made = Site(admin, folder)
     await made.listen()
     stop = asyncio.Event()

@@ -33,7 +33,7 @@ def kept_by(folder: Path, bytes_max: int = 64 * 1024 * 1024) -> Blobs:
 @asynccontextmanager
 async def platform(bus: BusUnderTest, folder: Path) -> AsyncIterator[tuple[Bus, BlobAnswers, FolderBlobs]]:
     """The historian's side alone: what it does with parts, and what web reads."""
-    own = await bus.connect("historian")
+    own = await bus.as_role("historian")
     store = FolderBlobs(folder / "platform")
     answers = BlobAnswers(store, lambda tenant: tenant in {"acme", "other"})
     await own.serve("ms.*.blob.*", answers.put, queue="history")
@@ -51,7 +51,7 @@ async def platform(bus: BusUnderTest, folder: Path) -> AsyncIterator[tuple[Bus, 
 
 @asynccontextmanager
 async def sending(bus: BusUnderTest, blobs: Blobs) -> AsyncIterator[Bus]:
-    own = await bus.connect("gateway-acme-g1")
+    own = await bus.as_role("gateway-acme-g1")
     task = asyncio.create_task(blobs.run(own))
     try:
         yield own

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.bus.conftest import BusUnderTest, running_bus
 from tests.gateway.devices import DEVICES, Device, MemoryDriver, connection, tag
 from tests.gateway.site import Site, now_ms, running_gateway
-from tests.waiting import until
+from tests.waiting import ANSWER_MS, PATIENCE_S, until
 
 from mainspring.bus.connect import Bus
 from mainspring.core import quality as q
@@ -48,8 +48,8 @@ async def at(bus: BusUnderTest, folder: Path) -> AsyncIterator[Site]:
         yield site
 
 
-async def defined(site: Site, plc: ModbusTcpSimulator) -> ConnectionDefinition:
-    reach = {"host": "127.0.0.1", "port": plc.port, "timeout_ms": 300}
+async def defined(site: Site, plc: ModbusTcpSimulator, timeout_ms: int = ANSWER_MS) -> ConnectionDefinition:
+    reach = {"host": "127.0.0.1", "port": plc.port, "timeout_ms": timeout_ms}
     of = connection("", driver="modbus-tcp", settings=reach)
     address = {"table": "holding", "register": 7, "type": "uint16"}
     await site.define(of, [tag(1, of.id, kind=SampleKind.INTEGER, writable=True, address=address)])
@@ -78,7 +78,7 @@ async def written(site: Site, of: ConnectionDefinition, value: int) -> None:
             return False
         return outcome.items[0].outcome == "done"
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not await done():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.1)
@@ -144,7 +144,7 @@ async def test_a_command_while_the_device_is_away_is_not_executed_when_it_is_bac
     bus: BusUnderTest, tmp_path: Path, plc: ModbusTcpSimulator
 ) -> None:
     async with at(bus, tmp_path / "gateway") as site:
-        of = await defined(site, plc)
+        of = await defined(site, plc, timeout_ms=500)
         await written(site, of, 5)
         await plc.cut()
         await site.until_quality(1, q.BAD_NOT_CONNECTED)
@@ -169,7 +169,7 @@ async def test_a_long_reading_lets_a_command_pass(bus: BusUnderTest, tmp_path: P
     """Requests of one reading; the device takes them one after the other."""
     plc.delay_ms = 10
     async with at(bus, tmp_path / "gateway") as site:
-        reach = {"host": "127.0.0.1", "port": plc.port, "registers_per_request": 10, "timeout_ms": 20_000}
+        reach = {"host": "127.0.0.1", "port": plc.port, "registers_per_request": 10, "timeout_ms": ANSWER_MS}
         of = connection("", driver="modbus-tcp", settings=reach)
         tags = [
             tag(number, of.id, kind=SampleKind.INTEGER, writable=True,
@@ -275,4 +275,6 @@ async def _carried_out(plan: Plan) -> None:
 async def _ask(bus: Bus, each: Command, few: asyncio.Semaphore) -> CommandOutcome:
     # A gateway takes 16 questions at a time and refuses more.
     async with few:
-        return CommandOutcome.model_validate_json(await bus.ask(SUBJECT, each.model_dump_json().encode(), timeout_s=30))
+        return CommandOutcome.model_validate_json(
+            await bus.ask(SUBJECT, each.model_dump_json().encode(), timeout_s=PATIENCE_S)
+        )

@@ -9,6 +9,7 @@ import pytest
 from tests.bus.conftest import BusUnderTest
 from tests.gateway.devices import connection, tag
 from tests.gateway.site import Site, running_gateway
+from tests.waiting import ANSWER_MS
 
 from mainspring.core import quality as q
 from mainspring.core.commands import CommandItem
@@ -28,7 +29,9 @@ async def test_a_modbus_device_is_polled_written_cut_and_comes_back(site: Site) 
     await device.start()
     device.set("holding", 10, "int16", "ABCD", 725)
     device.set("input", 4, "uint32", "CDAB", 4_000_000_000)
-    of = connection("", driver="modbus-tcp", settings={"host": device.host, "port": device.port, "timeout_ms": 500})
+    of = connection(
+        "", driver="modbus-tcp", settings={"host": device.host, "port": device.port, "timeout_ms": ANSWER_MS}
+    )
     settings = {"table": "holding", "register": 10, "type": "int16"}
     counter = {"table": "input", "register": 4, "type": "uint32", "order": "CDAB"}
     nowhere = {"table": "holding", "register": 60_000}
@@ -66,8 +69,8 @@ async def test_an_opcua_server_is_browsed_subscribed_written_cut_and_comes_back(
     )
     await server.start()
     settings = {
-        "url": server.url, "security_policy": "none", "publishing_interval_ms": 50, "timeout_ms": 1000,
-        "contact_timeout_ms": 1000, "state_folder": str(tmp_path / "opcua"),
+        "url": server.url, "security_policy": "none", "publishing_interval_ms": 50, "timeout_ms": ANSWER_MS,
+        "contact_timeout_ms": ANSWER_MS, "state_folder": str(tmp_path / "opcua"),
     }  # fmt: skip
     checks = await site.ask("test", {"driver": "opcua", "settings": settings})
     assert all(check["ok"] for check in checks["checks"])

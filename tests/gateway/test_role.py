@@ -235,7 +235,7 @@ async def test_a_second_gateway_on_the_same_folder_is_refused(site: Site) -> Non
 
 
 async def test_a_clean_stop_leaves_no_good_value(bus: BusUnderTest, tmp_path: Path, device: Device) -> None:
-    admin, own = await bus.connect("admin"), await bus.connect("gateway-acme-g1")
+    admin, own = await bus.connect("admin"), await bus.as_role("gateway-acme-g1")
     site, stop = Site(admin, tmp_path / "gateway"), asyncio.Event()
     await site.listen()
     settings = GatewaySettings(name="g1", tenant="acme", folder=site.folder, disk_free_min_bytes=0)

@@ -15,13 +15,14 @@ from typing import Final
 
 import pyarrow.fs
 from tests.ports import free_ports
+from tests.waiting import PATIENCE_S
 
 from mainspring.core.cold import ColdSettings
 
 KEY: Final = "coldkey"
 SECRET: Final = "a-secret-nobody-may-read"
 BUCKET: Final = "plant"
-START_S: Final = 120
+START_S: Final = PATIENCE_S
 
 
 @contextmanager

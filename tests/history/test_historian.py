@@ -39,7 +39,7 @@ async def at_work(plant: Plant, **options: Any) -> AsyncIterator[ChdbStore]:
     """Run a historian in this process; its store is given for looking into."""
     folder = options.pop("folder", plant.folder)
     store = ChdbStore(folder / "history")
-    bus = await plant.server.connect("historian")
+    bus = await plant.server.as_role("historian")
     stop = asyncio.Event()
     settings = HistorianSettings(
         folder / "positions", **{"gather_ms": 50, "disk_free_min_bytes": 0, **options}
@@ -338,11 +338,11 @@ async def test_a_disk_full_amid_an_insert_loses_and_doubles_nothing(plant: Plant
             batch = build(Column.FLOAT64, batch.tag, times, batch.value + noise.random(40_000), 192, Origin.MACHINE)
             sequence = await send(plant, batch)
             sent += 40_000
-        health = await plant.health(lambda health: health.state == "degraded", 30)
+        health = await plant.health(lambda health: health.state == "degraded")
         assert health.text is not None
         assert str(small_disk) in health.text["en"]
         subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
-        await plant.stored(subjects.LIVE, sequence, 60)
+        await plant.stored(subjects.LIVE, sequence)
         query = RawQuery(tags=(1,), start_ms=0, end_ms=2**51, limit=5_000_000)
         found = np.concatenate([chunk["value"].to_numpy() for chunk in store.raw(ACME, query)])
         assert np.array_equal(np.sort(np.floor(found)), np.arange(sent))

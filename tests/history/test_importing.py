@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tests.history.conftest import Plant, end
+from tests.waiting import ANSWER_S, PATIENCE_S
 
 from mainspring.core import subjects
 from mainspring.core.errors import MainspringError, NotConnected, Rejected
@@ -104,7 +105,7 @@ def test_rollups_hold_what_is_imported_behind_them(tmp_path: Path) -> None:
 
 
 async def send(plant: Plant, bus: Any, tenant: str, samples: SampleBatch) -> dict[str, int]:
-    answer = await bus.ask(subjects.history(tenant, "import"), samples.encode(), timeout_s=30)
+    answer = await bus.ask(subjects.history(tenant, "import"), samples.encode(), timeout_s=PATIENCE_S)
     told: dict[str, int] = json.loads(answer)
     return told
 
@@ -144,7 +145,7 @@ async def test_a_historian_killed_again_and_again_stores_each_sample_once(plant:
     async def until_stored(samples: SampleBatch) -> int:
         while True:
             try:
-                return sum((await asyncio.wait_for(send(plant, plant.admin, "acme", samples), 5)).values())
+                return sum((await asyncio.wait_for(send(plant, plant.admin, "acme", samples), ANSWER_S)).values())
             except (MainspringError, NotConnected, TimeoutError):
                 await asyncio.sleep(0.1)
 
@@ -155,7 +156,7 @@ async def test_a_historian_killed_again_and_again_stores_each_sample_once(plant:
         await process.wait()
         process = await plant.start()
     try:
-        assert await asyncio.wait_for(sent, 60) == [rows] * 12
+        assert await asyncio.wait_for(sent, PATIENCE_S) == [rows] * 12
     finally:
         await end(process)
     store = ChdbStore(plant.folder / "history")

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 from tests.e2e.platform import eventually
+from tests.waiting import PATIENCE_S
 
 from mainspring.core import quality
 from mainspring.core.history import Entry
@@ -60,7 +61,7 @@ def test_merges_rest_while_behind_and_go_on_afterwards(tmp_path: Path, monkeypat
     monkeypatch.setattr(merging, "PARTS_MAX", 60)
     assert not rests()
     append(1)
-    eventually(lambda: store.parts_most() < 30, 60, "the parts are merged")
+    eventually(lambda: store.parts_most() < 30, PATIENCE_S, "the parts are merged")
     waiting.stored(BEHIND_MS + 1)
     assert rests()
     # Nothing has been stored for a while: nothing waits.

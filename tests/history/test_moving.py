@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tests.history.clickhouse_peer import Peer
+from tests.waiting import PATIENCE_S
 
 from mainspring.core.alarms import EVENT_SCHEMA
 from mainspring.core.errors import Conflict
@@ -96,7 +97,7 @@ def test_a_history_is_moved_whole_and_goes_on_where_it_is(peer: Peer, tmp_path: 
         environment = {**os.environ, "MAINSPRING_HISTORY_PASSWORD": peer.password}
         command = [sys.executable, "-m", "mainspring.history.moving", str(tmp_path), url]
         runs = [
-            subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
             for _ in range(2)
         ]
         assert [run.returncode for run in runs] == [0, 0], runs[0].stderr + runs[1].stderr

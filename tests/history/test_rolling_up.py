@@ -23,7 +23,7 @@ START = time.time_ns() // 1_000_000 // HOUR * HOUR - 30 * HOUR
 
 async def test_late_readings_are_rolled_up_while_the_historian_works(plant: Plant) -> None:
     store = ChdbStore(plant.folder / "history", rollup_quiet_s=0)
-    bus = await plant.server.connect("historian")
+    bus = await plant.server.as_role("historian")
     stop = asyncio.Event()
     settings = HistorianSettings(plant.folder / "positions", gather_ms=50, disk_free_min_bytes=0)
     running = asyncio.create_task(run(bus, store, settings, stop))

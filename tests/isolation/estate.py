@@ -151,7 +151,7 @@ class Company:
         pair = nkeys.from_seed(bytearray(self.seed.read_bytes()))
         at = int(time.time())
         signature = base64.b64encode(pair.sign(f"{at}\nGET\n/api/v1{path}".encode())).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=PATIENCE_S)
         try:
             authorization = f"Gateway {pair.public_key.decode()}:{at}:{signature}"
             connection.request("GET", f"/api/v1{path}", headers={"Authorization": authorization})
@@ -206,7 +206,7 @@ class Company:
         **parameters: str,
     ) -> Answer:  # fmt: skip
         """Send a body that is not JSON, or under another host name."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.person.port, timeout=PATIENCE_S)
         cookies = "; ".join(f"{name}={value}" for name, value in self.person.cookies.items())
         sent = {"Cookie": cookies, "X-CSRFToken": self.person.cookies["csrftoken"], "Content-Type": kind}
         address = f"/api/v1{path}" + (f"?{urlencode(parameters)}" if parameters else "")

@@ -97,6 +97,8 @@ QUERIES: Final[dict[str, Make]] = {
     "GET /devices": lambda t: {"search": t.mark},
     "GET /records/item/labels": lambda t: {"ids": t.id("records/item")},
     "GET /epcis/events": lambda t: {"EQ_eventID": t.id("epcis/events")},
+    "GET /epcis/export": lambda t: {"EQ_eventID": t.id("epcis/events")},
+    "GET /epcis/names": lambda t: {"search": t.mark},
     "GET /epcis/stock": lambda t: {"thing": f"urn:mainspring:lot:{t.mark}:1"},
     "GET /epcis/work-in-progress": lambda t: {"order": f"urn:mainspring:order:{t.mark}"},
     "GET /epcis/consumption": lambda t: {"order": f"urn:mainspring:order:{t.mark}"},
@@ -148,6 +150,13 @@ BODIES: Final[dict[str, Make]] = {
     "POST /commands": lambda t: {"items": [{"tag": t.ordinal, "value": 1}], "connection": t.id("connections")},
     "POST /gateways/releases": lambda t: {"gateways": [t.id("gateways")], "software": t.id("software")},
     "POST /tokens": lambda t: {"name": "x", "place": t.id("assets")},
+    "POST /epcis/names": lambda t: {
+        "uris": [
+            f"urn:mainspring:item:P-{t.mark}",
+            f"urn:mainspring:asset:{t.path}",
+            f"urn:mainspring:asset:{t.id('assets')}",
+        ],
+    },
     "POST /invitations": lambda t: {"place": t.id("assets")},
     "POST /subscriptions": lambda t: {"channel": "page", "asset": t.id("assets")},
 }
@@ -163,6 +172,7 @@ PLAIN: Final = frozenset({
     "GET /records/item/export", "GET /access/own", "GET /grants/received", "GET /grants/figures/item",
     "GET /grants/figures",
     "GET /audit/export", "GET /audit/chain", "GET /records/item/removed", "GET /records/item/views", "GET /label-sizes",
+    "GET /epcis/vocabulary",
 })  # fmt: skip
 NAMELESS: Final = frozenset({
     # They write what is new and name nothing that exists.

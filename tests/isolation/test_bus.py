@@ -172,7 +172,7 @@ async def test_foreign_tags_in_a_batch_are_refused_and_counted(two: Estate) -> N
 def test_the_live_feed_knows_no_foreign_tags(two: Estate) -> None:
     thief, victim = two.north, two.plant
     made = thief.person.post("/live", {"tags": [victim.ordinal, thief.ordinal]})
-    connection = http.client.HTTPConnection("127.0.0.1", thief.person.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", thief.person.port, timeout=PATIENCE_S)
     try:
         cookies = "; ".join(f"{name}={value}" for name, value in thief.person.cookies.items())
         connection.request("GET", f"/api/v1/live/{made['id']}/stream", headers={"Cookie": cookies})

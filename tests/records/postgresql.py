@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
-START_S: Final = 60.0
+START_S: Final = PATIENCE_S
 MEMORY: Final = Path("/dev/shm")
 MEMORY_FREE_BYTES: Final = 2 * 2**30
 USER: Final = "mainspring"

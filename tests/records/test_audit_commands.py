@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.records import ground
 from tests.records.plant import asset, tenant
+from tests.waiting import PATIENCE_S
 
 from mainspring import cli
 from mainspring.arguments import parser
@@ -32,7 +33,7 @@ def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "mainspring", "--config", settings, "audit", *words],
         env=os.environ | {"MAINSPRING_DATABASE_URL": ground.SETTINGS.database_url},
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 

@@ -165,7 +165,7 @@ class Running:
     streams: list[Stream] = field(default_factory=list)
 
     def ask_now(self, method: str, path: str, body: Any = None, who: str = "administrator", **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         sent = {"Authorization": f"Bearer {self.records.tokens[who]}", "Content-Type": "application/json", **headers}
         content = None if body is None else json.dumps(body).encode()
         connection.request(method, quote(f"/api/v1{path}", safe="/?&=%,"), content, sent)
@@ -253,7 +253,7 @@ class Running:
             return any(f["tags"] >= len(self.records.tags) and f["alarm_definitions"] >= wanted for f in figures)
 
         # A first start compiles the engine's loops.
-        await self.until(known, 90)
+        await self.until(known, PATIENCE_S)
 
     async def kill_engine(self) -> None:
         """End the engine without a word."""
@@ -295,7 +295,7 @@ async def running(
         if engine:
             await made.defined()
         if historian:
-            await made.until(lambda: any(role == "historian" for role, _ in runtime.health), 20)
+            await made.until(lambda: any(role == "historian" for role, _ in runtime.health), PATIENCE_S)
         try:
             yield made
         finally:

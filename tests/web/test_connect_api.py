@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.answer import Answer
+from tests.waiting import PATIENCE_S
 from tests.web.equipment import with_gateway
 from tests.web.running import Records, Running, running
 
@@ -21,7 +22,7 @@ from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 
 GOOD = 192
-WAIT_S = 30
+WAIT_S = PATIENCE_S
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ async def device() -> AsyncIterator[ModbusTcpSimulator]:
 
 def send(web: Running, path: str, content: bytes = b"", who: str = "administrator", **query: str) -> Answer:
     """Send a file as the body."""
-    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_S)
     headers = {"Authorization": f"Bearer {web.records.tokens[who]}", "Content-Type": "application/octet-stream"}
     try:
         connection.request("POST", f"/api/v1{path}?{urlencode(query)}", content, headers)

@@ -8,10 +8,13 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+from asgiref.sync import async_to_sync
 from tests.records.epcis_documents import files
 from tests.records.plant import tenant
 from tests.records.test_events import PART, PRESS, STEEL, STORE, amount, arrival, document, event, made_of
+from tests.web.asking import whole
 
+from mainspring.records.events import query as queries
 from mainspring.records.events.vocabulary import CONTEXT, REPORTING, STATE
 from mainspring.records.rights import Role
 
@@ -125,3 +128,79 @@ def test_who_may_only_look_captures_nothing_and_strangers_see_nothing(signed_in:
     assert got(stranger, "/api/v1/epcis/stock")["total"] == 0
     assert got(stranger, EVENTS)["epcisBody"]["queryResults"]["resultsBody"]["eventList"] == []
     got(stranger, f"{EVENTS}/{quote(HASH, safe='')}", 404)
+
+
+def test_declarations_are_found_by_the_events_they_mean(client: Any) -> None:
+    wrong, right = (arrival(STEEL, amount, eventID=f"urn:uuid:{amount}") for amount in (10, 12))
+    said = {
+        "declarationTime": "2026-11-21T09:00:00Z",
+        "reason": "incorrect_data",
+        "correctiveEventIDs": ["urn:uuid:12"],
+    }
+    sent(client, document(wrong, {**wrong, "errorDeclaration": said}, right))
+
+    def found(**query: Any) -> list[Any]:
+        return [(each["eventID"], "errorDeclaration" in each) for each in listed(got(client, EVENTS, **query))]
+
+    assert found(EQ_eventID="urn:uuid:10|urn:uuid:12", EXISTS_errorDeclaration="true") == [("urn:uuid:10", True)]
+    assert found(EQ_correctiveEventID="urn:uuid:12") == [("urn:uuid:10", True)]
+    assert len(found()) == 3
+
+
+def listed(body: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = body["epcisBody"]["queryResults"]["resultsBody"]["eventList"]
+    return found
+
+
+def test_the_vocabulary_has_both_languages(client: Any) -> None:
+    told = got(client, "/api/v1/epcis/vocabulary")
+    assert told["words"]["bizStep"]["receiving"] == {"en": "Receiving", "zh": "收货"}
+    assert told["words"]["disposition"][f"{STATE}running"]["zh"] == "运行"
+    assert (told["units"]["KGM"], told["units"]["GRM"], told["types"][0]) == ("kg", "g", "ObjectEvent")
+    assert all(text["en"] and text["zh"] for of in told["words"].values() for text in of.values())
+
+
+def test_names_lead_to_the_records_that_may_be_seen(signed_in: Callable[..., Any]) -> None:
+    engineer = signed_in(Role.ENGINEER)
+    item = made(engineer, "item", number="P 1", name={"en": "Shaft", "zh": "轴"}, gtin="9521321000018", tracked="lot")
+    newer = made(engineer, "item", number="P 1", revision="B", name={"en": "Shaft B", "zh": "轴"}, tracked="serial")
+    lot = made(engineer, "lot", item=item["id"], number="B-7")
+    order = made(engineer, "order", number="WO-1", sort="work", subject="x")
+    uris = {
+        "urn:mainspring:item:P%201": [newer["id"]], "urn:mainspring:lot:P%201:B-7": [newer["id"], lot["id"]],
+        "urn:mainspring:lot:P%201:none": [newer["id"]], "urn:mainspring:order:WO-1": [order["id"]],
+        "urn:mainspring:operation:WO-1:10": [order["id"]], "https://id.gs1.org/01/09521321000018/10/B-7?x": [
+            item["id"], lot["id"]], "urn:epc:class:lgtin:9521321.000001.B-7": [item["id"], lot["id"]],
+    }  # fmt: skip
+    asked = {"uris": [*uris, "urn:mainspring:item:none", "https://example.com/x", "", "urn:mainspring:asset:none"]}
+    answer = engineer.post("/api/v1/epcis/names", orjson.dumps(asked), "application/json").json()["names"]
+    assert {uri: [each["id"] for each in records] for uri, records in answer.items()} == uris
+    assert answer["urn:mainspring:lot:P%201:B-7"][1] == {
+        "kind": "lot",
+        "id": lot["id"],
+        "name": {"en": "B-7", "zh": "B-7"},
+    }
+    found = got(engineer, "/api/v1/epcis/names", search="shaft")["items"]
+    assert {"uri": "urn:mainspring:lot:P%201:B-7", "name": {"en": "Shaft B-7", "zh": "轴 B-7"}} in found
+    assert got(engineer, "/api/v1/epcis/names", search="nothing like it", of="place")["items"] == []
+
+
+def made(client: Any, kind: str, **fields: Any) -> Any:
+    answer = client.post(f"/api/v1/records/{kind}", orjson.dumps(fields), "application/json")
+    assert answer.status_code == 201, answer.content
+    return answer.json()
+
+
+def test_what_a_query_finds_is_exported_and_taken_in_again(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "PAGE_MAX", 2)
+    sent(client, document(*(arrival(STEEL, amount, at=STORE) for amount in range(1, 6)), arrival(STEEL, 9, at=PRESS)))
+    answer = client.get("/api/v1/epcis/export", {"EQ_bizLocation": STORE, "perPage": "1"})
+    assert answer["Content-Disposition"] == 'attachment; filename="events.jsonld"'
+    exported = async_to_sync(whole)(answer.streaming_content)
+    events = orjson.loads(exported)["epcisBody"]["eventList"]
+    assert sorted(each["quantityList"][0]["quantity"] for each in events) == [1, 2, 3, 4, 5]
+    again = sent(client, exported).json()
+    assert (again["stored"], len(again["eventIDs"])) == (0, 5)
+    nothing = client.get("/api/v1/epcis/export", {"EQ_bizLocation": "urn:mainspring:asset:none"})
+    assert orjson.loads(async_to_sync(whole)(nothing.streaming_content))["epcisBody"]["eventList"] == []
+    got(client, "/api/v1/epcis/export", 422, EQ_nothing="x")

@@ -16,6 +16,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from tests.waiting import PATIENCE_S
 from tests.web.running import Records, Running, floats, running
 
 from mainspring.core import quality
@@ -140,7 +141,7 @@ async def test_two_million_rows_need_little_memory(web: Running) -> None:
 
 
 async def download(web: Running, asked: dict[str, Any]) -> AsyncIterator[bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_S)
     headers = {"Authorization": f"Bearer {web.records.tokens['viewer']}", "Content-Type": "application/json"}
     await asyncio.to_thread(connection.request, "POST", "/api/v1/history/export", json.dumps(asked).encode(), headers)
     response = await asyncio.to_thread(connection.getresponse)

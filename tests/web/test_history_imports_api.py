@@ -21,6 +21,7 @@ from tests.answer import Answer
 from tests.e2e.platform import eventually
 from tests.records import ground
 from tests.records.plant import author
+from tests.waiting import PATIENCE_S
 from tests.web.dying_import import MOMENTS
 from tests.web.dying_import import ROWS as DYING_ROWS
 from tests.web.running import Records, Running, running
@@ -48,7 +49,7 @@ async def web(kept: Records, tmp_path: Path) -> AsyncIterator[Running]:
 
 
 def put(web: Running, id: str, offset: int, part: bytes, who: str = "engineer") -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_S)
     headers = {"Authorization": f"Bearer {web.records.tokens[who]}", "Content-Type": "application/octet-stream"}
     connection.request("PUT", f"/api/v1/history/imports/{id}/content?offset={offset}", part, headers)
     response = connection.getresponse()

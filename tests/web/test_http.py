@@ -19,6 +19,7 @@ import uvicorn
 from tests.answer import Answer
 from tests.records import ground
 from tests.records.plant import person
+from tests.waiting import PATIENCE_S
 
 from mainspring.records.audit import AuditEntry
 from mainspring.records.rights import Role
@@ -38,7 +39,7 @@ class Browser:
     set_cookies: list[str] = field(default_factory=list)
 
     def ask(self, method: str, path: str, body: Any = None, *, csrf: bool = True, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
         if csrf and "csrftoken" in self.cookies:
             sent["X-CSRFToken"] = self.cookies["csrftoken"]
@@ -190,13 +191,13 @@ def test_a_host_that_is_not_ours_is_refused(browser: Browser) -> None:
 def test_requests_have_a_limit_told_or_not(browser: Browser) -> None:
     browser.sign_in()
     limit = ground.SETTINGS.request_bytes_max
-    told = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=60)
+    told = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=PATIENCE_S)
     told.putrequest("POST", "/api/v1/assets")
     told.putheader("Content-Length", str(limit + 1))
     told.endheaders()
     assert told.getresponse().status == 413
     told.close()
-    untold = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=60)
+    untold = http.client.HTTPConnection("127.0.0.1", browser.port, timeout=PATIENCE_S)
     untold.putrequest("POST", "/api/v1/assets")
     untold.putheader("Transfer-Encoding", "chunked")
     untold.endheaders()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.records import ground
 from tests.records.plant import author, modbus
+from tests.waiting import PATIENCE_S
 from tests.web.post import PostOffice
 from tests.web.running import Records, running
 
@@ -93,7 +94,7 @@ async def test_a_raised_alarm_is_mailed_in_the_language_of_the_person(
     async with running(tmp_path, kept) as web:
         await web.value("T2", 60.0)
         await web.value("T1", 150.0)
-        await web.until(lambda: post_office.mails, 30)
+        await web.until(lambda: post_office.mails, PATIENCE_S)
     assert len(post_office.mails) == 1
     mail = post_office.mails[0]
     assert mail["To"] == "engineer@plant.test"
@@ -110,7 +111,7 @@ async def test_an_area_hears_of_its_own_alarms_alone(kept: Records, hook: Hook, 
     async with running(tmp_path, kept) as web:
         await web.value("T1", 150.0)
         await web.value("T2", 60.0)
-        await web.until(lambda: hook.taken, 30)
+        await web.until(lambda: hook.taken, PATIENCE_S)
     [(shown, body)] = hook.taken
     document = json.loads(body)
     assert document["events"][0]["limit"] == 50
@@ -132,9 +133,9 @@ async def test_what_comes_from_a_recording_is_marked_in_mail_and_webhook(
     subscribe(kept, "mail", "engineer@plant.test", priorities=["critical", "medium"])
     async with running(tmp_path, kept) as web:
         await web.value("T1", 150.0)
-        await web.until(lambda: post_office.mails and hook.taken, 30)
+        await web.until(lambda: post_office.mails and hook.taken, PATIENCE_S)
         await web.value("T2", 60.0)
-        await web.until(lambda: len(post_office.mails) > 1 and len(hook.taken) > 1, 30)
+        await web.until(lambda: len(post_office.mails) > 1 and len(hook.taken) > 1, PATIENCE_S)
     recorded, real = post_office.mails
     assert recorded["Subject"] == "↻ [critical] T1 HH raised: 150 °C (limit 100 °C)"
     assert f"{kept.tags['T1'].path}\n↻ replayed from a recording\n" in recorded.get_content().replace("\r", "")
@@ -159,8 +160,8 @@ async def test_what_a_mail_server_refuses_is_kept_told_and_sent_later(
         assert "451" in told()["en"]
         post_office.refuses = False
         ground.in_thread(lambda: subscription.Subscription.objects.update(next_ms=0))
-        await web.until(lambda: post_office.mails, 30)
-        await web.until(lambda: told() is None, 30)
+        await web.until(lambda: post_office.mails, PATIENCE_S)
+        await web.until(lambda: told() is None, PATIENCE_S)
 
 
 def row(number: int, **fields: Any) -> dict[str, Any]:
@@ -356,11 +357,11 @@ async def test_a_host_that_does_not_answer_holds_up_its_own_messages_alone(
     try:
         async with running(tmp_path, kept) as web:
             await web.value("T1", 150.0)
-            await web.until(lambda: hook.asked, 30)
-            await web.until(lambda: post_office.mails, 30)
+            await web.until(lambda: hook.asked, PATIENCE_S)
+            await web.until(lambda: post_office.mails, PATIENCE_S)
             assert hook.taken == []
             hook.waits.set()
-            await web.until(lambda: len({body for _, body in hook.taken}) == 3, 60)
+            await web.until(lambda: len({body for _, body in hook.taken}) == 3, PATIENCE_S)
     finally:
         hook.waits.set()
 

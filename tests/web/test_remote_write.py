@@ -57,7 +57,7 @@ def message(*series: tuple[dict[str, str], Sequence[tuple[int, float]]]) -> byte
 
 async def write(web: Running, body: bytes, who: str = "operator", query: str = "", **headers: str) -> Answer:
     def sent() -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_S)
         told = {
             "Authorization": f"Bearer {web.records.tokens[who]}", "Content-Type": "application/x-protobuf",
             "Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0",

@@ -19,6 +19,7 @@ from tests.browser.conftest import launched
 from tests.e2e.platform import Person, Platform, free_ports, running
 from tests.peers.saml import peer
 from tests.peers.saml.peer import Client, Form, Peer
+from tests.waiting import PATIENCE_S
 from tests.web.authenticator import shown
 
 from mainspring.configuration import SignInSection
@@ -56,7 +57,7 @@ class Doors:
 
     def send(self, form: Form, action: str = "") -> dict[str, str]:
         """Send the provider's form as a browser does from elsewhere: no cookies; returns what the page opens with."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.platform.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.platform.port, timeout=PATIENCE_S)
         try:
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             connection.request("POST", urlsplit(action or form.action).path, form.body, headers)
@@ -269,7 +270,7 @@ def test_a_browser_goes_there_and_comes_back_from_another_site(doors: Doors) -> 
         page.get_by_role("button", name="Sign in with Works").click()
         page.get_by_label("Name").fill("wei")
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("button", name="Signed in as")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("button", name="Signed in as")).to_be_visible(timeout=180_000)
         assert page.url == f"{doors.platform.url}/admin/users", "the page that was wanted, and no answer in its address"
         page.context.clear_cookies()
         page.goto(f"{doors.platform.url}/sign-in/works?refused=0123abc")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from tests.answer import Answer
 from tests.records.plant import modbus, tag
+from tests.waiting import PATIENCE_S
 from tests.web.running import Records, Running, now_ms, records, running
 
 from mainspring.core import subjects
@@ -78,7 +79,7 @@ async def test_what_people_enter_goes_the_way_of_what_machines_send(web: Running
         # Sent twice with the same id, as after a lost answer: kept once.
         assert (await enter(web, "T2", 7.5, id="0199a000-0000-7000-8000-000000000001")).status == 200
     shown = {"T1": 120.5, "N": str(2**60 + 1), "E": 1, "B": 1, "S": "批次 8", "A": "[1.5,null,-2]"}
-    await web.until(lambda: samples(web, "T2"), 30)
+    await web.until(lambda: samples(web, "T2"), PATIENCE_S)
     assert [row[0] for row in await samples(web, "T2")] == [7.5]
     for name, value in shown.items():
         assert [row[:3] for row in await samples(web, name)] == [(value, GOOD, Origin.MANUAL)]
@@ -133,7 +134,7 @@ async def test_what_is_wrong_or_not_allowed_is_refused_in_words(web: Running) ->
 async def test_a_correction_shows_in_history_and_now_and_keeps_the_former(web: Running) -> None:
     time_ms = now_ms() - 10 * 60_000
     assert (await enter(web, "T1", 93.0, time_ms=time_ms)).status == 200
-    await web.until(lambda: samples(web, "T1"), 30)
+    await web.until(lambda: samples(web, "T1"), PATIENCE_S)
     correction = {"tag": web.records.ordinal("T1"), "time_ms": time_ms, "value": 39.0, "reason": "digits swapped"}
     answer = await web.post("/history/correct", correction, "engineer")
     assert (answer["former"], answer["value"]) == (93.0, 39.0)
@@ -179,14 +180,14 @@ async def test_a_file_is_entered_row_by_row_and_late_samples_are_marked(web: Run
     )  # fmt: skip
     assert (await send("")).json["entered"] == 3
     assert (await send("", "viewer")).status == 403
-    await web.until(lambda: samples(web, "N"), 30)
+    await web.until(lambda: samples(web, "N"), PATIENCE_S)
     assert await samples(web, "T1") == [(12.5, GOOD, Origin.MANUAL, LATE)]
     assert await samples(web, "E") == [(2, GOOD, Origin.MANUAL, LATE)]
     assert await samples(web, "N") == [(str(2**62 + 1), UNCERTAIN, Origin.MANUAL, LATE)]
 
 
 def post_bytes(web: Running, path: str, content: bytes, who: str, media_type: str = "text/csv") -> Answer:
-    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=PATIENCE_S)
     headers = {"Authorization": f"Bearer {web.records.tokens[who]}", "Content-Type": media_type}
     connection.request("POST", f"/api/v1{path}", content, headers)
     response = connection.getresponse()

@@ -12,6 +12,7 @@ from scim2_client.engines.httpx2 import SyncSCIMClient
 from scim2_tester import Status, check_server
 from tests.records.ground import in_thread
 from tests.records.plant import asset, author, person
+from tests.waiting import PATIENCE_S
 from tests.web.running import Records, Running, running
 
 from mainspring.records import credential
@@ -81,7 +82,7 @@ async def test_the_tester_finds_nothing_wrong(kept: Records, tmp_path: Any) -> N
 
 def checked(web: Running, shown: str) -> list[Any]:
     address = f"http://127.0.0.1:{web.port}/scim/v2"
-    with httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {shown}"}, timeout=60) as client:
+    with httpx2.Client(base_url=address, headers={"Authorization": f"Bearer {shown}"}, timeout=PATIENCE_S) as client:
         scim = SyncSCIMClient(client)
         scim.discover()
         return list(check_server(scim))

@@ -233,5 +233,5 @@ class OpcUaSimulator:
         """Stop listening and free the address space."""
         server, self._server = self._server, None
         if server is not None:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await server.stop()
