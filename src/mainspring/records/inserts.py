@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from django.db import connection, models
+
+PARAMETERS_MAX: Final = 30_000
+"""Values of one statement: SQLite takes 32,766, PostgreSQL 65,535."""
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -35,17 +39,20 @@ def insert_values(kind: type[models.Model], names: Sequence[str], rows: Iterable
 
 def _store(table: Any, columns: Sequence[Any], rows: Iterable[list[Any]]) -> None:
     names = ", ".join(connection.ops.quote_name(str(column.column)) for column in columns)
-    marks = ", ".join(["%s"] * len(columns))
+    begin = f"INSERT INTO {connection.ops.quote_name(table.db_table)} ({names}) VALUES "
+    marks = f"({', '.join(['%s'] * len(columns))})"
     adapted = [(place, adapt) for place, column in enumerate(columns) if (adapt := _adapter(column)) is not None]
     parameters = []
     for found in rows:
         for place, adapt in adapted:
             found[place] = adapt(found[place])
         parameters.append(found)
+    most = PARAMETERS_MAX // len(columns)
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {connection.ops.quote_name(table.db_table)} ({names}) VALUES ({marks})", parameters
-        )
+        # Where a table has triggers, SQLite keeps each page as it was before each statement.
+        for start in range(0, len(parameters), most):
+            part = parameters[start : start + most]
+            cursor.execute(begin + ", ".join([marks] * len(part)), list(chain.from_iterable(part)))
 
 
 def _adapter(column: Any) -> Callable[[Any], Any] | None:

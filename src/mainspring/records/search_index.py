@@ -236,12 +236,13 @@ def _triggers(vendor: str, name: str, table: str, kind: type[Defined]) -> Iterat
         yield f"CREATE TRIGGER {name}_gone AFTER DELETE ON {table} {keep.format('')}"
         return
     place = f"replace(NEW.search, ' ', ' ' || substr(NEW.tenant_id, -8) || '{_code(kind)}')"
-    add = (
-        f"INSERT INTO {TABLE} (tenant_id, object_kind, object_id, words) "
-        f"SELECT NEW.tenant_id, '{kind.kind}', NEW.id, {place} WHERE NEW.search <> '';"
-    )
+    values = f"NEW.tenant_id, '{kind.kind}', NEW.id, {place}"
+    into = f"INSERT INTO {TABLE} (tenant_id, object_kind, object_id, words)"
+    add = f"{into} SELECT {values} WHERE NEW.search <> '';"
     forget = f"DELETE FROM {TABLE} WHERE object_id = OLD.id;"
-    yield f"CREATE TRIGGER {name}_made AFTER INSERT ON {table} BEGIN {add} END"
+    # VALUES, for a SELECT would fill a temporary table for each row.
+    made = f"AFTER INSERT ON {table} WHEN NEW.search <> ''"
+    yield f"CREATE TRIGGER {name}_made {made} BEGIN {into} VALUES ({values}); END"
     yield f"CREATE TRIGGER {name}_changed AFTER UPDATE OF search ON {table} WHEN {changed} BEGIN {forget} {add} END"
     yield f"CREATE TRIGGER {name}_gone AFTER DELETE ON {table} BEGIN {forget} END"
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from mainspring.core.text import Text
 from mainspring.core.units import code_of, near_units, spelling
-from mainspring.records.defined.fields import Told
+from mainspring.records.defined.fields import Choices, Told
 from mainspring.records.defined.keys import leaves
 from mainspring.records.defined.kinds import Defined, columns, told, words_of
 from mainspring.records.faults import Invalid
@@ -154,17 +155,24 @@ def suggested(column: Column, cell: str) -> str:
 
 
 def _choices(about: Told) -> tuple[str, ...]:
-    return tuple(word for choice in about.choices or () for word in (str(choice), choice.words.en, choice.words.zh))
+    return tuple(word for choice in about.choices or () for word in _spelled(choice))
+
+
+def _spelled(choice: Choices) -> tuple[str, str, str]:
+    return str(choice), choice.words.en, choice.words.zh
+
+
+@cache
+def _meant(choices: type[Choices]) -> dict[str, str]:
+    """Return the choice that each word means, in lower case; of two with one word the first."""
+    return {word.casefold(): str(choice) for choice in reversed(choices) for word in _spelled(choice)}
 
 
 # What reads a cell returns what it says, or what is wrong with it.
 def _choice(column: Column, cell: str, _zone: ZoneInfo) -> str | Text:
-    choices = list(column.told.choices or ())
-    word = cell.casefold()
-    for choice in choices:
-        if word in {str(choice).casefold(), choice.words.en.casefold(), choice.words.zh}:
-            return str(choice)
-    return _NO_CHOICE.format(words=Text.listed(choice.words for choice in choices))
+    choices = column.told.choices
+    assert choices is not None
+    return _meant(choices).get(cell.casefold()) or _NO_CHOICE.format(words=Text.listed(each.words for each in choices))
 
 
 def _yes(_column: Column, cell: str, _zone: ZoneInfo) -> bool | Text:
