@@ -10,7 +10,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -29,7 +29,7 @@ from mainspring.records.defined.exchange import Records
 from mainspring.records.defined.kinds import find_kind
 from mainspring.records.faults import Invalid
 from mainspring.records.import_files import ImportFolder, now_ms
-from mainspring.records.imported import Fault, Imported, Layout, Outcome, Taker
+from mainspring.records.imported import Fault, Imported, Layout, Outcome, Planned, Taker
 from mainspring.records.mapped import Mapped, mappings
 from mainspring.records.outbox import outbox
 from mainspring.records.sheets import Sheet, read_sheet
@@ -152,7 +152,7 @@ def do(work: Work) -> None:
 
 def _check(work: Work) -> None:
     with _tallied(work, "checked") as tally:
-        for piece in _pieces(work, work.imported.taker(work.access, dry_run=True, before_commit=lambda _: None)):
+        for piece in _pieces(work, dry_run=True, before_commit=lambda _: None):
             tally.add(piece)
 
 
@@ -165,7 +165,7 @@ def _load(work: Work) -> None:
             deeds.flush()
 
     with _tallied(work, "loaded") as tally, work.folder.deeds.open("a", encoding="utf-8") as deeds:
-        for piece in _pieces(work, work.imported.taker(work.access, dry_run=False, before_commit=keep)):
+        for piece in _pieces(work, dry_run=False, before_commit=keep):
             tally.add(piece)
             # What is loaded so far is said at each step: a process may be killed at any moment.
             seconds = round(time.monotonic() - began, 1)
@@ -223,37 +223,41 @@ def _sheet(upload: Path, name: str) -> Sheet:
     return read_sheet(upload.read_bytes(), name)
 
 
-def _pieces(work: Work, taker: Taker) -> Iterator[_Piece]:
+def _pieces(work: Work, *, dry_run: bool, before_commit: Planned) -> Iterator[_Piece]:
     """Take the rows of the file piece by piece, until it is cancelled."""
+    imported = work.imported
     sheet = _sheet(work.folder.upload, work.state["name"])
-    layout = work.imported.layout(work.state["options"], work.access)
-    cells = _Cells(sheet, layout, _Fixes(work.state["fixes"], layout), work.imported)
-    for start in range(0, len(sheet.rows), PIECE):
+    layout = imported.layout(work.state["options"], work.access)
+    fixes = _Fixes(work.state["fixes"], layout)
+    rows = [fixes.applied(cells, number) for cells, number in zip(sheet.rows, sheet.numbers, strict=True)]
+    cells = _Cells(sheet, rows, layout, imported)
+    order = imported.order(layout, rows, sheet.numbers)
+    taker = imported.taker(work.access, layout, dry_run=dry_run, before_commit=before_commit)
+    for start in range(0, len(order), PIECE):
         if work.stop.is_set():
             return
-        yield _piece(cells, taker, start)
-        work.step(min(start + PIECE, len(sheet.rows)))
+        yield _piece(cells, taker, order[start : start + PIECE])
+        work.step(min(start + PIECE, len(order)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """The cells of a file, and how they are read."""
+    """The cells of a file, put right, and how they are read."""
 
     sheet: Sheet
+    rows: list[list[str]]
     layout: Layout
-    fixes: _Fixes
     imported: Imported
 
 
-def _piece(of: _Cells, taker: Taker, start: int) -> _Piece:
-    sheet = of.sheet
+def _piece(of: _Cells, taker: Taker, places: Sequence[int]) -> _Piece:
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
     kept: list[list[str]] = []
     faults: list[dict[str, Any]] = []
     cells_of: dict[int, list[str]] = {}
-    for cells, number in zip(sheet.rows[start : start + PIECE], sheet.numbers[start : start + PIECE], strict=True):
-        right = of.fixes.applied(cells, number)
+    for place in places:
+        right, number = of.rows[place], of.sheet.numbers[place]
         try:
             row = of.layout.row(right)
         except Invalid as error:

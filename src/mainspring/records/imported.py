@@ -85,9 +85,13 @@ class Imported(ABC):
     def layout(self, options: dict[str, Any], access: Access) -> Layout:
         """Read a layout as people settled it; raises Invalid for one that cannot work."""
 
+    def order(self, layout: Any, rows: Sequence[list[str]], numbers: Sequence[int]) -> Sequence[int]:
+        """Return the places of rows in the order in which they are taken; `numbers` are as people see them."""
+        return range(len(rows))
+
     @abstractmethod
-    def taker(self, access: Access, *, dry_run: bool, before_commit: Planned) -> Taker:
-        """Return what takes the rows of one import."""
+    def taker(self, access: Access, layout: Any, *, dry_run: bool, before_commit: Planned) -> Taker:
+        """Return what takes the rows of one import, laid out and in their order."""
 
     @abstractmethod
     def undo(

@@ -224,7 +224,7 @@ class Mapped(Imported):
                 raise Invalid({"mapping": _NEEDED.format(name=name)})
         return MappedLayout(self.declared, mapping)
 
-    def taker(self, access: Access, *, dry_run: bool, before_commit: Planned) -> MappedTaking:
+    def taker(self, access: Access, layout: Any, *, dry_run: bool, before_commit: Planned) -> MappedTaking:
         """Return what takes the rows of one import."""
         self.require(access)
         return MappedTaking(self, access, dry_run=dry_run, before_commit=before_commit)

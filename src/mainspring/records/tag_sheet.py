@@ -127,7 +127,7 @@ class Tags(Imported):
             raise Invalid({"mapping": _NO_NAME})
         return layout
 
-    def taker(self, access: Access, *, dry_run: bool, before_commit: Planned) -> Importer:
+    def taker(self, access: Access, layout: Any, *, dry_run: bool, before_commit: Planned) -> Importer:
         """Return what takes the rows of one import."""
         return Importer(access.author, dry_run=dry_run, before_commit=before_commit)
 

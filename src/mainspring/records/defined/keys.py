@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations, islice, pairwise
 from typing import Any, Final
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from mainspring.core.errors import NotAllowed
 from mainspring.records.defined.access import Access
-from mainspring.records.defined.kinds import Defined
+from mainspring.records.defined.kinds import Defined, columns
 
 BATCH: Final = 500
 SPLITS_MAX: Final = 50
@@ -38,6 +38,31 @@ def leaves(target: type[models.Model]) -> tuple[str, ...]:
         else:
             made.append(name)
     return tuple(made)
+
+
+@cache
+def own_links(kind: type[Defined]) -> frozenset[str]:
+    """Return the fields of a kind that link to records of the same kind, as a part to its whole."""
+    return frozenset(name for name, column in columns(kind).items() if column.related_model is kind)
+
+
+def behind(above: Sequence[Sequence[int]]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return places so that each stands behind those `above` it, else in their order, and the pairs that lead back."""
+    done: dict[int, None] = {}
+    begun: set[int] = set()
+    back: list[tuple[int, int]] = []
+    for place in range(len(above)):
+        way = [place]
+        while way:
+            at = way[-1]
+            if at in begun:
+                done[way.pop()] = None
+                continue
+            begun.add(at)
+            waiting = [each for each in above[at] if each not in done]
+            back += [(at, each) for each in waiting if each in begun]
+            way += [each for each in reversed(waiting) if each not in begun]
+    return list(done), back
 
 
 def names_of(target: type[models.Model], ids: Iterable[UUID]) -> dict[UUID, str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
-from copy import copy
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
+from django.db.models.base import ModelState
 from pydantic import BaseModel, ValidationError, create_model
 
 from mainspring.core.errors import Conflict, MainspringError, NotAllowed
@@ -21,7 +22,7 @@ from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access, Doing
 from mainspring.records.defined.fields import kept
 from mainspring.records.defined.forms import draft_of, number, written
-from mainspring.records.defined.keys import ids_of, joined
+from mainspring.records.defined.keys import ids_of, joined, own_links
 from mainspring.records.defined.kinds import Defined, columns, parts_of, remove_together, told, words_of
 from mainspring.records.defined.undo import put_back
 from mainspring.records.draft import Draft
@@ -35,15 +36,22 @@ from mainspring.records.tenant import now_ms
 BATCH: Final = 500
 _NO_LINK: Final = Text("There is no {kind} {found} here.", "此处没有{kind} {found}。")
 _NO_SUCH: Final = Text("There is no such {kind} here", "此处没有该{kind}")
+_REFUSED: Final = Text(
+    "{kind} {found} stands in row {row}, which is refused itself. Correct that row first.",
+    "{kind} {found} 在第 {row} 行，而该行未被接受，请先更正该行。",
+)
+_ABOVE: Final = Text("The row it links to is refused", "所引用的行未被接受")
 _TWICE: Final = Text("Row {row} names the same {kind}.", "第 {row} 行是相同的{kind}。")
 _SAME: Final = Text("The same {kind} twice in the file", "文件中有重复的{kind}")
 
 
 @dataclass(slots=True)
 class _Row:
-    """One row that is right: its place, its record, and for a known one what it was."""
+    """One row that is right: its place and number, its name, its record, and for a known one what it was."""
 
     place: int
+    number: int
+    name: str
     record: Defined
     before: dict[str, Any] | None
     after: dict[str, Any]
@@ -53,13 +61,14 @@ class _Row:
 class Taking:
     """Takes rows in pieces, each stored by itself, and remembers the rows before for records named twice.
 
-    A row of another system may say the `state` of its record there, whatever steps lead to it. Parts of `open_wholes`
-    are taken in whatever state those are: they came with them.
+    A row may link to a row of its own kind that was taken before it; `linked` gives the numbers of those that others
+    link to, of the rest nothing is kept. A row of another system may say the `state` of its record there, whatever
+    steps lead to it. Parts of `open_wholes` are taken in whatever state those are: they came with them.
     """
 
     def __init__(
         self, access: Access, kind: type[Defined], *, dry_run: bool, before_commit: Planned,
-        open_wholes: Container[UUID] = frozenset(),
+        open_wholes: Container[UUID] = frozenset(), linked: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         self._access, self._kind, self._dry_run = access, kind, dry_run
         self._before_commit = before_commit
@@ -69,6 +78,10 @@ class Taking:
         self._ids: dict[Any, dict[str, UUID]] = {}
         self._linked_to: dict[UUID, Any] = {}
         self._links = {name: each.related_model for name, each in columns(kind).items() if each.is_relation}
+        self._own = own_links(kind)
+        self._named = linked
+        self._late = _judged_late(kind)
+        self._above: dict[UUID, _Row] = {}
         self._series = [name for name in columns(kind) if told(kind, name).series]
         self._blank = kind(tenant=access.author.tenant)
         if kind.shape.states is not None:
@@ -80,10 +93,14 @@ class Taking:
         `numbers` are the rows' numbers as people see them.
         """
         planned, refused = self._planned(rows, numbers)
+        if self._dry_run and not self._late:
+            return self._stored(planned, refused)
         with transaction.atomic():
             if not self._dry_run and not self._still_true(planned):
                 # Rows were read and checked without a lock, so that others write meanwhile.
-                self._forget(numbers)
+                self._forget(planned)
+                again = set(numbers)
+                self._row_of_key = {key: row for key, row in self._row_of_key.items() if row not in again}
                 planned, refused = self._planned(rows, numbers)
             outcome = self._stored(planned, refused)
             if self._dry_run:
@@ -94,14 +111,18 @@ class Taking:
         self._resolve(rows)
         keys: list[tuple[Any, ...] | None] = []
         linked: list[tuple[dict[str, Any], list[Fault]]] = []
+        others = self._links.keys() - self._own
         for place, row in enumerate(rows):
-            linked.append(self._linked(place, row))
+            linked.append(self._linked(place, row, others))
             keys.append(None if linked[-1][1] else self._key(linked[-1][0]))
         self._read_linked([row for row, faults in linked if not faults])
         known = self._known(key for key in keys if key is not None)
         planned: list[_Row] = []
         refused: list[Fault] = []
-        for place, ((row, faults), key) in enumerate(zip(linked, keys, strict=True)):
+        for place, key in enumerate(keys):
+            row, faults = linked[place]
+            if not faults and self._own:
+                row, faults = self._linked(place, row, self._own)
             if faults:
                 refused += faults
                 continue
@@ -117,7 +138,7 @@ class Taking:
             else:
                 if key is not None:
                     self._row_of_key[key] = numbers[place]
-                self._remember(rows[place], planned[-1].record)
+                self._remember(planned[-1], rows[place])
         return planned, refused
 
     def _resolve(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -130,20 +151,28 @@ class Taking:
         """Read what these rows link to at once: rules of a kind look at it, row by row."""
         self._linked_to = {}
         for name, target in self._links.items():
-            ids = {row[name] for row in rows if row.get(name)} - self._linked_to.keys()
-            self._linked_to |= target._default_manager.in_bulk(list(ids))
+            own = name in self._own
+            ids = {self._ids[target].get(row[name]) if own else row[name] for row in rows if row.get(name)}
+            wanted = ids - self._linked_to.keys() - self._above.keys() - {None}
+            self._linked_to |= target._default_manager.in_bulk(list(wanted))
 
-    def _linked(self, place: int, row: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+    def _linked(self, place: int, row: dict[str, Any], names: Set[str]) -> tuple[dict[str, Any], list[Fault]]:
+        """Put the ids of what a row links to in the place of their names."""
         faults = []
         row = dict(row)
-        for name in self._links.keys() & row.keys():
+        for name in names & row.keys():
             found = self._ids[self._links[name]].get(row[name])
             if found is None:
-                words = words_of(self._links[name])
-                text = _NO_LINK.format(kind=words, found=row[name])
-                faults.append(Fault(place, name, text, _NO_SUCH.format(kind=words)))
+                faults.append(self._absent(place, name, row[name]))
             row[name] = found
         return row, faults
+
+    def _absent(self, place: int, name: str, found: str) -> Fault:
+        words = words_of(self._links[name])
+        number = self._named.get(found) if self._named is not None and name in self._own else None
+        if number is None:
+            return Fault(place, name, _NO_LINK.format(kind=words, found=found), _NO_SUCH.format(kind=words))
+        return Fault(place, name, _REFUSED.format(row=number, kind=words, found=found), _ABOVE)
 
     def _key(self, row: dict[str, Any]) -> tuple[Any, ...] | None:
         """Return the key of a row; None for one that is numbered when it is stored, or wrong."""
@@ -184,7 +213,9 @@ class Taking:
         vars(record).update({of[name].attname: value for name, value in values.items() if name not in self._links})
         for name in self._links.keys() & values.keys():
             setattr(record, of[name].attname, values[name])
-            if values[name] in self._linked_to:
+            if values[name] in self._above:
+                setattr(record, name, self._above[values[name]].record)
+            elif values[name] in self._linked_to:
                 setattr(record, name, self._linked_to[values[name]])
         if self._series and self._dry_run:
             for name in self._series:
@@ -207,7 +238,7 @@ class Taking:
             record.search = searched(record)
         # A new row that is only tried is not told of anywhere.
         after = {} if self._dry_run and before is None else record.document()
-        return _Row(place, record, before, after, version)
+        return _Row(place, shown, "", record, before, after, version)
 
     def _refuse_fixed(self, record: Defined) -> None:
         """Raise Conflict for a record in a state in which nothing changes, or a part of one it did not come with."""
@@ -219,22 +250,31 @@ class Taking:
         # Django would find out for each row again what a new one is like.
         record = self._kind.__new__(self._kind)
         vars(record).update(vars(self._blank))
-        record._state = copy(self._blank._state)
+        record._state = ModelState()
         record._state.fields_cache = dict(self._blank._state.fields_cache)
         record.id = uuid7()
         record.created_ms = record.changed_ms = now_ms()
         return record
 
-    def _remember(self, row: dict[str, Any], record: Defined) -> None:
+    def _remember(self, row: _Row, fields: dict[str, Any]) -> None:
         """Let later rows link to a record of this file."""
-        own = self._ids.get(self._kind)
-        if own is not None:
-            parts = [row[name] if name in self._links else getattr(record, name) for name in self._kind.shape.key]
-            own[joined(parts)] = record.id
+        if not self._own:
+            return
+        key = self._kind.shape.key
+        row.name = joined(fields[name] if name in self._links else getattr(row.record, name) for name in key)
+        if self._named is None or row.name in self._named:
+            self._ids[self._kind][row.name] = row.record.id
+            self._above[row.record.id] = row
 
-    def _forget(self, numbers: Sequence[int]) -> None:
-        taken = set(numbers)
-        self._row_of_key = {key: row for key, row in self._row_of_key.items() if row not in taken}
+    def _forget(self, rows: Iterable[_Row]) -> None:
+        """Let no later row link to these: they are not stored."""
+        for row in rows:
+            self._above.pop(row.record.id, None)
+            self._ids.get(self._kind, {}).pop(row.name, None)
+
+    def _above_of(self, records: Iterable[Defined]) -> set[UUID]:
+        """Return what records link to among their own kind."""
+        return {getattr(record, f"{name}_id") for record in records for name in self._own} - {None}
 
     def _still_true(self, planned: list[_Row]) -> bool:
         """Tell whether records are as they were when rows were read, and new ones still are new."""
@@ -267,8 +307,12 @@ class Taking:
 
     def _written(self, rows: list[_Row]) -> tuple[list[_Row], list[Fault]]:
         """Store rows together; if the database or a consequence refuses, one by one, to tell which are to blame."""
-        if self._dry_run and not _judged_late(self._kind):
+        if self._dry_run and not self._late:
             return rows, []
+        if self._dry_run and self._own:
+            # If someone stores the same meanwhile, these are judged without.
+            with suppress(IntegrityError), transaction.atomic():
+                self._store(self._taken_back(rows))
         try:
             with transaction.atomic():
                 self._write(rows)
@@ -276,30 +320,62 @@ class Taking:
             return self._one_by_one(rows)
         return rows, []
 
+    def _taken_back(self, rows: list[_Row]) -> list[_Row]:
+        """Return what lies above rows and was taken back with the piece it came in, for they are judged by it, too."""
+        found: dict[UUID, _Row] = {}
+        seen = {row.record.id for row in rows}
+        above = self._above_of(row.record for row in rows)
+        while above := above - seen:
+            seen |= above
+            here = {id: self._above[id] for id in above & self._above.keys()}
+            found |= here
+            others = among(self._kind._default_manager, "pk", above - here.keys())
+            above = self._above_of([*others, *(row.record for row in here.values())])
+        return [row for row in found.values() if row.before != row.after]
+
     def _one_by_one(self, rows: list[_Row]) -> tuple[list[_Row], list[Fault]]:
         done: list[_Row] = []
         faults: list[Fault] = []
+        gone: dict[UUID, _Row] = {}
         for row in rows:
             try:
+                self._refuse_below(row.record, gone)
                 writing.stored(row.record, lambda row=row: self._write([row]))
                 done.append(row)
             except (Invalid, Conflict) as error:
                 faults += self._faults(row.place, error)
+                self._forget([row])
+                if row.before is None:
+                    gone[row.record.id] = row
         return done, faults
+
+    def _refuse_below(self, record: Defined, gone: Mapping[UUID, _Row]) -> None:
+        """Raise Invalid for a record that links to a refused one."""
+        above = {name: gone.get(getattr(record, f"{name}_id")) for name in self._own}
+        faults = {
+            name: _REFUSED.format(row=row.number, kind=self._kind.shape.one, found=row.name)
+            for name, row in above.items()
+            if row is not None
+        }
+        if faults:
+            raise Invalid(faults)
 
     def _faults(self, place: int, error: MainspringError) -> list[Fault]:
         told = error.fields if isinstance(error, Invalid) else {self._kind.shape.key[0]: error.text}
         return [Fault(place, path, text, text) for path, text in told.items()]
 
     def _write(self, rows: list[_Row]) -> None:
+        self._store(rows)
+        for row in rows:
+            row.record.follow(self._access.author, row.before)
+
+    def _store(self, rows: list[_Row]) -> None:
         changed = [row for row in rows if row.before is not None]
         for row in changed:
             row.record.version, row.record.changed_ms = row.version + 1, now_ms()
         with together():
             insert([row.record for row in rows if row.before is None])
             store_changed(self._kind, [row.record for row in changed])
-        for row in rows:
-            row.record.follow(self._access.author, row.before)
 
 
 def store_changed(kind: type[Defined], records: list[Defined]) -> None:
@@ -316,25 +392,35 @@ def undo(
     with transaction.atomic():
         there = {str(record.pk): record for record in among(access.rows(kind, Doing.REMOVE), "pk", made)}
         mine = [there[id] for id in made if id in there and there[id].version == 1]
-        gone = _removed([record for record in mine if not _has_parts(record)])
+        # What was changed may link to what was made.
         back = _restored(access, kind, before)
+        gone = _removed([record for record in mine if not _has_parts(record)])
         append(access.author, [
-            *(changes.deed(Action.DELETE, record, document, {}) for record, document in gone),
             *(changes.deed(Action.CHANGE, record, now, after) for record, now, after in back),
+            *(changes.deed(Action.DELETE, record, document, {}) for record, document in gone),
         ])  # fmt: skip
     taken_back = len(gone) + len(back)
     return taken_back, len(there) + len(before) - taken_back
 
 
 def _removed(records: list[Defined]) -> list[tuple[Defined, dict[str, Any]]]:
-    """Remove records that nothing is linked to, the last made first; returns them as they were."""
-    if not records:
-        return []
+    """Remove records that nothing else is linked to, those that link to others first; returns them as they were."""
+    gone = []
+    while records:
+        links = [f"{name}_id" for name in own_links(type(records[0]))]
+        above = {getattr(record, link) for record in records for link in links}
+        first = [record for record in records if record.pk not in above]
+        # What leads back to itself goes together, or not at all.
+        gone += _removed_at_once(first or records)
+        records = [record for record in records if first and record.pk in above]
+    return gone
+
+
+def _removed_at_once(records: list[Defined]) -> list[tuple[Defined, dict[str, Any]]]:
     told_as = [(record, record.document()) for record in records]
-    ids = [record.pk for record in records]
     try:
         with transaction.atomic():
-            remove_together(type(records[0]), ids)
+            remove_together(type(records[0]), [record.pk for record in records])
     except ProtectedError:
         pass
     else:
