@@ -37,6 +37,7 @@ MORE: Final = {
     "trend-empty": "/trend",
     "pictures": "/pictures",
     "apps": "/apps",
+    "events": "/records/events",
     "connection": "",
     "connection-edit": "",
     "connection-tags": "",

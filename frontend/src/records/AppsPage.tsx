@@ -6,12 +6,15 @@ import { Empty, NoneMatch, PageState } from "../components/PageState";
 import { useSession } from "../session";
 import { useSay, useWords } from "../words";
 import { recordWords } from "../words/records";
+import { shared } from "../words/shared";
 import type { KindBrief } from "./types";
 import { homeOf, useKinds } from "./use-kind";
 import { GROUPS } from "./value-text";
 import "./records.css";
 
 const PINNED_MAX = 5;
+/** What no kind of record declares, but people look for in the same place. */
+const EVENTS: KindBrief = { kind: "events", one: shared.events, many: shared.events, group: "material", moves: [] };
 type Group = (typeof GROUPS)[number];
 
 function KindList({ title, kinds, pins, onPin }: { title: string; kinds: readonly KindBrief[]; pins: readonly string[]; onPin: (kind: KindBrief) => void }) {
@@ -41,7 +44,7 @@ function KindList({ title, kinds, pins, onPin }: { title: string; kinds: readonl
 export default function AppsPage() {
   const t = useWords(recordWords);
   const say = useSay();
-  const { person } = useSession();
+  const { person, may } = useSession();
   const { message } = App.useApp();
   const kinds = useKinds();
   const [text, setText] = useState("");
@@ -63,7 +66,8 @@ export default function AppsPage() {
         <Input className="ms-find-kind" allowClear value={text} onChange={(event) => setText(event.target.value)} placeholder={t("findKind")} aria-label={t("findKind")} />
       </div>
       <PageState state={kinds} rows={8}>
-        {(all) => {
+        {(declared) => {
+          const all = may("viewer") ? [...declared, EVENTS] : declared;
           if (all.length === 0) return <Empty title={t("noKinds")} text={t("noKindsText")} />;
           const found = all.filter(({ one, many, kind }) => [one.en, one.zh, many.en, many.zh, kind].some((each) => each.toLowerCase().includes(wanted))).sort(byName);
           if (found.length === 0) return <NoneMatch total={all.length} onClear={() => setText("")} />;

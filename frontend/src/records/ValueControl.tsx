@@ -2,6 +2,7 @@ import { useEffect, useRef } from "react";
 import { Button, Checkbox, Input, InputNumber, Select, Switch } from "antd";
 import { instantOf, fieldText } from "../components/RangeFields";
 import { UnitField } from "../components/UnitField";
+import { NameField } from "../events/NameField";
 import { useZone } from "../session";
 import type { Words } from "../types";
 import { written, useUnits } from "../units";
@@ -145,6 +146,8 @@ export function ValueControl({ field, id, label, value, onChange }: Given & { fi
       return <Input {...given} className="ms-code" defaultValue={JSON.stringify(value ?? [])} onChange={(event) => put(parsed(event.target.value))} />;
     case "any":
       return <AnyField id={id} label={label} value={value as string | null} onChange={put} />;
+    case "uri":
+      return <NameField id={id} label={label} value={value as string | null} onChange={put} of={field.target} />;
     case "nested":
       return <NestedInput id={id} value={value as Row | null} onChange={put} field={field} />;
     case "rows":

@@ -2,9 +2,10 @@
 
 import type { Words } from "../types";
 import { recordWords } from "../words/records";
+import type { Comparison } from "./query";
 import type { Kind, Schema } from "./types";
 
-export const CONTROLS = ["code", "text", "words", "notes", "exact", "whole", "yes", "choice", "day", "moment", "unit", "link", "any", "rows", "nested", "list", "json"] as const;
+export const CONTROLS = ["code", "text", "words", "notes", "exact", "whole", "yes", "choice", "day", "moment", "unit", "link", "any", "rows", "nested", "list", "json", "uri"] as const;
 export type Control = (typeof CONTROLS)[number];
 
 export interface Choice {
@@ -41,6 +42,8 @@ export interface Field {
   holds: string;
   /** The kind of record a link leads to. */
   target: string;
+  /** How it can be compared, where that is less than its control allows. */
+  ways?: readonly Comparison[];
   /** The fields of each row, or of the form within the form. */
   row: readonly Field[];
 }
@@ -117,7 +120,8 @@ export const fieldsOf = (kind: Kind): Field[] => propertiesOf(kind.schema, kind.
 /** What forms ask for. */
 export const formFields = (kind: Kind): Field[] => fieldsOf(kind).filter(({ given }) => !given);
 
-const stamp = (name: string, words: Words): Field => ({
+/** A field that no schema declares. */
+export const stamp = (name: string, words: Words): Field => ({
   name, control: "moment", words, hint: null, unit: "", unitIn: "", counts: false, required: false, nullable: true, start: null, given: true, series: "", least: undefined, above: undefined, most: undefined, length: undefined, whole: false, choices: [], holds: "", target: "", row: [],
 });
 

@@ -31,10 +31,11 @@ const BY_CONTROL: Partial<Record<Control, readonly Comparison[]>> = {
   moment: ["ge", "lt"],
   unit: ["eq", "ne"],
   link: ["eq", "ne"],
+  uri: ["eq"],
 };
 
 /** How a field can be compared; those without any cannot be filtered by. */
-export const comparisonsOf = ({ control }: Field): readonly Comparison[] => BY_CONTROL[control] ?? [];
+export const comparisonsOf = ({ control, ways }: Field): readonly Comparison[] => ways ?? BY_CONTROL[control] ?? [];
 
 /** `weight ge 5`: readable in the address, and any value comes back as it was. */
 export const conditionText = ({ field, compare, value }: Condition) => `${field} ${compare} ${JSON.stringify(value)}`;

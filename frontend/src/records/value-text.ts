@@ -48,6 +48,8 @@ export function valueText(field: Field, value: unknown, titles: Titles, tongue: 
     case "link":
     case "any":
       return say(titles[String(value)] ?? titles[String(value).split(":").at(-1) ?? ""] ?? String(value));
+    case "uri":
+      return say(titles[String(value)] ?? String(value));
     case "rows":
       return t("rowCount", { n: (value as unknown[]).length });
     case "list":

@@ -22,6 +22,7 @@ const PAGES: readonly Hit[] = [
   page("/alarms", shared.alarms),
   page("/trend", shared.trends),
   page("/apps", shared.apps),
+  page("/records/events", shared.events),
   page("/connect", shared.connect),
   page("/admin", shared.admin),
 ];

@@ -26,7 +26,10 @@ export const ENTRIES: readonly Entry[] = [
   { to: "/admin", name: "admin", open: ({ may }) => may("administrator") },
 ];
 
-/** Whether a page of the rail is for somebody. */
+/** Pages that are found by name, but are no entry of the rail. */
+const FURTHER: Readonly<Record<string, Entry["open"]>> = { "/records/events": ({ may }) => may("viewer") };
+
+/** Whether a page is for somebody. */
 export function isOpen(to: string, session: Session): boolean {
-  return ENTRIES.find((entry) => entry.to === to)?.open(session) ?? true;
+  return (ENTRIES.find((entry) => entry.to === to)?.open ?? FURTHER[to])?.(session) ?? true;
 }

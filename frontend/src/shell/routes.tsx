@@ -18,6 +18,7 @@ const ConnectPage = lazy(() => import("../connect/ConnectPage"));
 const AppsPage = lazy(() => import("../records/AppsPage"));
 const RecordsPage = lazy(() => import("../records/RecordsPage"));
 const RecordsImport = lazy(() => import("../records/RecordsImport"));
+const EventsPage = lazy(() => import("../events/EventsPage"));
 const SharedPage = lazy(() => import("../rights/SharedPage"));
 const AccountPage = lazy(() => import("../account/AccountPage"));
 const AdminPage = lazy(() => import("../admin/AdminPage"));
@@ -70,6 +71,7 @@ const router = createBrowserRouter([
       { path: "/pictures", element: <PicturesPlace /> },
       { path: "/apps", element: <AppsPage /> },
       { path: "/apps/shared", element: <SharedPage /> },
+      { path: "/records/events", element: <EventsPage /> },
       { path: "/records/:kind/:id?", element: <RecordsPage /> },
       { path: "/records/:kind/import/:id?", element: <RecordsImport /> },
       { path: "/connect/*", element: <ConnectPage /> },

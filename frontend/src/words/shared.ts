@@ -9,6 +9,7 @@ export const shared = {
   trends: { en: "Trends", zh: "趋势" },
   pictures: { en: "Pictures", zh: "画面" },
   apps: { en: "Apps", zh: "应用" },
+  events: { en: "Events", zh: "事件" },
   connect: { en: "Connect", zh: "连接" },
   admin: { en: "Admin", zh: "管理" },
   more: { en: "More", zh: "更多" },

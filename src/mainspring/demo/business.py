@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import structlog
 from django.db import transaction
 
-from mainspring.demo import business_rows
+from mainspring.demo import business_events, business_rows
 from mainspring.demo.business_rows import Clock, Rows
 from mainspring.records import daily_count
 from mainspring.records.audit import Author
@@ -52,7 +52,7 @@ def fill(author: Author, folder: Path) -> int:
         if not any(find_kind(kind).objects.of(tenant).exists() for kind, _ in rows):
             made = sum(_take(access, kind, each) for kind, each in rows)
             _publish(access, folder)
-            capture(author, read_document(business_rows.events(_clock(now))))
+            capture(author, read_document(business_events.events(_clock(now))))
         daily_count.count(tenant, times=made, **COUNTED)
     return made
 

@@ -14,8 +14,6 @@ from typing import Any, Final
 from mainspring.demo.edge import MACHINE as MACHINE_7
 from mainspring.demo.machine import MACHINE as LATHE
 from mainspring.demo.plant import CHILLER, SHIFTS, TEP
-from mainspring.records.events.identifiers import ASSET, ORDER
-from mainspring.records.events.vocabulary import CONTEXT, REPORTING, STATE
 
 Rows = list[dict[str, Any]]
 SITE: Final = "demo/plant-1"
@@ -78,49 +76,6 @@ def rows(clock: Clock) -> list[tuple[str, Rows]]:
         ("criterion", _CRITERIA),
         ("evidence", _evidence(clock)),
     ]
-
-
-def events(clock: Clock) -> dict[str, Any]:
-    """Return what happened in the last days as a document of EPCIS 2.0."""
-    listed = [
-        _event(clock, -3, "07:40", "ObjectEvent", action="ADD", bizStep="receiving", bizLocation=_asset(FEED),
-               quantityList=[_much("item:TE-A", 900), _much("item:TE-C", 12_000), _much("lot:TE-D:D-2204", 14_000)]),
-        _event(clock, -2, "05:50", "TransformationEvent", bizStep="commissioning",
-               inputQuantityList=[_much("item:TE-A", 400), _much("item:TE-C", 5600), _much("lot:TE-D:D-2204", 6400)],
-               outputQuantityList=[_much("lot:TE-G:G-0418", 12_400)], readPoint=_asset(FEED),
-               bizLocation=_asset(STRIPPER), bizTransactionList=[_order("WO-1002")]),
-        _event(clock, -2, "08:10", "ObjectEvent", action="ADD", bizStep="receiving", bizLocation=_asset(LATHE),
-               quantityList=[_much("item:SH-9312", 60, ""), _much("item:SD-9872", 60, "")]),
-        _event(clock, -1, "13:45", "TransformationEvent", bizStep="commissioning",
-               inputQuantityList=[_much("item:SH-9312", 24, ""), _much("item:SD-9872", 24, "")],
-               outputQuantityList=[_much("item:HU-8998", 24, "")], readPoint=_asset(LATHE),
-               bizTransactionList=[_order("WO-1001")]),
-        *(_event(clock, -1, at, "ObjectEvent", action="OBSERVE", bizStep=REPORTING, disposition=f"{STATE}{state}",
-                 epcList=[f"{ASSET}{LATHE}"], readPoint=_asset(LATHE))
-          for at, state in (("06:05", "running"), ("13:50", "idle"), ("14:10", "running"), ("21:40", "stopped"))),
-    ]  # fmt: skip
-    return {
-        "@context": [CONTEXT], "type": "EPCISDocument", "schemaVersion": "2.0",
-        "creationDate": clock.now.isoformat(timespec="seconds"), "epcisBody": {"eventList": listed},
-    }  # fmt: skip
-
-
-def _event(clock: Clock, days: int, at: str, sort: str, **more: Any) -> dict[str, Any]:
-    zone = clock.now.tzinfo
-    moment = datetime.fromtimestamp(clock.at(days, at) / 1000, zone).isoformat(timespec="seconds")
-    return {"type": sort, "eventTime": moment, "eventTimeZoneOffset": moment[-6:], **more}
-
-
-def _asset(path: str) -> dict[str, str]:
-    return {"id": f"{ASSET}{path}"}
-
-
-def _order(number: str) -> dict[str, str]:
-    return {"type": "prodorder", "bizTransaction": f"{ORDER}{number}"}
-
-
-def _much(thing: str, quantity: int, unit: str = "KGM") -> dict[str, Any]:
-    return {"epcClass": f"urn:mainspring:{thing}", "quantity": quantity} | ({"uom": unit} if unit else {})
 
 
 def _named(en: str, zh: str) -> dict[str, str]:

@@ -47,8 +47,10 @@ API_PREFIX: Final = "/api/"
 RECORDS_PREFIX: Final = "/api/v1/records/"
 _ASKED_BY_POST: Final = tuple(
     f"/api/v1/{path}"
-    for path in ("live", "tags/by-path", "history/trend", "history/raw", "history/aggregate", "history/states")
-)
+    for path in (
+        "live", "tags/by-path", "history/trend", "history/raw", "history/aggregate", "history/states", "epcis/names",
+    )
+)  # fmt: skip
 """Questions too long for an address: they change nothing."""
 FROM: Final = "from"
 """In the query: the company that granted what is asked for."""

@@ -164,6 +164,32 @@ def own_parts(uri: str) -> list[str]:
     return []
 
 
+class Piece(NamedTuple):
+    """What a name says of an item, by our number for it or by its GTIN, and of its lot or serial number."""
+
+    number: str
+    gtin: str
+    lot: str
+
+
+def piece_of(uri: str) -> Piece | None:
+    """Return what a name says of an item and its lot or serial number; None if it says nothing of an item."""
+    if uri.startswith((_ITEM, _LOT, _UNIT, ENERGY)):
+        number, *lot = own_parts(uri)
+        return Piece(number, "", "".join(lot))
+    found = _EPC.fullmatch(uri)
+    if found is not None and found[2] in {"sgtin", "lgtin"}:
+        company, reference, lot_or_serial = found[3].split(".", 2)
+        key = reference[0] + company + reference[1:]
+        return Piece("", key + check_digit(key), "" if lot_or_serial == "*" else unquote(lot_or_serial))
+    link = _LINK.match(uri.partition("?")[0])
+    if link is None or link[1] != "01":
+        return None
+    key, *rest = link[2].split("/")
+    marked = dict(zip(rest[::2], rest[1::2], strict=False))
+    return Piece("", key, unquote(marked.get("21") or marked.get("10") or ""))
+
+
 class Thing(NamedTuple):
     """What a name in an event stands for."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -53,7 +53,8 @@ _TIMES: Final = {
 }  # fmt: skip
 _PAGING: Final = ("perPage", "nextPageToken", "orderBy", "orderDirection", "eventCountLimit")
 _CORRECTIVE: Final = "EQ_correctiveEventID"
-PARAMETERS: Final = (*_THINGS, *_COLUMNS, *_TIMES, _CORRECTIVE, *_PAGING)
+_DECLARED: Final = "EXISTS_errorDeclaration"
+PARAMETERS: Final = (*_THINGS, *_COLUMNS, *_TIMES, _CORRECTIVE, _DECLARED, *_PAGING)
 
 _UNKNOWN: Final = Text(
     "There is no query parameter {name!r} here. Nearest: {near}.", "此处没有查询参数 {name!r}，最接近的是 {near}。"
@@ -123,10 +124,20 @@ def query(tenant: Tenant, asked: Mapping[str, Any]) -> Page:
     return Page(found, _token(getattr(found[-1], column), found[-1].sequence) if more else "")
 
 
+def pages(tenant: Tenant, asked: Mapping[str, Any]) -> Iterator[list[Event]]:
+    """Yield all events that are asked for, many at once; raises Invalid with the first."""
+    wanted = {name: value for name, value in asked.items() if name not in {"perPage", "eventCountLimit"}}
+    page = query(tenant, {**wanted, "perPage": str(PAGE_MAX)})
+    yield page.events
+    while page.next:
+        page = query(tenant, {**wanted, "perPage": str(PAGE_MAX), "nextPageToken": page.next})
+        yield page.events
+
+
 def document(events: Iterable[Event], query_name: str = "SimpleEventQuery") -> dict[str, Any]:
     """Return events as an EPCIS query document; each says which prefixes it uses."""
     return {
-        "@context": [CONTEXT], "type": "EPCISQueryDocument", "schemaVersion": "2.0", "creationDate": _now(),
+        "@context": [CONTEXT], "type": "EPCISQueryDocument", "schemaVersion": "2.0", "creationDate": now(),
         "epcisBody": {
             "queryResults": {
                 "queryName": query_name, "resultsBody": {"eventList": [event_document(event) for event in events]},
@@ -154,6 +165,9 @@ def _narrowed(rows: QuerySet[Event], name: str, given: Any) -> QuerySet[Event]:
             return rows.filter(**{_TIMES[name]: milliseconds(str(given))})
         except (ValueError, OverflowError):
             raise _ParameterFault(_NO_TIME) from None
+    if name == _DECLARED:
+        # The standard gives it no value.
+        return rows.filter(declaration=True)
     beginning, _, type = name.rpartition("_")
     if not (
         name in _COLUMNS
@@ -230,7 +244,8 @@ def _after(token: str, faults: dict[str, Text]) -> tuple[int, int] | None:
     return after
 
 
-def _now() -> str:
+def now() -> str:
+    """Return the present as the standard writes it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -21,6 +21,12 @@ _UNITS: Final[dict[str, tuple[str, Decimal]]] = {
     "3B": ("MJ", Decimal(1)), "GV": ("MJ", Decimal(1000)), "JOU": ("MJ", Decimal("0.000001")),
     "HUR": ("h", Decimal(1)),
 }  # fmt: skip
+SIGNS: Final = {
+    **{code: unit for code, (unit, _) in _UNITS.items() if code},
+    "GRM": "g", "TNE": "t", "MMT": "mm", "CMT": "cm", "KMT": "km", "MLT": "mL", "MTQ": "m3", "WHR": "W.h",
+    "MWH": "MW.h", "GV": "GJ", "JOU": "J", "CEL": "Cel", "BAR": "bar", "P1": "%",
+}  # fmt: skip
+"""Codes as units that people read, without change of the amount."""
 _FINE: Final = Text(
     "{amount} {unit} is finer than a millionth or more than {most:,}.",
     "{amount} {unit} 的精度超过百万分之一，或大于 {most:,}。",

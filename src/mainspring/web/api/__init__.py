@@ -60,6 +60,8 @@ ROUTERS: Final = (
     "defined_more",
     "documents",
     "epcis",
+    "epcis_export",
+    "epcis_words",
 )
 """Modules of this package that hold a `router`; every path is written in full beside its function.
 

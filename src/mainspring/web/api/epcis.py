@@ -46,7 +46,7 @@ def _schema_of(name: str) -> dict[str, Any]:
     return {"type": "string"}
 
 
-_PARAMETERS: Final[dict[str, Any]] = {
+PARAMETERS: Final[dict[str, Any]] = {
     "parameters": [
         {"in": "query", "name": name, "required": False, "schema": _schema_of(name)} for name in queries.PARAMETERS
     ]
@@ -96,10 +96,10 @@ def capture_event(request: HttpRequest) -> HttpResponse:
     return _answer(queries.event_document(found, alone=True), 201, Location=location)
 
 
-@router.get("/epcis/events", auth=Needs(Right.VIEW), openapi_extra=_PARAMETERS)
+@router.get("/epcis/events", auth=Needs(Right.VIEW), openapi_extra=PARAMETERS)
 def list_events(request: HttpRequest) -> HttpResponse:
     """Find events by the parameters of the standard's query; the header Link leads to the next page."""
-    asked = {name: values[0] if len(values) == 1 else values for name, values in request.GET.lists()}
+    asked = asked_of(request)
     page = queries.query(actor_of(request).tenant, asked)
     if not page.next:
         return _answer(queries.document(page.events))
@@ -191,6 +191,11 @@ def show_trace(request: HttpRequest, asked: Query[TraceAsked]) -> dict[str, Any]
     """Follow what a lot or unit is made of (backward), or what is made of it (forward)."""
     found = trace(actor_of(request).tenant, asked.thing, backward=asked.direction == "backward", depth=asked.depth)
     return {"items": [asdict(step) for step in found.steps], "more": found.more}
+
+
+def asked_of(request: HttpRequest) -> dict[str, Any]:
+    """Return the parameters of a query as they were sent."""
+    return {name: values[0] if len(values) == 1 else values for name, values in request.GET.lists()}
 
 
 def _part(rows: QuerySet[Any], asked: Part) -> dict[str, Any]:
