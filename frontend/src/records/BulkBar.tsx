@@ -72,11 +72,11 @@ export function BulkBar({ kind, rows, titles, onClear, onDone }: { kind: Kind; r
       <span className="ms-bold ms-num" role="status">{t("selected", { n: rows.length })}</span>
       {kind.append_only ? null : <Button disabled={busy} onClick={() => setChanging(true)}>{t("changeField")}</Button>}
       {steps.length > 0 ? (
-        <Dropdown trigger={["click"]} menu={{ items: steps.map(({ name, words }) => ({ key: name, label: say(words) })), onClick: ({ key }) => void run({ do: "move", move: key }) }}>
+        <Dropdown trigger={["click"]} menu={{ items: steps.map(({ name, words }) => ({ key: name, label: say(words), onClick: () => void run({ do: "move", move: name }) })) }}>
           <Button disabled={busy} aria-haspopup="menu">{t("state")}</Button>
         </Dropdown>
       ) : null}
-      <Dropdown trigger={["click"]} menu={labels(rows.map(({ id }) => id))}><Button aria-haspopup="menu">{t("printLabels")}</Button></Dropdown>
+      <Dropdown trigger={["click"]} menu={{ items: labels(rows.map(({ id }) => id)) }}><Button aria-haspopup="menu">{t("printLabels")}</Button></Dropdown>
       {kind.append_only ? null : <Button disabled={busy} onClick={remove}>{t("remove")}</Button>}
       <Button type="text" disabled={busy} onClick={onClear}>{t("clearSelection")}</Button>
       {changing ? <ChangeDialog fields={fields} count={rows.length} onClose={() => setChanging(false)} onApply={(values) => void run({ do: "change", fields: values })} /> : null}

@@ -1,5 +1,5 @@
-import { type ReactNode, useState } from "react";
-import { Link, useNavigate, useSearchParams } from "react-router";
+import { useState } from "react";
+import { Link, type To, useNavigate, useSearchParams } from "react-router";
 import { App, Button, Dropdown, type MenuProps, Tabs } from "antd";
 import { api, request } from "../api";
 import { useFailed } from "../failed";
@@ -35,7 +35,7 @@ interface DetailPartProps {
   /** Counts what was changed on this page: what is linked is then asked for again. */
   round: number;
   /** The way back to the list as it was. */
-  back: string;
+  back: To;
   onEdit: () => void;
   /** Begin a record of a kind with something entered already. */
   onNew: (kind: Kind, start: Record<string, unknown>) => void;
@@ -126,22 +126,13 @@ export function DetailPart({ kind, record, may, shared, round, back, onEdit, onN
     }, failed);
   usePageKeys({ e: mayChange ? onEdit : null });
   const [next, ...others] = possible;
-  const deeds: { key: string; label: ReactNode; disabled?: boolean; children?: MenuProps["items"] }[] = [
-    ...others.map((move) => ({ key: `move ${move.name}`, label: say(move.words), disabled: !mayMove(move) })),
-    ...(may("create") ? [{ key: "duplicate", label: t("duplicate") }] : []),
-    { key: "label", label: t("printLabels"), children: labels([record.id]).items },
-    ...(kind.append_only ? [] : [{ key: "remove", label: t("remove"), disabled: !may("remove") || record.fixed }]),
+  const duplicate = () => onNew(kind, Object.fromEntries(formFields(kind).map((field) => [field.name, field.series === "" ? record[field.name] : null])));
+  const deeds: MenuProps["items"] = [
+    ...others.map((move) => ({ key: `move ${move.name}`, label: say(move.words), disabled: !mayMove(move), onClick: () => void go(move) })),
+    ...(may("create") ? [{ key: "duplicate", label: t("duplicate"), onClick: duplicate }] : []),
+    { key: "label", label: t("printLabels"), children: labels([record.id]) },
+    ...(kind.append_only ? [] : [{ key: "remove", label: t("remove"), disabled: !may("remove") || record.fixed, onClick: () => void remove() }]),
   ];
-  const act: NonNullable<MenuProps["onClick"]> = (info) => {
-    const { key } = info;
-    if (info.keyPath.includes("label")) labels([record.id]).onClick?.(info);
-    else if (key === "remove") void remove();
-    else if (key === "duplicate") onNew(kind, Object.fromEntries(formFields(kind).map((field) => [field.name, field.series === "" ? record[field.name] : null])));
-    else {
-      const move = possible.find((each) => `move ${each.name}` === key);
-      if (move) void go(move);
-    }
-  };
   const reasons = shared ? [] : reasonsOf(kind, record, mayWrite, missing, tongue);
   const tabs = [
     {
@@ -177,7 +168,7 @@ export function DetailPart({ kind, record, may, shared, round, back, onEdit, onN
         {shared ? null : <Button disabled={!mayChange} onClick={onEdit}>{t("edit")}</Button>}
         {next ? <Button type="primary" className="ms-main-action" disabled={!mayMove(next)} loading={busy === next.name} onClick={() => void go(next)}>{say(next.words)}</Button> : null}
         {shared ? null : (
-          <Dropdown trigger={["click"]} placement="bottomRight" menu={{ items: deeds as MenuProps["items"], onClick: act }}>
+          <Dropdown trigger={["click"]} placement="bottomRight" menu={{ items: deeds }}>
             <Button aria-label={t("moreOf", { name })} aria-haspopup="menu">⋯</Button>
           </Dropdown>
         )}

@@ -97,7 +97,7 @@ export function ListPart({ kind, may, from, list, asked, put, chosen, onOpen, on
       <FilterField fields={fields} where={asked.where} titles={titles} onChange={(where) => put({ where })} />
       <span className="ms-grow" />
       {phone ? null : <ColumnChoice fields={fields} chosen={names} usual={usual} onChange={(columns) => put({ columns })} />}
-      {may("export") ? <Dropdown trigger={["click"]} menu={{ items: FORMS.map((form) => ({ key: form, label: t("exportAs", { form: form.toUpperCase() }) })), onClick: ({ key }) => void save(key) }}>
+      {may("export") ? <Dropdown trigger={["click"]} menu={{ items: FORMS.map((form) => ({ key: form, label: t("exportAs", { form: form.toUpperCase() }), onClick: () => void save(form) })) }}>
         <Button aria-haspopup="menu" title={t("exportWhat")}>{t("export")}</Button>
       </Dropdown> : null}
       {load}
@@ -111,13 +111,7 @@ export function ListPart({ kind, may, from, list, asked, put, chosen, onOpen, on
         {({ items, total, more, next, titles }) => {
           const filtered = isFiltered(asked);
           if (items.length === 0 && !filtered) {
-            const begin = (
-              <>
-                {add}
-                {load}
-              </>
-            );
-            return <Empty title={t("emptyTitle", { many: say(kind.many) })} text={from !== "" ? undefined : mayCreate ? t(load ? "emptyText" : "emptyFirst") : t("emptyLook", { right: rightWord(kind.write, t) })} action={mayCreate ? begin : undefined} />;
+            return <Empty title={t("emptyTitle", { many: say(kind.many) })} text={from !== "" ? undefined : mayCreate ? t(load ? "emptyText" : "emptyFirst") : t("emptyLook", { right: rightWord(kind.write, t) })} action={mayCreate ? <>{add}{load}</> : undefined} />;
           }
           const rows = items.filter(({ id }) => selected.has(id));
           const columns = columnsOf({ fields: shown, title: kind.title, titles, sort: asked.sort || kind.order, onSort: (sort) => put({ sort }), tongue });

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { useLocation, useNavigate, useParams } from "react-router";
+import { useNavigate, useParams, useSearchParams } from "react-router";
 import { api } from "../api";
 import { Failure, Loading, PageState } from "../components/PageState";
 import { useWide } from "../media";
@@ -23,7 +23,7 @@ type Form = { kind: Kind; record: Detail | null; start?: Record<string, unknown>
 export function OfKind({ kind, id, within = false }: { kind: Kind; id: string | null; within?: boolean }) {
   const say = useSay();
   const navigate = useNavigate();
-  const { search } = useLocation();
+  const [params] = useSearchParams();
   const wide = useWide();
   const [form, setForm] = useState<Form>(null);
   const [round, setRound] = useState(0);
@@ -38,13 +38,10 @@ export function OfKind({ kind, id, within = false }: { kind: Kind; id: string | 
   const list = useList(kind.kind, asked, listed, from);
   const detail = useResource(id === null ? null : `${from} ${id}`, (signal) => api.get<Detail>(`/records/${kind.kind}/${id ?? ""}`, { from }, signal), true);
   // The list stays as it was, behind a record and beside it.
-  const kept = (() => {
-    const params = new URLSearchParams(search);
-    params.delete("tab");
-    const text = params.toString();
-    return text === "" ? "" : `?${text}`;
-  })();
-  const open = (row: Row) => void navigate(`${address}/${row.id}${kept}`);
+  const kept = new URLSearchParams(params);
+  kept.delete("tab");
+  const at = (pathname: string) => ({ pathname, search: kept.toString() });
+  const open = (row: Row) => void navigate(at(`${address}/${row.id}`));
   const { set } = list.page;
   const { value } = detail;
   // The list follows what happens to the record, and keeps its place.
@@ -64,7 +61,7 @@ export function OfKind({ kind, id, within = false }: { kind: Kind; id: string | 
   };
   const removed = (gone: Row) => {
     set((page) => page && { ...page, items: page.items.filter(({ id: each }) => each !== gone.id), total: page.total - 1 });
-    void navigate(`${address}${kept}`, { replace: true });
+    void navigate(at(address), { replace: true });
   };
   return (
     <div className={within ? "ms-records-within" : "ms-page ms-page-full"}>
@@ -88,7 +85,7 @@ export function OfKind({ kind, id, within = false }: { kind: Kind; id: string | 
                   may={may}
                   shared={shared}
                   round={round}
-                  back={`${address}${kept}`}
+                  back={at(address)}
                   onEdit={() => setForm({ kind, record })}
                   onNew={(of, start) => setForm({ kind: of, record: null, start })}
                   onChanged={reload}
