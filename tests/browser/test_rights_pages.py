@@ -217,3 +217,32 @@ def test_someone_of_a_part_finds_what_works_for_them_and_nothing_that_refuses(
     drawer.get_by_role("button", name="Subscribe").click()
     expect(drawer.get_by_role("listitem")).to_contain_text("All that you see of the plant")
     looked_into(page)
+
+
+def test_whoever_may_create_in_a_part_alone_is_offered_it_beside_a_record_of_that_part(
+    open_page: Open, demo: Platform, administrator: Person
+) -> None:
+    first = administrator.post("/users", {"username": "shen.lan", "role": "guest"})
+    someone = Person(demo.port)
+    assert someone.sign_in("shen.lan", first["initial_password"]).status == 200
+    someone.post("/session/password", {"old": first["initial_password"], "new": _PASSWORD})
+    place = asset_path(administrator, "Reactor").rpartition("/")[2]
+    fields = {"person": first["id"], "built_in": "operator", "place": place, "reason": "trial"}
+    assigned = administrator.post("/records/assignment", fields)
+    order = administrator.post("/records/order", {"sort": "maintenance", "subject": "Check the jacket", "asset": place})
+    fields = {"sort": "fault", "subject": "Jacket leaks", "asset": place, "order": order["id"]}
+    finding = administrator.post("/records/finding", fields)
+    address = f"/records/order/{order['id']}?tab=related"
+    new = "New: Finding"
+    assert "enter" not in someone.get("/session")["user"]["rights"]
+    expect(opened(open_page, address, person=someone).get_by_role("button", name=new)).to_be_visible()
+    # As soon as nothing lets them create any more, it is not offered.
+    administrator.delete(f"/records/assignment/{assigned['id']}")
+    reader = {"person": first["id"], "built_in": "viewer", "place": place, "reason": "reads"}
+    assigned = administrator.post("/records/assignment", reader)
+    page = opened(open_page, address, person=someone)
+    expect(page.get_by_role("link", name=finding["number"])).to_be_visible()
+    expect(page.get_by_role("button", name=new)).to_have_count(0)
+    for path in (f"/records/assignment/{assigned['id']}", f"/records/finding/{finding['id']}",
+                 f"/records/order/{order['id']}", f"/users/{first['id']}"):  # fmt: skip
+        administrator.delete(path)

@@ -3,7 +3,7 @@ import { Button } from "antd";
 import { api } from "../api";
 import { formatCount } from "../format/number";
 import { useResource } from "../resource";
-import { useSession } from "../session";
+import { useMayOf } from "../rights/use-may";
 import { type Field, isEmpty, listFields, usualColumns } from "./fields";
 import { conditionText } from "./query";
 import { Shown } from "./Shown";
@@ -41,12 +41,12 @@ function columnsOf({ kind, field, page }: PartsOf): Field[] {
 export function Parts({ kind: whole, record, round, mayChange, onNew }: { kind: Kind; record: Detail; round: number; mayChange: boolean; onNew: (kind: Kind, start: Record<string, unknown>) => void }) {
   const tongue = useTongue();
   const { t, say } = tongue;
-  const { person } = useSession();
   const parts = useResource(`${record.id} ${record.version} ${round}`, (signal) => partsOf(whole, record.id, signal), true);
+  const may = useMayOf((parts.value ?? []).map((each) => each.kind));
   const table = (part: PartsOf) => {
     const { kind, field, page } = part;
     const columns = columnsOf(part);
-    const mayAdd = mayChange && person.rights.includes(kind.write);
+    const mayAdd = mayChange && may(kind, "create");
     if (page.items.length === 0 && !mayAdd) return null;
     const end = ({ control }: Field) => (control === "exact" || control === "whole" ? "ms-num ms-grid-end" : undefined);
     const address = homeOf(kind.kind);

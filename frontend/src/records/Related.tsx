@@ -4,7 +4,7 @@ import { api } from "../api";
 import { Empty, PageState } from "../components/PageState";
 import { formatCount } from "../format/number";
 import { useResource } from "../resource";
-import { useSession } from "../session";
+import { useMayOf } from "../rights/use-may";
 import { type Field, fieldsOf, listFields } from "./fields";
 import { conditionText } from "./query";
 import { RecordState } from "./Shown";
@@ -36,8 +36,8 @@ async function linkedTo(target: Kind, id: string, signal: AbortSignal): Promise<
 export function Related({ kind, record, onNew }: { kind: Kind; record: Detail; onNew: (kind: Kind, start: Record<string, unknown>) => void }) {
   const tongue = useTongue();
   const { t, say } = tongue;
-  const { person } = useSession();
   const linked = useResource(`${kind.kind} ${record.id} ${record.version}`, (signal) => linkedTo(kind, record.id, signal));
+  const may = useMayOf((linked.value ?? []).map((each) => each.kind));
   const list = ({ kind: of, field, page }: Linked) => {
     const state = listFields(of).find(({ name }) => name === "state");
     return (
@@ -46,7 +46,7 @@ export function Related({ kind, record, onNew }: { kind: Kind; record: Detail; o
           <Link to={`${homeOf(of.kind)}?where=${encodeURIComponent(conditionText({ field: field.name, compare: "eq", value: record.id }))}`}>{say(of.many)}</Link>
           <span className="ms-third ms-num">{formatCount(page.total)}</span>
           <span className="ms-third ms-caption ms-grow">{say(field.words)}</span>
-          {person.rights.includes(of.write) ? <Button size="small" aria-label={t("newOne", { one: say(of.one) })} onClick={() => onNew(of, { [field.name]: record.id })}>{t("create")}</Button> : null}
+          {may(of, "create") ? <Button size="small" aria-label={t("newOne", { one: say(of.one) })} onClick={() => onNew(of, { [field.name]: record.id })}>{t("create")}</Button> : null}
         </h2>
         <ul className="ms-list">
           {page.items.map((row) => (
