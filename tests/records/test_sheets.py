@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import pytest
 import python_calamine
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from mainspring.core.errors import MainspringError
 from mainspring.core.units import code_of
 from mainspring.records import sheets, tag_sheet
-from mainspring.records.sheets import NotASheet, csv_lines, read_sheet, xlsx_file
+from mainspring.records.sheets import NotASheet, csv_lines, read_once, read_sheet, xlsx_file
 from mainspring.records.tag_columns import Layout, guess
 
 ROWS = [["Name", "单位", "Gain"], ["TI-1", "°C", "0.1"], ["", "", ""], ["=1+1", "<&>", '"q"']]
@@ -187,3 +188,19 @@ def test_the_example_beside_the_empty_sheet_is_one_that_an_import_takes(language
     row = layout.row(example)
     assert (row["name"], row["kind"], row["limits"]["HH"]) == ("TI-101", "float64", "100")
     assert code_of(row["unit"]) == "Cel"
+
+
+def test_a_file_is_read_once(tmp_path: Path) -> None:
+    file = tmp_path / "upload"
+    file.write_bytes(xlsx_file(ROWS))
+    first = read_once(file, "a.xlsx")
+    assert first == read_sheet(xlsx_file(ROWS), "a.xlsx")
+    file.unlink()
+    assert read_once(file, "a.xlsx") == first
+
+
+def test_half_a_sign_is_read_again_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "upload"
+    file.write_text(r'[{"name": "\ud83d"}]')
+    assert read_once(file, "a.json").rows == [["\ud83d"]]
+    assert list(tmp_path.iterdir()) == [file]

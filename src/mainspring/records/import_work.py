@@ -32,7 +32,7 @@ from mainspring.records.import_files import ImportFolder, now_ms
 from mainspring.records.imported import Fault, Imported, Layout, Outcome, Planned, Taker
 from mainspring.records.mapped import Mapped, mappings
 from mainspring.records.outbox import outbox
-from mainspring.records.sheets import Sheet, read_sheet
+from mainspring.records.sheets import Sheet, read_once
 from mainspring.records.tag_sheet import Tags
 
 log = structlog.get_logger(__name__)
@@ -219,8 +219,8 @@ class _Piece:
 
 @lru_cache(maxsize=1)
 def _sheet(upload: Path, name: str) -> Sheet:
-    """Read an uploaded file, which never changes; the last one stays, for a check is mostly followed by its load."""
-    return read_sheet(upload.read_bytes(), name)
+    """Return the rows of an uploaded file; those of the last one stay, for a check is mostly followed by its load."""
+    return read_once(upload, name)
 
 
 def _pieces(work: Work, *, dry_run: bool, before_commit: Planned) -> Iterator[_Piece]:

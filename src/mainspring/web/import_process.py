@@ -67,10 +67,10 @@ class Process:
             self._answers.flush()
 
     def _read(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        from mainspring.records.sheets import NotASheet, read_sheet
+        from mainspring.records.sheets import NotASheet, read_once
 
         try:
-            sheet = read_sheet(Path(wanted["file"]).read_bytes(), wanted["name"])
+            sheet = read_once(Path(wanted["file"]), wanted["name"])
         except NotASheet as error:
             return {"refused": error.text.document()}
         return {"rows": [sheet.head, *sheet.rows[: wanted["rows"]]], "total": len(sheet.rows)}
