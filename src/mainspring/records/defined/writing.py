@@ -15,8 +15,8 @@ from mainspring.records.audit import Action, append
 from mainspring.records.defined.access import Access, Doing
 from mainspring.records.defined.forms import fill, number, refuse_unmeant, require, written
 from mainspring.records.defined.kinds import Defined, columns, parts_of, told
-from mainspring.records.faults import FIELDS_MAX, Invalid
-from mainspring.records.record import absent, require_version
+from mainspring.records.faults import FIELDS_MAX, Changed, Invalid
+from mainspring.records.record import absent
 from mainspring.records.search_index import searched
 from mainspring.records.tenant import now_ms
 
@@ -131,7 +131,9 @@ def locked(access: Access, doing: Doing, kind: type[D], id: UUID, version: int |
     record: D | None = rows.select_for_update(of=("self",)).filter(pk=id).first()
     if record is None:
         raise absent(kind.kind, id)
-    require_version(record, version)
+    if version is not None and version != record.version:
+        # Not all of it may be shown to who changes it.
+        raise Changed(access.shown(record))
     if kind.shape.append_only:
         raise Conflict(APPENDED)
     return record
