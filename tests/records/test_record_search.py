@@ -192,6 +192,38 @@ def many(plant: Tenant, count: int) -> None:
     insert(made)
 
 
+def test_for_a_letter_the_first_are_looked_at_and_the_others_where_these_do_not_do(
+    access: Access, plant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many(plant, 60)
+    monkeypatch.setattr(listing, "SAMPLED", 20)
+    asked: list[Any] = []
+
+    def counted(*given: Any) -> Any:
+        asked.append(given)
+        return hits(*given)
+
+    monkeypatch.setattr(listing, "hits", counted)
+
+    def found(search: str, most: int, one: Access = access) -> list[str]:
+        rows: Any = first(one, Item, sought(search), most)
+        return [row.number for row in rows]
+
+    every = [f"P-{number:04}" for number in range(60)]
+    assert found("b", 5) == every[1:10:2]
+    assert found("轴", 20) == every[:20]
+    assert asked == []
+    assert found("v", 30) == every[::2]
+    assert found("bea", 11) == every[1:22:2]
+    assert found("x", 5) == []
+    assert len(asked) == 3
+    monkeypatch.setattr(listing, "SAMPLED", 61)
+    assert found("x", 5) == [] and found("v", 60) == every[::2]
+    assert len(asked) == 3, "there are no others"
+    stranger = Access(author(tenant("north")), Role.ADMINISTRATOR.rights)
+    assert found("b", 5, stranger) == []
+
+
 def through(access: Access, **wanted: Any) -> list[str]:
     """Return all numbers of a list, page by page."""
     seen: list[str] = []

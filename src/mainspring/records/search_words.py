@@ -17,6 +17,8 @@ SEARCH_LENGTH_MAX: Final = 800
 """In characters; an index entry of PostgreSQL holds 2,700 bytes, and Chinese takes three a character."""
 WORD_MAX: Final = 32
 """Characters of a word that count."""
+BROAD_BYTES: Final = 3
+"""Of words that many others begin with: three letters, or one sign of Chinese."""
 STARTS_MAX: Final = 8
 """Parts of one word from which on it is found."""
 _CHINESE: Final = re.compile("[\u3400-\u9fff]")
@@ -90,6 +92,11 @@ def sought(text: str) -> Sought:
             elif parts := _PARTS.findall(other):
                 asked.append((("".join(parts)[:WORD_MAX],),))
     return tuple(asked)
+
+
+def broad(asked: Sought) -> bool:
+    """Tell whether what is sought is so short that a great part of all there is may begin with it."""
+    return bool(asked) and all(len(word.encode()) <= BROAD_BYTES for ways in asked for each in ways for word in each)
 
 
 def _cut(text: str) -> list[str]:

@@ -26,7 +26,7 @@ from mainspring.records.defined.kinds import Defined, columns, meaning, named, t
 from mainspring.records.faults import Invalid
 from mainspring.records.record import Record
 from mainspring.records.search_index import hits, holding, signs
-from mainspring.records.search_words import Sought, sought
+from mainspring.records.search_words import Sought, broad, sought
 from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 
@@ -44,7 +44,7 @@ VALUES_MAX: Final = 200
 LOOKED_UP: Final = 50
 """Ids of one look into a table: with a hundred SQLite, which guesses a thousand rows to a company, reads all."""
 SAMPLED: Final = 500
-"""Of so many found it is counted how many pass filters and rights."""
+"""Of so many found it is counted how many pass filters and rights; for a letter, so many first ones are looked at."""
 SOME: Final = 5
 """So many times the rows that are shown are looked up where any will do."""
 _MORE: Final = {"id": UUID, "state": str, "created_ms": int, "changed_ms": int, "version": int}
@@ -132,6 +132,10 @@ def first(access: Access, kind: type[Defined], asked: Sought, most: int) -> list
     """Return some of the records that someone may see and that hold what is sought; raises NotAllowed."""
     hidden = access.hidden(kind)
     known, tenant = signs(kind, hidden), access.tenant.pk
+    if broad(asked):
+        shown, whole = _of_the_first(access, kind, holding(asked, known), most)
+        if whole or len(shown) == most:
+            return shown
     found = hits(kind, tenant, asked, known, SOME * most)
     if not found:
         return []
@@ -141,6 +145,18 @@ def first(access: Access, kind: type[Defined], asked: Sought, most: int) -> list
         # Most of them lie where one sees nothing.
         seen = _seen(rows, hits(kind, tenant, asked, known, FEW_MAX))
     return list(_ordered(_among(kind, seen[: SOME * most]), *sorting(kind, "", hidden))[:most]) if seen else []
+
+
+def _of_the_first(access: Access, kind: type[Defined], condition: Q, most: int) -> tuple[list[Defined], bool]:
+    """Return those of the first records that fit and may be seen, and whether there are no others.
+
+    An inverted index gathers all rows before it gives one: a fifth of a second for a million that begin with a letter.
+    """
+    rows, order = access.rows(kind), sorting(kind, "", access.hidden(kind))
+    beginning = _ordered(kind._default_manager.filter(tenant=access.tenant), *order).values_list("pk")[:SAMPLED]
+    many = len(beginning)
+    found = list(_ordered(rows.filter(condition, pk__in=beginning.all()), *order)[:most]) if many else []
+    return found, many < SAMPLED
 
 
 def _narrowed(
