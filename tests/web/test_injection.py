@@ -141,7 +141,8 @@ def test_headers_that_say_nonsense_are_refused_or_passed_over(asking: Keeper) ->
     made = asking.item()
     one = f"{ITEMS}/{made['id']}"
     for name, value in (
-        ("If-Match", "²"), ("If-Match", "9" * 500), ("X-As-Role", "\x00"), ("X-As-Role", "%"), ("X-As-Place", "x"),
+        ("If-Match", "²"), ("If-Match", "9" * 500), ("X-As-Role", "\x00"), ("X-As-Role", "%"), ("X-As-Role", "%00"),
+        ("X-As-Place", "x"), ("Cookie", 'sessionid="' + "\\000" * 9 + '"'), ("Authorization", "Bearer ms_\x00_x"),
         ("Accept", "*;q=\xff"), ("Content-Type", "application/json; charset=base64"), ("Cookie", "a=\x01; ="),
         ("Authorization", "Bearer \xff\xfe"), ("Authorization", "Bearer " + "x" * 5000), ("Authorization", "x"),
         ("Accept-Encoding", ",,;;="), ("X-Forwarded-For", "'; --"),

@@ -127,6 +127,8 @@ async def test_what_never_will_be_stored_is_told_and_the_rest_is_stored(web: Run
     assert (await write(web, body, query="?unknown=leave-out")).status == 204
     wrong = message(({"__name__": "up"}, [(begin, 1.5)]), ({"__name__": "T1"}, [(1000, 1.0)]))
     assert (await write(web, wrong)).status == 400
+    unkept = await write(web, message(({"__name__": "a\0b"}, [(begin, 1.0)])))
+    assert (unkept.status, json.loads(unkept.body)["code"]) == (400, "decode"), unkept.body
     foreign = message(({"__name__": "x", "tag": web.records.tags["X"].path}, [(begin, 1.0)]))
     assert (await write(web, foreign)).status == 400
     assert (await series(web, "up"))["value"] == []

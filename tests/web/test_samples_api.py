@@ -169,6 +169,7 @@ async def test_a_file_is_entered_row_by_row_and_late_samples_are_marked(web: Run
         f"{paths['T1']},tomorrow,1,,",
         f"{paths['E']},2026-01-02 09:00,burst,,",
         f"{paths['X']},2026-01-02 09:00,1,,",
+        f"{paths['T1']}\0,2026-01-02 09:00,1,,",
     ]
 
     async def send(query: str, who: str = "operator") -> Any:
@@ -176,7 +177,7 @@ async def test_a_file_is_entered_row_by_row_and_late_samples_are_marked(web: Run
 
     tried = await send("?dry_run=true")
     assert (tried.json["entered"], [(row["row"], row["field"]) for row in tried.json["refused"]]) == (
-        3, [(3, "time"), (4, "value"), (5, "path")]
+        3, [(3, "time"), (4, "value"), (5, "path"), (6, "path")]
     )  # fmt: skip
     assert (await send("")).json["entered"] == 3
     assert (await send("", "viewer")).status == 403

@@ -221,3 +221,15 @@ def test_service_accounts_are_not_the_directorys(directory: Directory, plant: Te
     service.save()
     assert directory.ask("get", f"/Users/{service.pk}").status_code == 404
     assert "svc" not in directory.ask("get", "/Users").content.decode()
+
+
+def test_characters_no_database_keeps_are_refused(directory: Directory) -> None:
+    made = directory.create("li", displayName='Li "W"', externalId='a"b')
+    for field in ("userName", "displayName", "externalId", "title"):
+        for text in ("a\0b", "\ud800"):
+            answer = directory.ask("post", "/Users", {"schemas": [USER], "userName": "zhang", field: text})
+            assert answer.status_code == 400, (field, answer.content)
+            changed = directory.patch(f"/Users/{made['id']}", {"op": "replace", "path": field, "value": text})
+            assert changed.status_code == 400, (field, changed.content)
+    assert directory.ask("get", "/Users", {"filter": 'userName eq "\\u0000"'}).json()["totalResults"] == 0
+    assert directory.ask("get", "/Users", {"filter": 'externalId eq "a\\"b"'}).json()["totalResults"] == 1

@@ -211,7 +211,7 @@ def verify(shown: str, kind: CredentialKind = CredentialKind.TOKEN) -> Credentia
     """Return the credential whose secret is shown, if it is neither revoked, expired nor of a disabled person."""
     prefix, _, rest = shown.partition("_")
     public, _, secret = rest.partition("_")
-    if prefix != PREFIX or not public or not secret:
+    if prefix != PREFIX or not public.isalnum() or not secret:
         return None
     rows = Credential.objects.select_related("tenant", "user", "user__tenant", "scope_place")
     credential = rows.filter(public=public, credential_kind=str(kind)).first()

@@ -29,6 +29,10 @@ class SessionStore(DatabaseStore):
         """Say from where and with which browser the request came."""
         self.address, self.agent = address[:64], agent[:AGENT_LENGTH_MAX]
 
+    def _validate_session_key(self, key: str | None) -> bool:
+        # Cookies can say what no database holds.
+        return bool(super()._validate_session_key(key)) and str(key).isalnum()  # type: ignore[misc]
+
     @for_platform()
     def _get_session_from_db(self) -> Any:
         self.row = super()._get_session_from_db()  # type: ignore[misc]

@@ -27,7 +27,8 @@ def of(tenant: Tenant, role: str, place: str = "") -> tuple[Role, tuple[Permit, 
     if role in list(Role):
         row.built_in = role
     else:
-        row.role = CompanyRole.objects.of(tenant).filter(code=role).first()
+        # PostgreSQL takes no NUL in a question.
+        row.role = CompanyRole.objects.of(tenant).filter(code=role.replace("\0", "\ufffd")).first()
         if row.role is None:
             raise NotFound(_NO_ROLE, role=role)
     if place:

@@ -240,7 +240,9 @@ def remove_view(request: HttpRequest, kind: str, id: UUID) -> Status[None]:
 class LabelPage(Schema):
     """Labels to print: of which records, in which size."""
 
-    ids: str = Field(min_length=1, max_length=37 * printed.LABELS_MAX, description="ids with commas")
+    ids: str = Field(
+        min_length=1, max_length=37 * printed.LABELS_MAX, pattern=r"^[0-9A-Fa-f, -]*$", description="ids with commas"
+    )
     size: str = Field(default="a4-24", max_length=16)
     language: Literal["en", "zh"] = "en"
 

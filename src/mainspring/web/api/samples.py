@@ -216,7 +216,8 @@ def _checked(actor: Actor, rows: Sequence[dict[str, str]]) -> tuple[list[Sample]
     """Return the samples of good rows, and what is wrong with the others; rows are counted from 0."""
     paths = {row.get("path", "").strip() for row in rows}
     tags: dict[str, Tag] = {}
-    wanted = sorted(paths)
+    # PostgreSQL takes no NUL in a question.
+    wanted = sorted(path for path in paths if "\0" not in path)
     for start in range(0, len(wanted), 500):
         for tag in actor.scope(Right.ENTER).tags().filter(path__in=wanted[start : start + 500]):
             tags[tag.path] = tag

@@ -45,7 +45,8 @@ class Tags:
 
     def look_for(self, names: Iterable[str]) -> None:
         """Read those of some names that are not known yet."""
-        fresh = sorted(set(names) - self._known.keys())
+        # PostgreSQL takes no NUL in a question, and no tag has one.
+        fresh = sorted(name for name in set(names) - self._known.keys() if "\0" not in name)
         for start in range(0, len(fresh), AT_ONCE):
             part = fresh[start : start + AT_ONCE]
             found = {row["path"]: _target(row) for row in self._rows(path__in=part)}

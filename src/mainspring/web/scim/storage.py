@@ -127,6 +127,6 @@ class Records(ScimStorage):
 def _narrowed(rows: Rows, asked: SearchRequest[Any]) -> Q:
     """Return what the tables can answer of a filter; whether a row matches is asked of the package all the same."""
     found = _EQUAL.match(str(asked.filter)) if asked.filter is not None else None
-    if found is None:
+    if found is None or "\\" in found[2]:
         return Q()
     return rows.equal(found[1].lower(), found[2][1:-1])

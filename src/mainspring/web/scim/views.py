@@ -18,6 +18,7 @@ from mainspring.records.defined.access import Access
 from mainspring.records.in_force import for_platform, for_tenant
 from mainspring.records.rights import Role
 from mainspring.web.faults import status_of
+from mainspring.web.parsing import parsed
 
 log = structlog.get_logger(__name__)
 PREFIX: Final = "/scim/v2"
@@ -57,6 +58,9 @@ def _answered(request: HttpRequest, access: Access) -> HttpResponse:
         body=request.body,
     )  # fmt: skip
     try:
+        if b"\\u" in request.body:
+            # For characters that cannot be stored; all else of a body the package looks at.
+            parsed(request.body)
         answer = ScimHandler(service, Records(access)).handle(asked)
     except SCIMException as error:
         answer = service.error_response(error)
