@@ -14,6 +14,7 @@ import { rightsWords } from "../words/rights";
 import { Comments, Files } from "./Attached";
 import { fieldsOf, formFields, isEmpty, listFields } from "./fields";
 import { History } from "./History";
+import type { OnNew } from "./Linked";
 import { Parts } from "./Parts";
 import { useLabelSizes } from "./labels";
 import { Related } from "./Related";
@@ -38,7 +39,7 @@ interface DetailPartProps {
   back: To;
   onEdit: () => void;
   /** Begin a record of a kind with something entered already. */
-  onNew: (kind: Kind, start: Record<string, unknown>) => void;
+  onNew: OnNew;
   /** It was changed here: what is shown elsewhere is read again. */
   onChanged: () => void;
   onRemoved: () => void;

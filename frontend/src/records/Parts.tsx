@@ -1,50 +1,30 @@
 import { Link } from "react-router";
-import { Button } from "antd";
-import { api } from "../api";
-import { formatCount } from "../format/number";
 import { useResource } from "../resource";
 import { useMayOf } from "../rights/use-may";
 import { type Field, isEmpty, listFields, usualColumns } from "./fields";
-import { conditionText } from "./query";
+import { type Linked, LinkedHead, linkedTo, type OnNew } from "./Linked";
 import { Shown } from "./Shown";
-import type { Detail, Kind, RowPage } from "./types";
-import { askKind, homeOf, useTongue } from "./use-kind";
+import type { Detail, Kind } from "./types";
+import { homeOf, useTongue } from "./use-kind";
 import { valueText } from "./value-text";
 
 const SHOWN = 100;
 
-interface PartsOf {
-  kind: Kind;
-  /** The field that leads to the whole. */
-  field: string;
-  page: RowPage;
-}
-
-async function partsOf(whole: Kind, id: string, signal: AbortSignal): Promise<PartsOf[]> {
-  const asked = whole.linked_by.filter(({ part }) => part).map(async ({ kind: name, field }) => {
-    const where = JSON.stringify([[field, "eq", id]]);
-    const [kind, page] = await Promise.all([askKind(name), api.get<RowPage>(`/records/${name}`, { where, limit: SHOWN }, signal)]);
-    return { kind, field, page };
-  });
-  const found = await Promise.allSettled(asked);
-  return found.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
-}
-
 /** What is filled in somewhere: a column of nothing but dashes says nothing. */
-function columnsOf({ kind, field, page }: PartsOf): Field[] {
+function columnsOf({ kind, field, page }: Linked): Field[] {
   const fields = listFields(kind);
-  const known = usualColumns(kind).filter((name) => name !== field).flatMap((name) => fields.find((each) => each.name === name) ?? []);
+  const known = usualColumns(kind).filter((name) => name !== field.name).flatMap((name) => fields.find((each) => each.name === name) ?? []);
   return known.filter(({ name }, index) => index === 0 || page.items.some((row) => !isEmpty(row[name])));
 }
 
 /** What belongs to a record and goes with it, as lines to an order: a table for each kind. */
-export function Parts({ kind: whole, record, round, mayChange, onNew }: { kind: Kind; record: Detail; round: number; mayChange: boolean; onNew: (kind: Kind, start: Record<string, unknown>) => void }) {
+export function Parts({ kind: whole, record, round, mayChange, onNew }: { kind: Kind; record: Detail; round: number; mayChange: boolean; onNew: OnNew }) {
   const tongue = useTongue();
-  const { t, say } = tongue;
-  const parts = useResource(`${record.id} ${record.version} ${round}`, (signal) => partsOf(whole, record.id, signal), true);
+  const { say } = tongue;
+  const parts = useResource(`${record.id} ${record.version} ${round}`, (signal) => linkedTo(whole, record.id, true, SHOWN, signal), true);
   const may = useMayOf((parts.value ?? []).map((each) => each.kind));
-  const table = (part: PartsOf) => {
-    const { kind, field, page } = part;
+  const table = (part: Linked) => {
+    const { kind, page } = part;
     const columns = columnsOf(part);
     const mayAdd = mayChange && may(kind, "create");
     if (page.items.length === 0 && !mayAdd) return null;
@@ -52,11 +32,7 @@ export function Parts({ kind: whole, record, round, mayChange, onNew }: { kind: 
     const address = homeOf(kind.kind);
     return (
       <section key={kind.kind} className="ms-panel">
-        <h2 className="ms-row ms-wrap">
-          <Link to={`${address}?where=${encodeURIComponent(conditionText({ field, compare: "eq", value: record.id }))}`}>{say(kind.many)}</Link>
-          <span className="ms-third ms-num ms-grow">{formatCount(page.total)}</span>
-          {mayAdd ? <Button size="small" aria-label={t("newOne", { one: say(kind.one) })} onClick={() => onNew(kind, { [field]: record.id })}>{t("create")}</Button> : null}
-        </h2>
+        <LinkedHead linked={part} id={record.id} onNew={mayAdd ? onNew : null} />
         {page.items.length === 0 ? null : (
           <div className="ms-scroll" tabIndex={0} role="group" aria-label={say(kind.many)}>
             <table className="ms-table">

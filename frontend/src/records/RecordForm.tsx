@@ -13,7 +13,6 @@ import { ValueControl } from "./ValueControl";
 import { exactText, type Tongue, wholeText } from "./value-text";
 
 const SIZE = 640;
-const NAMES_MAX = 20;
 
 /** What can be told before it is sent; the rest the server knows. */
 function rulesOf(field: Field, { t, units }: Tongue): Rule[] {
@@ -42,20 +41,6 @@ function Entry({ onBlur, ...control }: ComponentProps<typeof ValueControl> & { o
   return <div onBlur={left}><ValueControl {...control} /></div>;
 }
 
-/** Names of the records that another version links to: a conflict shows names, not identifiers. */
-async function namesOf(fields: readonly Field[], record: Record<string, unknown>, known: Titles): Promise<Titles> {
-  const links = fields.filter(({ control, name, target }) => control === "link" && target !== "asset" && target !== "tag" && typeof record[name] === "string" && !(String(record[name]) in known));
-  const found = await Promise.all(
-    links.slice(0, NAMES_MAX).map(({ name, target }) =>
-      api.get<Detail>(`/records/${target}/${String(record[name])}`).then(
-        ({ id, title }) => [id, { en: title, zh: title }] as const,
-        () => null,
-      ),
-    ),
-  );
-  return { ...known, ...Object.fromEntries(found.filter((each) => each !== null)) };
-}
-
 /** Make a record, beginning with `start`, or change one, from what its kind says of its fields. */
 export function RecordForm({ kind, record, start, onClose, onSaved }: { kind: Kind; record: Detail | null; start?: Record<string, unknown>; onClose: () => void; onSaved: (saved: Row) => void }) {
   const tongue = useTongue();
@@ -65,18 +50,21 @@ export function RecordForm({ kind, record, start, onClose, onSaved }: { kind: Ki
   const [changed, setChanged] = useState(false);
   const [names, setNames] = useState<Titles>(record?.titles ?? {});
   const stay = useLeaving(changed);
+  const path = `/records/${kind.kind}${record ? `/${record.id}` : ""}`;
   const made = useRef<Row | null>(null);
   // A field the reader may not see is not among what the server gave: it is not sent back empty.
   const fields = useMemo(() => formFields(kind).filter(({ name }) => record === null || name in record), [kind, record]);
   const save = async (values: Record<string, unknown>, seen: Seen) => {
     const body = sent(fields, values);
     try {
-      made.current = record
-        ? await api.patch<Row>(`/records/${kind.kind}/${record.id}`, { ...body, version: record.version, ...seen })
-        : await api.post<Row>(`/records/${kind.kind}`, body);
+      made.current = record ? await api.patch<Row>(path, { ...body, version: record.version, ...seen }) : await api.post<Row>(path, body);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (error.status === 409 && error.current) setNames(await namesOf(fields, error.current as Row, names));
+      if (record && error.status === 409 && error.current) {
+        // A conflict shows names of what the other version links to, not identifiers.
+        const { titles } = await api.get<Detail>(path).catch(() => record);
+        setNames({ ...names, ...titles });
+      }
       throw new ApiError(error.status, { code: error.code, text: error.text, fields: placed(error.fields, fields), request_id: error.requestId, current: error.current });
     }
     stay();

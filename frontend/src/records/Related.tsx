@@ -1,53 +1,31 @@
 import { Link } from "react-router";
-import { Button } from "antd";
-import { api } from "../api";
 import { Empty, PageState } from "../components/PageState";
-import { formatCount } from "../format/number";
 import { useResource } from "../resource";
 import { useMayOf } from "../rights/use-may";
-import { type Field, fieldsOf, listFields } from "./fields";
-import { conditionText } from "./query";
+import { listFields } from "./fields";
+import { type Linked, LinkedHead, linkedTo, type OnNew } from "./Linked";
 import { RecordState } from "./Shown";
-import type { Detail, Kind, RowPage } from "./types";
-import { askKind, homeOf, nameOf, useTongue } from "./use-kind";
+import type { Detail, Kind } from "./types";
+import { homeOf, nameOf, useTongue } from "./use-kind";
 
 const SHOWN = 20;
 
-interface Linked {
-  kind: Kind;
-  field: Field;
-  page: RowPage;
-}
-
-/** Everything that links to a record: one question for each field that may. What cannot be without it is asked for, too, where there is none yet. */
-async function linkedTo(target: Kind, id: string, signal: AbortSignal): Promise<Linked[]> {
-  const found = await Promise.all(target.linked_by.filter(({ part }) => !part).map(async ({ kind, field }) => [await askKind(kind), field] as const));
-  const ways = found.flatMap(([kind, name]) => fieldsOf(kind).filter((field) => field.name === name).map((field) => ({ kind, field })));
-  const pages = await Promise.all(
-    ways.map(({ kind, field }) => api.get<RowPage>(`/records/${kind.kind}`, { where: JSON.stringify([[field.name, "eq", id]]), limit: SHOWN }, signal).catch(() => null)),
-  );
-  return ways.flatMap((way, index) => {
-    const page = pages[index];
-    return page && (page.items.length > 0 || way.field.required) ? [{ ...way, page }] : [];
-  });
-}
-
 /** The records that are linked to this one, by kind and by what the link means. */
-export function Related({ kind, record, onNew }: { kind: Kind; record: Detail; onNew: (kind: Kind, start: Record<string, unknown>) => void }) {
+export function Related({ kind, record, onNew }: { kind: Kind; record: Detail; onNew: OnNew }) {
   const tongue = useTongue();
   const { t, say } = tongue;
-  const linked = useResource(`${kind.kind} ${record.id} ${record.version}`, (signal) => linkedTo(kind, record.id, signal));
+  const linked = useResource(`${kind.kind} ${record.id} ${record.version}`, async (signal) => {
+    const found = await linkedTo(kind, record.id, false, SHOWN, signal);
+    // What cannot be without this record is offered also where there is none yet.
+    return found.filter(({ field, page }) => page.items.length > 0 || field.required);
+  });
   const may = useMayOf((linked.value ?? []).map((each) => each.kind));
-  const list = ({ kind: of, field, page }: Linked) => {
+  const list = (each: Linked) => {
+    const { kind: of, field, page } = each;
     const state = listFields(of).find(({ name }) => name === "state");
     return (
       <section key={`${of.kind} ${field.name}`} className="ms-panel">
-        <h2 className="ms-row ms-wrap">
-          <Link to={`${homeOf(of.kind)}?where=${encodeURIComponent(conditionText({ field: field.name, compare: "eq", value: record.id }))}`}>{say(of.many)}</Link>
-          <span className="ms-third ms-num">{formatCount(page.total)}</span>
-          <span className="ms-third ms-caption ms-grow">{say(field.words)}</span>
-          {may(of, "create") ? <Button size="small" aria-label={t("newOne", { one: say(of.one) })} onClick={() => onNew(of, { [field.name]: record.id })}>{t("create")}</Button> : null}
-        </h2>
+        <LinkedHead linked={each} id={record.id} about={say(field.words)} onNew={may(of, "create") ? onNew : null} />
         <ul className="ms-list">
           {page.items.map((row) => (
             <li key={row.id} className="ms-row ms-kind">
