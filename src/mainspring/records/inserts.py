@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, Final
 
 import orjson
 from django.db import connection, models
 
-PARAMETERS_MAX: Final = 30_000
-"""Values of one statement: SQLite takes 32,766, PostgreSQL 65,535."""
+ROWS: Final = 50
+"""Rows of one statement: where a table has triggers, SQLite keeps each page as it was before each statement; but the
+more there are, the longer PostgreSQL's client looks for the places of their values."""
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -47,23 +48,20 @@ def _store(table: Any, columns: Sequence[Any], rows: Iterable[list[Any]]) -> Non
         for place, adapt in adapted:
             found[place] = adapt(found[place])
         parameters.append(found)
-    most = PARAMETERS_MAX // len(columns)
+    parts = [parameters[start : start + ROWS] for start in range(0, len(parameters), ROWS)]
     with connection.cursor() as cursor:
-        # Where a table has triggers, SQLite keeps each page as it was before each statement.
-        for start in range(0, len(parameters), most):
-            part = parameters[start : start + most]
-            cursor.execute(begin + ", ".join([marks] * len(part)), list(chain.from_iterable(part)))
+        for count, alike in groupby(parts, len):
+            values = [list(chain.from_iterable(part)) for part in alike]
+            cursor.executemany(begin + ", ".join([marks] * count), values)
 
 
 def _adapter(column: Any) -> Callable[[Any], Any] | None:
     """Return what turns a column's values into what the database takes, None where they are that already."""
-    if connection.vendor != "sqlite":
-        return lambda value: column.get_db_prep_save(value, connection)
     target = column
     while isinstance(target, models.ForeignKey):
         target = target.target_field
     if isinstance(target, models.JSONField):
         return lambda value: None if value is None else orjson.dumps(value, default=str).decode()
-    if isinstance(target, models.UUIDField):
+    if isinstance(target, models.UUIDField) and connection.vendor == "sqlite":
         return lambda value: getattr(value, "hex", value)
     return None
