@@ -102,20 +102,23 @@ def page(access: Access, kind: type[Defined], wanted: Wanted) -> Page:
     """Return a page of the records that may be seen; raises NotAllowed, and Invalid for what cannot be asked."""
     rows, hidden = access.rows(kind), access.hidden(kind)
     name, last_first = sorting(kind, wanted.sort, hidden)
-    behind = _behind(kind, name, last_first, wanted.after) if wanted.after else None
-    if behind is None and wanted.offset > OFFSET_MAX:
+    stretches = _behind(kind, name, last_first, wanted.after) if wanted.after else [Q()]
+    begin = 0 if wanted.after else wanted.offset
+    if begin > OFFSET_MAX:
         raise Invalid({"offset": _TOO_FAR.format(limit=OFFSET_MAX)})
     narrow, total, more = _narrowed(kind, rows, wanted, access.tenant, hidden)
-    cut = _ordered(narrow if behind is None else narrow.filter(behind), name, last_first)
-    found = list(cut[wanted.offset : wanted.offset + wanted.limit + 1])
+    found: list[Defined] = []
+    for stretch in stretches:
+        if len(found) <= wanted.limit:
+            found += _ordered(narrow.filter(stretch), name, last_first)[begin : begin + wanted.limit + 1 - len(found)]
     shown = found[: wanted.limit]
     following = ""
     if len(found) > wanted.limit:
         last = shown[-1]
         following = json.dumps([getattr(last, name), str(last.id)], default=str)
-    elif more and behind is None and wanted.search.strip():
+    elif more and not wanted.after and wanted.search.strip():
         # It went through all of them.
-        total, more = wanted.offset + len(shown) if shown or not wanted.offset else total, False
+        total, more = begin + len(shown) if shown or not begin else total, False
     return Page(shown, max(total, len(shown)), more, following, titles(access, kind, shown))
 
 
@@ -357,8 +360,8 @@ def _sorted_as(kind: type[Defined], name: str) -> Any:
     return dict[str, str] if about.control == "words" else str
 
 
-def _behind(kind: type[Defined], name: str, last_first: bool, after: str) -> Q:
-    """Return the condition that a row comes behind the last one of the page before."""
+def _behind(kind: type[Defined], name: str, last_first: bool, after: str) -> list[Q]:
+    """Return which rows come behind the last one of the page before: stretches of an index, one after the other."""
     try:
         form: Any = tuple[_sorted_as(kind, name) | None, UUID]  # type: ignore[misc]
         value, id = TypeAdapter[tuple[Any, UUID]](form).validate_json(after)
@@ -367,9 +370,10 @@ def _behind(kind: type[Defined], name: str, last_first: bool, after: str) -> Q:
     sign = "lt" if last_first else "gt"
     # To SQLite what is empty is less than anything else, to PostgreSQL it is more.
     empty_last = last_first is (connection.vendor == "sqlite")
+    empty, other = Q(**{f"{name}__isnull": True}), Q(**{f"{name}__isnull": False})
     if value is None:
-        same = Q(**{f"{name}__isnull": True, f"id__{sign}": id})
-        return same if empty_last else same | Q(**{f"{name}__isnull": False})
+        same = empty & Q(**{f"id__{sign}": id})
+        return [same] if empty_last else [same, other]
     # The first says where an index begins.
     beyond = Q(**{f"{name}__{sign}e": value}) & (Q(**{f"{name}__{sign}": value}) | Q(**{f"id__{sign}": id}))
-    return beyond | Q(**{f"{name}__isnull": True}) if empty_last and kind._meta.get_field(name).null else beyond
+    return [beyond, empty] if empty_last and kind._meta.get_field(name).null else [beyond]
