@@ -9,16 +9,19 @@ import pytest
 from tests.records.plant import asset, author, person, tenant
 
 from mainspring.core.errors import NotAllowed, NotFound
+from mainspring.records import changes
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.passing import passed, taken
 from mainspring.records.access.permits import permits_of, rights_of, user_of
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.asset import Asset
+from mainspring.records.audit import AuditEntry
 from mainspring.records.business.asset_type import Equipment
 from mainspring.records.business.calendar import Calendar
+from mainspring.records.business.finding import Finding
 from mainspring.records.business.item import Item
-from mainspring.records.defined import writing
-from mainspring.records.defined.access import Access, Doing
+from mainspring.records.defined import attached, writing
+from mainspring.records.defined.access import Access, Doing, Permit
 from mainspring.records.defined.fields import Grade
 from mainspring.records.faults import Invalid
 from mainspring.records.rights import Right, Role
@@ -192,3 +195,35 @@ def test_what_another_process_is_told_makes_the_same_access(admin: Access, guest
     assign(admin, guest, role=str(role(admin, kinds=["item"], doings=["view"]).pk))
     held = access(guest)
     assert taken(passed(held)) == held
+
+
+def test_whoever_comments_in_a_part_of_the_plant_says_nothing_of_what_lies_elsewhere(
+    admin: Access, plant: Tenant
+) -> None:
+    here, there = asset(plant, "here"), asset(plant, "there")
+    mine, other = (
+        writing.create(admin, Finding, {"sort": "fault", "subject": each.path, "asset": str(each.pk)})
+        for each in (here, there)
+    )
+    kinds = frozenset({Finding.kind})
+    permits = (
+        Permit("", kinds=kinds, doings=frozenset({Doing.VIEW})),
+        Permit("", kinds=kinds, doings=frozenset({Doing.COMMENT}), path="here"),
+    )
+    someone = Access(author(plant), frozenset(), permits)
+    assert attached.say(someone, mine, "It leaks").text == "It leaks"
+    assert writing.find(someone, Finding, other.pk) == other
+    with pytest.raises(NotAllowed):
+        attached.say(someone, other, "It leaks, too")
+
+
+def test_labels_of_who_is_named_by_personal_words_are_kept_in_the_audit_without_them(
+    admin: Access, plant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "NAMELESS", {Item.kind})
+    made = writing.create(admin, Item, {"number": "P-1", "name": {"en": "Seal"}})
+    attached.label(admin, made, {"line": "3"})
+    entries = AuditEntry.objects.of(plant).filter(object_id=str(made.pk))
+    assert [(entry.object_kind, entry.object_name) for entry in entries.order_by("sequence")] == [
+        ("item", ""), ("label", ""),
+    ]  # fmt: skip

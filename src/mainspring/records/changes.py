@@ -87,6 +87,10 @@ def deed(action: Action, record: Record, before: dict[str, Any], after: dict[str
             continue
         changes[name] = [HIDDEN if old else None, HIDDEN if new else None] if name in hidden else [old, new]
     changes |= personal.sealed(record, {name: pair for name, pair in changes.items() if name in sealed})
-    label = "" if record.kind in NAMELESS else record.label()
     # Through JSON: the hash covers exactly what the database gives back.
-    return Deed(action, record.kind, str(record.pk), label, plain(changes))
+    return Deed(action, record.kind, str(record.pk), name_of(record), plain(changes))
+
+
+def name_of(record: Record) -> str:
+    """Return what the audit calls a record: nothing where that tells of a person."""
+    return "" if record.kind in NAMELESS else record.label()

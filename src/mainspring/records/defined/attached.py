@@ -158,7 +158,7 @@ def said(access: Access, record: Defined) -> list[Comment]:
 
 def say(access: Access, record: Defined, text: str) -> Comment:
     """Add a comment to a record that may be seen."""
-    access.require(type(record), Doing.COMMENT)
+    access.allow(record, Doing.COMMENT)
     _refuse_many(Comment, record, COMMENTS_MAX)
     author, company = _author(access, record), _company(access, record)
     comment = Comment(**_on(record), text=_written(text), pseudonym=author.pseudonym, company=company)
@@ -238,12 +238,13 @@ def label(access: Access, record: Defined, wanted: Labels) -> dict[str, str]:
         Label.objects.bulk_create(Label(**_on(record), name=name, value=value) for name, value in new.items())
         told = {f"label {name}": [before.get(name), wanted.get(name)] for name in sorted({*gone, *new})}
         if told:
-            append(access.author, [Deed(Action.CHANGE, Label.kind, str(record.pk), record.label(), told)])
+            name = changes.name_of(record)
+            append(access.author, [Deed(Action.CHANGE, Label.kind, str(record.pk), name, told)])
     return labels_of(record)
 
 
 def _mine(access: Access, record: Defined, id: UUID, version: int | None) -> Comment:
-    access.require(type(record), Doing.COMMENT)
+    access.allow(record, Doing.COMMENT)
     comment = Comment.one(record, id)
     if comment.pseudonym is None or comment.pseudonym != access.author.pseudonym:
         raise NotAllowed(_NOT_YOURS)
