@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import pytest
@@ -13,30 +13,19 @@ from tests.answer import Answer
 from tests.e2e.platform import Person, Platform, free_ports, running
 from tests.peers.oidc import peer
 from tests.peers.oidc.peer import Client, Peer
+from tests.web.doors import PASSWORD, AnyDoors, SameRules
 
-PASSWORD: Final = "heron-kettle-93-moss"
 SECRET: Final = "only-for-tests-0123456789abcdefghijklmnopqrstuvwxyz"
 NAMES: Final = ("works", "closed", "stale", "elsewhere", "away")
 
 
 @dataclass
-class Doors:
+class Doors(AnyDoors):
     """The platform with its administrator, and the provider."""
 
-    platform: Platform
     provider: Peer
-    administrator: Person
 
-    def anyone(self) -> Person:
-        """Return someone with a fresh browser."""
-        person = Person(self.platform.port)
-        person.ask("GET", "/site")
-        return person
-
-    def begin(self, person: Person, provider: str = "works", path: str = "/session/providers") -> str:
-        answer = person.ask("POST", path, {"provider": provider})
-        assert answer.status == 200, answer.body
-        return str(answer.json["url"])
+    speaks = "oidc"
 
     def finish(self, person: Person, brought: dict[str, str], provider: str = "works") -> Answer:
         assert {"code", "state"} <= brought.keys(), brought
@@ -76,7 +65,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
         with peer.running(port + 2, clients) as provider, running(Platform(folder, arguments, port)) as platform:
             administrator = platform.administrator()
             administrator.post("/session/password", {"old": platform.password, "new": PASSWORD})
-            yield Doors(platform, provider, administrator)
+            yield Doors(platform, administrator, provider)
 
 
 def changed(url: str, **parameters: str) -> str:
@@ -98,26 +87,8 @@ def test_the_page_knows_the_providers(doors: Doors) -> None:
     assert SECRET not in str(asked)
 
 
-def test_someone_unknown_becomes_a_person_with_the_role_of_their_groups(doors: Doors) -> None:
-    person, answer = doors.sign_in("mei", "fitters,canteen")
-    assert answer.status == 200, answer.body
-    first = answer.json["user"]
-    assert (first["username"], first["display_name"], first["role"]) == ("mei", "Person mei", "operator")
-    assert person.get("/session")["user"]["id"] == first["id"]
-    assert [each["address"] for each in person.get("/sessions")["items"]] == ["127.0.0.1"]
-    _, answer = doors.sign_in("mei", "fitters,masters")
-    assert (answer.json["user"]["id"], answer.json["user"]["role"]) == (first["id"], "engineer")
-    _, answer = doors.sign_in("mei")
-    assert answer.json["user"]["role"] == "viewer"
-    entries = doors.administrator.get("/audit", object=first["id"])["items"]
-    assert {"provider": [None, "oidc:works"]} in [each["changes"] for each in entries if each["action"] == "sign-in"]
-
-
-def test_a_name_proves_nothing(doors: Doors) -> None:
-    _, answer = doors.sign_in("admin")
-    user = answer.json["user"]
-    assert user["username"].startswith("admin-")
-    assert (user["role"], user["id"] != doors.administrator.get("/session")["user"]["id"]) == ("viewer", True)
+class TestRules(SameRules):
+    """Of everyone who signs in."""
 
 
 def test_what_was_not_begun_here_is_refused(doors: Doors) -> None:
@@ -176,26 +147,8 @@ def test_without_the_token_of_the_page_nothing_begins(doors: Doors) -> None:
     assert person.ask("POST", "/session/providers", {"provider": "works"}).status == 403
 
 
-def test_whoever_is_disabled_here_stays_outside(doors: Doors) -> None:
-    _, answer = doors.sign_in("quan")
-    user = doors.administrator.get(f"/users/{answer.json['user']['id']}")
-    doors.administrator.change(f"/users/{user['id']}", enabled=False)
-    person, answer = doors.sign_in("quan")
-    assert (answer.status, answer.json["code"]) == (403, "not-allowed")
-    assert person.ask("GET", "/session").status == 401
-
-
-def _local(doors: Doors, name: str) -> tuple[Person, dict[str, Any]]:
-    """Make a person with a password, who is signed in."""
-    made = doors.administrator.post("/users", {"username": name})
-    person = Person(doors.platform.port)
-    assert person.sign_in(name, made["initial_password"]).status == 200
-    person.post("/session/password", {"old": made["initial_password"], "new": PASSWORD})
-    return person, made
-
-
 def test_people_link_their_own_account_and_sign_in_by_it(doors: Doors) -> None:
-    person, made = _local(doors, "hua")
+    person, made = doors.local("hua")
     _, unknown = doors.sign_in("hua-elsewhere", provider="closed")
     assert (unknown.status, unknown.json["code"]) == (403, "not-allowed")
     begun = doors.begin(person, "closed", "/session/links")
@@ -208,7 +161,7 @@ def test_people_link_their_own_account_and_sign_in_by_it(doors: Doors) -> None:
     _, answer = doors.sign_in("hua-elsewhere", provider="closed")
     assert answer.json["user"]["id"] == made["id"]
     # Nobody else takes it over.
-    other, _ = _local(doors, "jin")
+    other, _ = doors.local("jin")
     brought = doors.provider.sign_in(doors.begin(other, "closed", "/session/links"), "hua-elsewhere")
     assert doors.finish(other, brought, "closed").status == 409
     assert person.ask("DELETE", "/session/links", issuer=doors.provider.issuer).status == 204

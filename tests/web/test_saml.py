@@ -21,10 +21,10 @@ from tests.peers.saml import peer
 from tests.peers.saml.peer import Client, Form, Peer
 from tests.waiting import PATIENCE_S
 from tests.web.authenticator import shown
+from tests.web.doors import PASSWORD, AnyDoors, SameRules
 
 from mainspring.configuration import SignInSection
 
-PASSWORD: Final = "heron-kettle-93-moss"
 NAMES: Final = ("works", "closed", "numbers")
 LINKED: Final = f"saml:{peer.ISSUER}"
 FAILED: Final = "urn:oasis:names:tc:SAML:2.0:status:AuthnFailed"
@@ -37,23 +37,12 @@ def database() -> None:
 
 
 @dataclass
-class Doors:
+class Doors(AnyDoors):
     """The platform with its administrator, and the provider."""
 
-    platform: Platform
     provider: Peer
-    administrator: Person
 
-    def anyone(self) -> Person:
-        """Return someone with a fresh browser."""
-        person = Person(self.platform.port)
-        person.ask("GET", "/site")
-        return person
-
-    def begin(self, person: Person, provider: str = "works", path: str = "/session/providers") -> str:
-        answer = person.ask("POST", path, {"provider": provider})
-        assert answer.status == 200, answer.body
-        return str(answer.json["url"])
+    speaks = "saml"
 
     def send(self, form: Form, action: str = "") -> dict[str, str]:
         """Send the provider's form as a browser does from elsewhere: no cookies; returns what the page opens with."""
@@ -108,7 +97,7 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
         with running(Platform(folder, arguments, port)) as platform:
             administrator = platform.administrator()
             administrator.post("/session/password", {"old": platform.password, "new": PASSWORD})
-            yield Doors(platform, provider, administrator)
+            yield Doors(platform, administrator, provider)
 
 
 def test_the_page_and_the_provider_know_each_other(doors: Doors) -> None:
@@ -125,28 +114,14 @@ def test_the_page_and_the_provider_know_each_other(doors: Doors) -> None:
     assert doors.anyone().ask("GET", "/session/providers/nowhere/metadata").status == 404
 
 
-def test_someone_unknown_becomes_a_person_with_the_role_of_their_groups(doors: Doors) -> None:
-    person, answer = doors.sign_in("mei", "fitters,canteen")
-    assert answer.status == 200, answer.body
-    first = answer.json["user"]
-    assert (first["username"], first["display_name"], first["role"]) == ("mei", "Person mei", "operator")
-    assert person.get("/session")["user"]["id"] == first["id"]
-    assert [each["address"] for each in person.get("/sessions")["items"]] == ["127.0.0.1"]
-    _, answer = doors.sign_in("mei", "fitters,masters", signResponse=True)
-    assert (answer.json["user"]["id"], answer.json["user"]["role"]) == (first["id"], "engineer")
-    _, answer = doors.sign_in("mei", signResponse=True, signAssertion=False)
-    assert answer.json["user"]["role"] == "viewer"
-    entries = doors.administrator.get("/audit", object=first["id"])["items"]
-    assert {"provider": [None, "saml:works"]} in [each["changes"] for each in entries if each["action"] == "sign-in"]
-    assert person.ask("DELETE", "/session").status == 204
-    assert person.ask("GET", "/session").status == 401
+class TestRules(SameRules):
+    """Of everyone who signs in."""
 
 
-def test_a_name_proves_nothing(doors: Doors) -> None:
-    _, answer = doors.sign_in("admin")
-    user = answer.json["user"]
-    assert user["username"].startswith("admin-")
-    assert (user["role"], user["id"] != doors.administrator.get("/session")["user"]["id"]) == ("viewer", True)
+@pytest.mark.parametrize("signed", [{"signResponse": True}, {"signResponse": True, "signAssertion": False}])
+def test_what_is_signed_as_a_whole_is_taken_too(doors: Doors, signed: dict[str, bool]) -> None:
+    _, answer = doors.sign_in("lan", "fitters", **signed)
+    assert (answer.status, answer.json["user"]["role"]) == (200, "operator")
 
 
 def test_an_attribute_says_who_someone_is_where_the_settings_say_so(doors: Doors) -> None:
@@ -218,26 +193,8 @@ def test_without_metadata_nobody_is_sent_away(doors: Doors) -> None:
     ]
 
 
-def test_whoever_is_disabled_here_stays_outside(doors: Doors) -> None:
-    _, answer = doors.sign_in("quan")
-    user = doors.administrator.get(f"/users/{answer.json['user']['id']}")
-    doors.administrator.change(f"/users/{user['id']}", enabled=False)
-    person, answer = doors.sign_in("quan")
-    assert (answer.status, answer.json["code"]) == (403, "not-allowed")
-    assert person.ask("GET", "/session").status == 401
-
-
-def _local(doors: Doors, name: str) -> tuple[Person, dict[str, Any]]:
-    """Make a person with a password, who is signed in."""
-    made = doors.administrator.post("/users", {"username": name})
-    person = Person(doors.platform.port)
-    assert person.sign_in(name, made["initial_password"]).status == 200
-    person.post("/session/password", {"old": made["initial_password"], "new": PASSWORD})
-    return person, made
-
-
 def test_people_link_their_own_account_and_their_second_factor_is_asked_for(doors: Doors) -> None:
-    person, made = _local(doors, "hua")
+    person, made = doors.local("hua")
     _, unknown = doors.sign_in("hua-elsewhere", provider="closed")
     assert (unknown.status, unknown.json["code"]) == (403, "not-allowed")
     brought = doors.send(doors.provider.sign_in(doors.begin(person, "closed", "/session/links"), "hua-elsewhere"))
@@ -255,7 +212,7 @@ def test_people_link_their_own_account_and_their_second_factor_is_asked_for(door
     answer = second.ask("POST", "/session/second-step", {"code": shown(secret, 1)})
     assert (answer.status, answer.json["user"]["id"]) == (200, made["id"])
     # Nobody else takes it over.
-    other, _ = _local(doors, "jin")
+    other, _ = doors.local("jin")
     brought = doors.send(doors.provider.sign_in(doors.begin(other, "closed", "/session/links"), "hua-elsewhere"))
     assert doors.finish(other, brought, "closed").status == 409
     assert person.ask("DELETE", "/session/links", issuer=LINKED).status == 204
