@@ -44,6 +44,9 @@ def test_an_order_is_written_with_its_lines(client: Any) -> None:
 
 def test_a_documents_content_is_sent_once_for_a_revision(client: Any, signed_in: Callable[..., Any]) -> None:
     made = post(client, "document", {"title": {"zh": "图纸"}})
+    # Its own title, not what the record is called.
+    assert made["title"] == client.get(f"/api/v1/records/document/{made['id']}").json()["title"]
+    assert made["title"]["zh"] == "图纸"
     content = f"{RECORDS}/document/{made['id']}/content"
     assert client.get(content).status_code == 404
     for name, body, status in (("a.pdf", b"", 422), ("a.pdf", b"<html>", 422), ("a.exe", b"MZ", 422), ("", PDF, 422)):

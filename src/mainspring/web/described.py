@@ -171,7 +171,7 @@ def _patch(draft: Document) -> Document:
 def _answered(kind: type[Defined], draft: Document) -> Document:
     """Return the form of a record as it is shown; fields above the asker's grade are left out."""
     shown = dict(_shown(kind, draft["properties"]))
-    made = {"type": "object", "properties": _HEAD | shown | _DETAIL, "required": list(_HEAD)}
+    made = {"type": "object", "properties": _HEAD | _DETAIL | shown, "required": list(_HEAD)}
     return made | ({"description": draft["description"]} if "description" in draft else {})
 
 

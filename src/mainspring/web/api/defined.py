@@ -169,11 +169,13 @@ def access_of(request: HttpRequest) -> Access:
 
 def detail(access: Access, record: Defined) -> dict[str, Any]:
     """Return a record with the names of what it links to and the steps it can take."""
-    kind = type(record)
+    kind, shown = type(record), access.shown(record)
     if isinstance(access, Granted):
-        return access.shown(record) | {"title": "", "titles": {}, "moves": [], "fixed": True}
-    return access.shown(record) | {
+        return {"title": "", **shown, "titles": {}, "moves": [], "fixed": True}
+    # A kind may have a title of its own.
+    return {
         "title": "" if title_of(kind) in access.hidden(kind) else record.label(),
+        **shown,
         "titles": listing.titles(access, kind, [record]),
         "moves": [step.name for step in kind.shape.states.of(record.state)],
         "fixed": record.state in kind.shape.states.fixed,
