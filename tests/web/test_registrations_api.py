@@ -102,6 +102,23 @@ def test_few_are_taken_from_one_address(opened: Tenant) -> None:
     assert [ask().status_code for _ in range(6)] == [202] * 5 + [429]
 
 
+def test_a_strangers_box_is_not_filled_and_tells_nothing_that_strangers_wrote(
+    opened: Tenant, post_office: PostOffice
+) -> None:
+    for number in range(6):
+        asked = {**ASKS, "company": "https://evil.test", "email": "Zhang@example.com"}
+        client = Client(REMOTE_ADDR=f"10.0.0.{number}")
+        answer = client.post("/api/v1/registration", asked, content_type="application/json")
+        assert (answer.status_code, answer.json()) == (202, {"confirm": True})
+    assert len(post_office.mails) == Registration.objects.count() == 3
+    assert not any("evil.test" in mail.as_string() for mail in post_office.mails)
+    network = [
+        Client(REMOTE_ADDR=f"2001:db8::{number:x}").post("/api/v1/registration", ASKS, content_type="application/json")
+        for number in range(6)
+    ]
+    assert [each.status_code for each in network] == [202] * 5 + [429]
+
+
 def test_only_the_platforms_administrators_decide(opened: Tenant, signed_in: Callable[..., Client]) -> None:
     ask()
     id = str(Registration.objects.get().pk)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from tests.records.plant import person, tenant
 from tests.web.authenticator import SecurityKey, shown
 
@@ -103,6 +104,19 @@ def test_wrong_codes_lock_like_wrong_passwords(li: Caller) -> None:
     assert answers[-1]["code"] == "locked"
     assert other.ask("post", "/session/second-step", {"code": shown(secret, 1)}, 429)["code"] == "locked"
     other.sign_in(429)
+
+
+def test_wrong_codes_count_together_from_wherever_they_come(li: Caller) -> None:
+    secret, _ = li.add_app()
+    for number in range(5):
+        other = Caller("li", f"10.0.1.{number}")
+        other.sign_in(202)
+        other.ask("post", "/session/second-step", {"code": "111111"}, 401)
+    fresh = Caller("li", "10.0.2.1")
+    fresh.sign_in(202)
+    fresh.ask("post", "/session/second-step", {"code": shown(secret, 1)}, 401)
+    cache.clear()
+    fresh.ask("post", "/session/second-step", {"code": shown(secret, 1)})
 
 
 def test_the_second_step_needs_the_first_and_waits_five_minutes(li: Caller, plant: Tenant) -> None:

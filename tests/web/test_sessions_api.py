@@ -7,8 +7,10 @@ from collections.abc import Callable
 from django.test import Client
 from tests.records.plant import person, tenant
 
+from mainspring.records.audit import AuditEntry
 from mainspring.records.rights import Role
 from mainspring.records.session import Session
+from mainspring.records.sign_in import unlock
 from mainspring.records.tenant import Tenant
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -63,6 +65,37 @@ def test_another_password_and_signing_out_take_sessions_from_the_list(plant: Ten
     assert [each["current"] for each in second.get("/api/v1/sessions").json()["items"]] == [True]
     assert second.delete("/api/v1/session").status_code == 204
     assert not Session.objects.filter(user__username="li.wei", bound__gt="", agent=EDGE).exists()
+
+
+def test_wrong_present_passwords_are_counted_like_those_at_sign_in(plant: Tenant) -> None:
+    person(Role.VIEWER, plant, "li.wei", PASSWORD)
+    client = signed()
+
+    def change(old: str) -> int:
+        body = {"old": old, "new": "quite another one"}
+        return client.post("/api/v1/session/password", body, content_type="application/json").status_code
+
+    assert [change("a guess") for _ in range(6)] == [422] * 4 + [429] * 2
+    assert change(PASSWORD) == 429
+    failed = AuditEntry.objects.of(plant).filter(action="sign-in-failed", object_kind="session")
+    assert failed.count() == 5
+    unlock("plant/li.wei")
+    assert change(PASSWORD) == 200
+
+
+def test_attempts_of_one_ipv6_network_count_together(plant: Tenant) -> None:
+    person(Role.VIEWER, plant, "li.wei", PASSWORD)
+
+    def sign_in(password: str, address: str) -> int:
+        body = {"username": "li.wei", "password": password}
+        forged = {"X-Forwarded-For": f"192.0.2.{len(address)}"}
+        client = Client(REMOTE_ADDR=address, headers=forged)
+        return client.post("/api/v1/session", body, content_type="application/json").status_code
+
+    tried = [sign_in("a guess at it", f"2001:db8:0:7::{number:x}") for number in range(5)]
+    assert tried == [401] * 4 + [429]
+    assert sign_in(PASSWORD, "2001:db8:0:7:ffff::1") == 429
+    assert sign_in(PASSWORD, "2001:db8:0:8::1") == sign_in(PASSWORD, "::ffff:10.0.0.9") == 200
 
 
 def test_an_administrator_ends_sessions_of_a_person(signed_in: Callable[..., Client], plant: Tenant) -> None:

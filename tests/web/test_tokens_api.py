@@ -15,7 +15,7 @@ from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.business.asset_type import Equipment
 from mainspring.records.business.item import Item
-from mainspring.records.credential import Credential
+from mainspring.records.credential import Credential, CredentialKind, issue
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
 from mainspring.records.rights import Role
@@ -200,6 +200,11 @@ def test_tokens_of_others_are_for_administrators_and_service_accounts(
         body = {"name": "t", "user": str(user)}
         answer = signed_in(who).post("/api/v1/tokens", body, content_type="application/json")
         assert answer.status_code == expected, answer.content
+    own = issue(author(plant), CredentialKind.TOKEN, "own", user=colleague)[0]
+    renewed = client.post(f"/api/v1/tokens/{own.pk}/rotate", {}, content_type="application/json")
+    assert renewed.status_code == 403, "an administrator would act in the colleague's name"
+    of_service = client.post("/api/v1/tokens", {"name": "t", "user": id}, content_type="application/json").json()["id"]
+    assert client.post(f"/api/v1/tokens/{of_service}/rotate", {}, content_type="application/json").status_code == 200
     beyond = {"name": "t", "user": id, "role": "operator"}
     assert client.post("/api/v1/tokens", beyond, content_type="application/json").status_code == 422
 

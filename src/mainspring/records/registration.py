@@ -22,11 +22,15 @@ from mainspring.records.first_start import TenantDraft
 from mainspring.records.invitation import Invitation, InvitationDraft, Mail
 from mainspring.records.record import Record, absent
 from mainspring.records.rights import Role
+from mainspring.records.sign_in import network_of
 from mainspring.records.tenant import Tenant, now_ms
 
 HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 AN_HOUR_MAX: Final = 5
-"""So many are taken from one address in an hour."""
+"""So many are taken from one address in an hour, in IPv6 from one network."""
+MAILS_MAX: Final = 3
+"""So many mails to confirm it go in a day to one address that nobody confirms: it may be a stranger's."""
 WAITING_MAX: Final = 500
 CONFIRM_MS: Final = 7 * 24 * HOUR_MS
 _LATER: Final = Text(
@@ -117,12 +121,16 @@ class RegistrationDraft(Draft):
 
 
 def apply(tenant: Tenant, draft: RegistrationDraft, address: str, *, confirm: bool) -> str:
-    """Take a request; returns the secret by which its mail address is confirmed, if it is to be."""
+    """Take a request; returns the secret by which its mail address is confirmed, if a mail is to go there."""
     rows, now = Registration.objects.of(tenant), now_ms()
     rows.filter(state=State.UNCONFIRMED, created_ms__lt=now - CONFIRM_MS).delete()
-    lately = rows.filter(address=address, created_ms__gt=now - HOUR_MS).count()
-    if lately >= AN_HOUR_MAX or rows.filter(state__in=[State.UNCONFIRMED, State.WAITING]).count() >= WAITING_MAX:
+    lately = map(network_of, rows.filter(created_ms__gt=now - HOUR_MS).values_list("address", flat=True))
+    many = list(lately).count(network_of(address)) >= AN_HOUR_MAX
+    if many or rows.filter(state__in=[State.UNCONFIRMED, State.WAITING]).count() >= WAITING_MAX:
         raise LimitExceeded(_LATER)
+    mailed = rows.filter(email__iexact=draft.email, state=State.UNCONFIRMED, created_ms__gt=now - DAY_MS)
+    if confirm and mailed.count() >= MAILS_MAX:
+        return ""
     secret = secrets.token_urlsafe(32) if confirm else ""
     made = Registration(
         tenant=tenant, address=address, digest=_digest(secret) if secret else "",

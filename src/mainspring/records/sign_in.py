@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
 from typing import Any
 from uuid import UUID
 
@@ -55,6 +56,22 @@ def find(username: str) -> User | None:
     return User.objects.named(tenant, name)
 
 
+def network_of(address: str) -> str:
+    """Return for what attempts are counted: an address, or in IPv6 the 64 bits below which one subscriber has all."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return str(found)
+    return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))
+
+
+def counted_for(request: HttpRequest) -> str | None:
+    """Return for what the attempt of a request is counted: where it came from, whatever its headers say."""
+    return network_of(str(request.META.get("REMOTE_ADDR") or "")) or None
+
+
 def locked_until(username: str, address: str | None = None) -> datetime | None:
     """Return when the lock-out of a full name ends, from one address or from any; None if it is not locked."""
     from axes.models import AccessAttempt
@@ -63,7 +80,7 @@ def locked_until(username: str, address: str | None = None) -> datetime | None:
     begin = datetime.now(UTC) - settings.AXES_COOLOFF_TIME
     attempts = AccessAttempt.objects.filter(username=username, attempt_time__gte=begin)
     if address is not None:
-        attempts = attempts.filter(ip_address=address)
+        attempts = attempts.filter(ip_address=network_of(address))
     counted = attempts.values("ip_address").annotate(failures=Sum("failures_since_start"), last=Max("attempt_time"))
     ends = [row["last"] for row in counted if row["failures"] >= settings.AXES_FAILURE_LIMIT]
     return max(ends) + settings.AXES_COOLOFF_TIME if ends else None

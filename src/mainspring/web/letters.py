@@ -19,12 +19,13 @@ INVITED: Final = (
         "该地址仅可使用一次，有效期至 {until}。若您未曾预期此邀请，请忽略。",
     ),
 )
+# What strangers wrote is not sent to strangers: the name of the company is left out.
 CONFIRM: Final = (
     Text("Confirm your request", "请确认您的申请"),
     Text(
-        "Someone asked for an account for {company} with this mail address. Open this address to confirm it:\n\n"
+        "Someone asked for an account on Mainspring with this mail address. Open this address to confirm it:\n\n"
         "{link}\n\nIf it was not you, do nothing.",
-        "有人以此邮箱为 {company} 申请开通账号。请打开以下地址确认：\n\n{link}\n\n若非您本人操作，请忽略。",
+        "有人以此邮箱申请开通 Mainspring 账号。请打开以下地址确认：\n\n{link}\n\n若非您本人操作，请忽略。",
     ),
 )
 REFUSED: Final = (

@@ -70,6 +70,7 @@ CSRF_TRUSTED_ORIGINS = list(_web.trusted_origins)
 
 AXES_FAILURE_LIMIT = _web.sign_in_failures_max
 AXES_COOLOFF_TIME = timedelta(minutes=_web.lock_out_minutes)
+AXES_CLIENT_IP_CALLABLE = "mainspring.records.sign_in.counted_for"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
@@ -80,6 +81,8 @@ AXES_VERBOSE = False
 ACCOUNT_ADAPTER = "mainspring.web.accounts.adapters.AccountAdapter"
 ACCOUNT_USER_MODEL_EMAIL_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# Codes of one person in five minutes, from wherever they come: six digits are guessed from many addresses.
+ACCOUNT_RATE_LIMITS = {"login_failed": f"{_web.sign_in_failures_max}/300s/key"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
 MFA_ADAPTER = "mainspring.web.accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NoReturn
 from zoneinfo import ZoneInfo
@@ -73,15 +75,35 @@ class Pending:
 def proven(request: HttpRequest, name: str, password: SecretStr) -> User:
     """Return the person of a full name who knows this password; raises WrongCredentials, counted, or Locked."""
     refuse_locked(request, name)
-    if not _checking.acquire(timeout=CHECK_WAIT_S):
-        raise LimitExceeded(_BUSY)
-    try:
+    with _turn():
         user = authenticate(request, username=name, password=password.get_secret_value())
-    finally:
-        _checking.release()
     if not isinstance(user, User):
         _failed(request, name)
     return user
+
+
+def knows(request: HttpRequest, user: User, password: SecretStr) -> bool:
+    """Tell whether someone who is signed in knows the password; wrong ones are counted, and raise Locked after some."""
+    name = user.get_username()
+    refuse_locked(request, name)
+    with _turn():
+        right = user.check_password(password.get_secret_value())
+    if not right:
+        user_login_failed.send(sender=__name__, credentials={"username": name}, request=request)
+        author = Author(user.tenant, user.pseudonym, address_of(request))
+        append(author, [Deed(Action.SIGN_IN_FAILED, "session", str(user.id))])
+        refuse_locked(request, name)
+    return right
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _checking.acquire(timeout=CHECK_WAIT_S):
+        raise LimitExceeded(_BUSY)
+    try:
+        yield
+    finally:
+        _checking.release()
 
 
 def begin(request: HttpRequest, user: User, by: str) -> list[str]:

@@ -85,7 +85,7 @@ def register(request: HttpRequest, draft: RegistrationDraft) -> Status[dict[str,
         secret = records.apply(_platform(request), draft, address_of(request), confirm=confirm)
     if secret:
         link = page_address(request, PAGE, secret)
-        letters.send(draft.email, letters.CONFIRM, draft.language, company=draft.company, link=link)
+        letters.send(draft.email, letters.CONFIRM, draft.language, link=link)
     return Status(202, {"confirm": confirm})
 
 

@@ -179,9 +179,9 @@ def prefer(request: HttpRequest, body: Preferences) -> dict[str, Any]:
 
 @router.post("/session/password", auth=Needs(Right.SIGN_IN, even_with_due_password=True), response=SessionOut)
 def change_password(request: HttpRequest, body: NewPassword) -> dict[str, Any]:
-    """Change one's own password; all other sessions of the person end."""
+    """Change one's own password; all other sessions of the person end. Wrong present ones are counted as at sign-in."""
     user, new = person_of(request), body.new.get_secret_value()
-    if not user.check_password(body.old.get_secret_value()):
+    if not steps.knows(request, user, body.old):
         raise Invalid({"old": _OLD_WRONG})
     if body.new == body.old:
         raise Invalid({"new": _SAME})

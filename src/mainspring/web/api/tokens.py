@@ -167,11 +167,14 @@ def _scope(actor: Actor, draft: TokenDraft) -> TokenScope:
 
 @router.post("/tokens/{uuid:id}/rotate", auth=Needs(Right.VIEW), response=NewTokenOut)
 def rotate_token(request: HttpRequest, id: UUID, body: Rotation) -> dict[str, Any]:
-    """Give a token a new secret, shown this once; the old one ends at once."""
+    """Give a token of one's own or of a service account a new secret, shown this once; the old one ends at once."""
     actor = actor_of(request)
     if actor.token is not None:
         raise NotAllowed(_BY_TOKEN)
     token, latest_ms = _find(actor, id), end_of(None)
+    if token.user is not None and token.user != actor.user and not token.user.service:
+        # With its secret an administrator would act under another person's name.
+        raise NotAllowed(_NOT_SERVICE)
     kept_ms = min(token.expires_ms or latest_ms, latest_ms)
     secret = records.rotate(actor.author, token, kept_ms if body.expires_ms is None else end_of(body.expires_ms))
     return _shown(token) | {"token": secret}
