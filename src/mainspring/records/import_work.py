@@ -100,7 +100,7 @@ class Work:
         """What the sheet fills."""
         return imported_of(self.state.get("kind", TAGS))
 
-    def step(self, done: int) -> None:
+    def step(self, done: int, *, wrote: bool = True) -> None:
         """Tell how far it is, a few times a second, and let others write."""
         progress = self.state["progress"]
         progress["done"] = done
@@ -110,6 +110,8 @@ class Work:
             self.told = time.monotonic()
             self.folder.write(self.state)
             self.tell_changes()
+        if not wrote:
+            return
         rests = time.monotonic() - self.rested > TURN_S
         time.sleep(REST_S if rests else BREATH_S)
         if rests:
@@ -237,7 +239,7 @@ def _pieces(work: Work, *, dry_run: bool, before_commit: Planned) -> Iterator[_P
         if work.stop.is_set():
             return
         yield _piece(cells, taker, order[start : start + PIECE])
-        work.step(min(start + PIECE, len(order)))
+        work.step(min(start + PIECE, len(order)), wrote=taker.writes)
 
 
 @dataclass(frozen=True, slots=True)

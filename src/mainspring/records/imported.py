@@ -66,6 +66,10 @@ class Layout(Protocol):
 class Taker(Protocol):
     """Takes rows in pieces, each stored by itself."""
 
+    @property
+    def writes(self) -> bool:
+        """Whether it writes, if only to take that back: others wait meanwhile."""
+
     def take(self, rows: Sequence[dict[str, Any]], numbers: Sequence[int]) -> Outcome:
         """Check rows and, unless this is a dry run, store the right ones in one transaction."""
 

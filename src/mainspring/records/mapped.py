@@ -260,6 +260,8 @@ class Mapped(Imported):
 class MappedTaking:
     """Takes rows of a mapping in pieces: the records that begin in them, then their parts."""
 
+    writes = True
+
     def __init__(self, mapped: Mapped, access: Access, *, dry_run: bool, before_commit: Planned) -> None:
         self._access, self._dry_run, self._mapped = access, dry_run, mapped
         # A dry run is a real one that is taken back: parts look for their wholes.

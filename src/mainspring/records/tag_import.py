@@ -102,6 +102,7 @@ class Importer:
     ) -> None:
         self.author = author
         self.dry_run = dry_run
+        self.writes = not dry_run
         self._before_commit = before_commit
         self._row_of_path: dict[str, int] = {}
         self._assets: dict[str, Asset] = {}

@@ -80,7 +80,7 @@ class Taking:
         self._links = {name: each.related_model for name, each in columns(kind).items() if each.is_relation}
         self._own = own_links(kind)
         self._named = linked
-        self._late = _judged_late(kind)
+        self.writes = not dry_run or _judged_late(kind)
         self._above: dict[UUID, _Row] = {}
         self._series = [name for name in columns(kind) if told(kind, name).series]
         self._blank = kind(tenant=access.author.tenant)
@@ -93,7 +93,7 @@ class Taking:
         `numbers` are the rows' numbers as people see them.
         """
         planned, refused = self._planned(rows, numbers)
-        if self._dry_run and not self._late:
+        if not self.writes:
             return self._stored(planned, refused)
         with transaction.atomic():
             if not self._dry_run and not self._still_true(planned):
@@ -307,7 +307,7 @@ class Taking:
 
     def _written(self, rows: list[_Row]) -> tuple[list[_Row], list[Fault]]:
         """Store rows together; if the database or a consequence refuses, one by one, to tell which are to blame."""
-        if self._dry_run and not self._late:
+        if not self.writes:
             return rows, []
         if self._dry_run and self._own:
             # If someone stores the same meanwhile, these are judged without.
