@@ -185,12 +185,9 @@ def unit(title: Text, *, default: str = "1", **more: Any) -> Any:
     return _with(models.CharField(max_length=32, default=default), Told(title, "unit", Unit, need=False, **more))
 
 
-def link(
-    target: Any, title: Text, *, need: bool = False, inverse: str = "+",
-    gone: Any = models.PROTECT, **more: Any,
-) -> Any:  # fmt: skip
+def link(target: Any, title: Text, *, need: bool = False, gone: Any = models.PROTECT, **more: Any) -> Any:
     """Another record of the same company; one that is linked to cannot be removed, unless `gone` says otherwise."""
-    column: Any = models.ForeignKey(target, on_delete=gone, null=not need, related_name=inverse)
+    column: Any = models.ForeignKey(target, on_delete=gone, null=not need, related_name="+")
     return _with(column, Told(title, "link", UUID, need, **more))
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, create_model
 from mainspring.core.text import Text
 from mainspring.records.counter import take
 from mainspring.records.defined.fields import kept, shown
-from mainspring.records.defined.kinds import Defined, columns, meant, told, words_of
+from mainspring.records.defined.kinds import Defined, anything_of, columns, meant, told, words_of
 from mainspring.records.draft import Draft, check
 from mainspring.records.faults import Invalid, plain
 from mainspring.records.tenant import Tenant
@@ -104,16 +104,10 @@ def number(record: Defined) -> None:
 
 def refuse_unmeant(record: Defined) -> None:
     """Refuse a record that means another by `kind:id` which is not there."""
-    told_by = {name: getattr(record, name) for name in _meaning(type(record))}
+    told_by = {name: getattr(record, name) for name in anything_of(type(record))}
     faults = {name: _NOTHING for name, value in told_by.items() if value and meant(record.tenant, value) is None}
     if faults:
         raise Invalid(faults)
-
-
-@cache
-def _meaning(kind: type[Defined]) -> tuple[str, ...]:
-    """Return the fields that mean a record by `kind:id`."""
-    return tuple(name for name in columns(kind) if told(kind, name).control == "any")
 
 
 def require(record: Defined, names: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
@@ -82,6 +83,12 @@ def told(kind: type[Defined], name: str) -> Told:
     """Return what is known of a field."""
     found: Told = _FIELDS[kind][name].told
     return found
+
+
+@cache
+def anything_of(kind: type[Defined]) -> tuple[str, ...]:
+    """Return the fields that mean a record by `kind:id`."""
+    return tuple(name for name in columns(kind) if told(kind, name).control == "any")
 
 
 def title_of(kind: type[Defined]) -> str:
@@ -247,11 +254,10 @@ def _refuse_meant(meant: type[Record], ids: Sequence[UUID]) -> None:
     """Keep what other records mean by `kind:id`; links by key the database keeps itself."""
     references = [f"{meant.kind}:{id}" for id in ids]
     for kind in kinds():
-        for name in columns(kind):
-            if told(kind, name).control == "any":
-                found: set[models.Model] = set(kind.objects.filter(**{f"{name}__in": references})[: changes.NAMED_MAX])
-                if found:
-                    raise ProtectedError(references[0], found)
+        for name in anything_of(kind):
+            found: set[models.Model] = set(kind.objects.filter(**{f"{name}__in": references})[: changes.NAMED_MAX])
+            if found:
+                raise ProtectedError(references[0], found)
 
 
 class_prepared.connect(_prepare)
