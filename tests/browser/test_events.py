@@ -108,6 +108,14 @@ def test_the_story_of_a_lot_is_filtered_and_opened(open_page: Open) -> None:
     expect(drawer.get_by_role("group", name="As JSON-LD")).to_contain_text('"bizStep": "storing"')
     drawer.get_by_role("link", name="G-0418", exact=True).click()
     expect(page.get_by_role("heading", level=1, name="G-0418")).to_be_visible()
+    # From the lot its story is one press away.
+    page.get_by_role("tab", name="Events").click()
+    story = page.get_by_role("tabpanel").get_by_role("listitem")
+    expect(story).to_have_count(5)
+    looked_into(page)
+    story.filter(has_text="Packing").get_by_role("link").click()
+    expect(page.get_by_role("dialog")).to_contain_text("urn:epc:id:sscc:9521321.0000000417")
+    expect(rows(page)).to_have_count(5)
 
 
 def test_an_item_is_asked_for_with_its_lots_and_times_narrow(open_page: Open) -> None:

@@ -98,7 +98,7 @@ QUERIES: Final[dict[str, Make]] = {
     "GET /records/item/labels": lambda t: {"ids": t.id("records/item")},
     "GET /epcis/events": lambda t: {"EQ_eventID": t.id("epcis/events")},
     "GET /epcis/export": lambda t: {"EQ_eventID": t.id("epcis/events")},
-    "GET /epcis/names": lambda t: {"search": t.mark},
+    "GET /epcis/names": lambda t: {"search": t.mark, "record": t.id("records/item")},
     "GET /epcis/stock": lambda t: {"thing": f"urn:mainspring:lot:{t.mark}:1"},
     "GET /epcis/work-in-progress": lambda t: {"order": f"urn:mainspring:order:{t.mark}"},
     "GET /epcis/consumption": lambda t: {"order": f"urn:mainspring:order:{t.mark}"},

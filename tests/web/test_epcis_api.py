@@ -183,6 +183,11 @@ def test_names_lead_to_the_records_that_may_be_seen(signed_in: Callable[..., Any
     found = got(engineer, "/api/v1/epcis/names", search="shaft")["items"]
     assert {"uri": "urn:mainspring:lot:P%201:B-7", "name": {"en": "Shaft B-7", "zh": "轴 B-7"}} in found
     assert got(engineer, "/api/v1/epcis/names", search="nothing like it", of="place")["items"] == []
+    (of_lot,) = got(engineer, "/api/v1/epcis/names", record=lot["id"])["items"]
+    (of_item,) = got(engineer, "/api/v1/epcis/names", record=item["id"])["items"]
+    assert of_lot["uri"] == "urn:mainspring:lot:P%201:B-7"
+    assert of_item == {"uri": f"urn:mainspring:item:P%201|{of_lot['uri']}", "name": {"en": "Shaft", "zh": "轴"}}
+    assert got(engineer, "/api/v1/epcis/names", record=order["id"])["items"] == []
 
 
 def made(client: Any, kind: str, **fields: Any) -> Any:

@@ -17,7 +17,8 @@ import { eventWords } from "../words/events";
 import { EventDetail } from "./EventDetail";
 import { filterFields, parametersOf } from "./filters";
 import { ImportDrawer } from "./ImportDrawer";
-import { happenedText, keyOf, kindText, msOf, nameText, type Reading, thingsText, wordOf } from "./read";
+import { Mark } from "./Mark";
+import { happenedText, keyOf, kindText, msOf, nameText, placeOf, type Reading, thingsText, wordOf } from "./read";
 import type { EpcisEvent, Vocabulary } from "./types";
 import { type EventPage, namesOf, useEvents, useVocabulary } from "./use-events";
 import "../records/records.css";
@@ -25,15 +26,6 @@ import "./events.css";
 
 const BY_TIME = "eventTime";
 const ADDRESS = "/api/v1/epcis/capture";
-
-/** An event that counts for nothing any more, or says so of another. */
-function Mark({ event, wrong }: { event: EpcisEvent; wrong: boolean }) {
-  const t = useWords(eventWords);
-  if (!wrong && !event.errorDeclaration) return null;
-  return <span className="ms-record-state">{t(event.errorDeclaration ? "isDeclaration" : "inError")}</span>;
-}
-
-const placeOf = ({ bizLocation, readPoint }: EpcisEvent) => bizLocation?.id ?? readPoint?.id ?? "";
 
 function columnsOf({ names, wrong }: EventPage, reading: Reading, time: (ms: number) => string, sort: string, onSort: () => void): Column<EpcisEvent>[] {
   const { t, say } = reading;

@@ -116,3 +116,6 @@ export const msOf = (time: string) => Date.parse(time);
 
 /** How an event is told from the declaration that it is wrong. */
 export const keyOf = (event: EpcisEvent) => `${event.eventID} ${event.errorDeclaration ? "declared" : ""}`;
+
+/** Where things are after an event, else where they were seen. */
+export const placeOf = ({ bizLocation, readPoint }: EpcisEvent) => bizLocation?.id ?? readPoint?.id ?? "";

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Link, type To, useNavigate, useSearchParams } from "react-router";
 import { App, Button, Dropdown, type MenuProps, Tabs } from "antd";
 import { api, request } from "../api";
+import { RecordEvents } from "../events/RecordEvents";
 import { useFailed } from "../failed";
 import { beginPreview } from "../rights/preview";
 import type { SharedBy } from "../rights/shared";
@@ -23,6 +24,8 @@ import type { Detail, Kind, Move, Titles } from "./types";
 import { homeOf, nameOf, rightWord, useTongue } from "./use-kind";
 import { type Tongue, wholeText } from "./value-text";
 
+/** What events name, so that they can be asked for by it. */
+const IN_EVENTS = new Set(["item", "lot"]);
 const UNDO_S = 10;
 const REMOVED_SEEN = 200;
 
@@ -147,6 +150,7 @@ export function DetailPart({ kind, record, may, shared, round, back, onEdit, onN
       ),
     },
     ...(shared ? [] : [{ key: "related", label: t("related"), children: <Related key={round} kind={kind} record={record} onNew={onNew} /> }, { key: "history", label: t("history"), children: <History kind={kind} record={record} mayChange={mayWrite} onChanged={onChanged} /> }]),
+    ...(IN_EVENTS.has(kind.kind) && !shared && person.rights.includes("view") ? [{ key: "events", label: t("events"), children: <RecordEvents id={record.id} /> }] : []),
     ...(kind.kind === "grant" ? [{ key: "uses", label: tRights("uses"), children: <Uses grant={record.id} /> }] : []),
     ...(may("comment") ? [{ key: "comments", label: t("comments"), children: <Comments kind={kind} record={record} from={shared?.key ?? ""} /> }] : []),
     ...(shared ? [] : [{ key: "files", label: t("files"), children: <Files kind={kind} record={record} mayChange={mayWrite} /> }]),

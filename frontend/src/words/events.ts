@@ -6,6 +6,7 @@ export const eventWords = {
   event: { en: "Event", zh: "事件" },
   eventsCount: { en: "{n, plural, one {# event} other {# events}}", zh: "{n} 个事件" },
   eventsMore: { en: "the newest {n} events, more as you scroll", zh: "最近 {n} 个事件，向下滚动显示更多" },
+  newestEvents: { en: "The newest {n} events", zh: "最近 {n} 个事件" },
   eventsLabel: { en: "List of events", zh: "事件列表" },
   emptyEvents: { en: "No events yet", zh: "尚无事件" },
   emptyEventsText: {

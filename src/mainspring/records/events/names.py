@@ -75,26 +75,38 @@ def things(access: Access, text: str) -> list[Choice]:
     """Return the items and lots that a search text finds, as events name them."""
     items = [item for item in _search(access, Item, text) if isinstance(item, Item)]
     lots = [lot for lot in _search(access, Lot, text) if isinstance(lot, Lot)]
-    known = {lot.pk for lot in lots}
-    for item in items:
-        # Events name lots where there are any, so whoever asks for an item means them, too.
-        of_item = _rows(access, Lot).filter(item=item).order_by("-created_ms")[:LOTS_MAX]
-        lots += [lot for lot in of_item if lot.pk not in known]
-    whole = {item.pk: item for item in _rows(access, Item).filter(pk__in={lot.item_id for lot in lots})}
     found: dict[str, Choice] = {}
-    uris: dict[UUID, list[str]] = {}
+    # Events name lots where there are any, so whoever asks for an item means them, too.
+    for item in items:
+        for choice in record(access, item.pk):
+            found[choice.uri] = choice
+        found |= {choice.uri: choice for choice in (_lot(access, lot, item) for lot in _lots_of(access, item))}
+    whole = {item.pk: item for item in _rows(access, Item).filter(pk__in={lot.item_id for lot in lots})}
     for lot in lots:
-        if (of := whole.get(lot.item_id)) is None:
-            continue
-        single = of.tracked == Tracked.SERIAL
-        uri = unit_uri(of.number, lot.number) if single else lot_uri(of.number, lot.number)
-        uris.setdefault(of.pk, []).extend([] if single else [uri])
-        name = {language: f"{text} {lot.number}" for language, text in _name_of(access, of).items()}
-        found[uri] = Choice(uri, name)
-    whole_items = [
-        Choice("|".join([item_uri(item.number), *uris.get(item.pk, ())]), _name_of(access, item)) for item in items
-    ]
-    return [*whole_items, *found.values()][:FOUND_MAX]
+        if (of := whole.get(lot.item_id)) is not None:
+            choice = _lot(access, lot, of)
+            found[choice.uri] = choice
+    return list(found.values())[:FOUND_MAX]
+
+
+def record(access: Access, id: UUID) -> list[Choice]:
+    """Return an item or lot as events name it; nothing if there is none that may be seen."""
+    for lot in _rows(access, Lot).filter(pk=id).select_related("item"):
+        return [_lot(access, lot, lot.item)]
+    for item in _rows(access, Item).filter(pk=id):
+        lots = [_lot(access, lot, item).uri for lot in _lots_of(access, item)] if item.tracked == Tracked.LOT else []
+        return [Choice("|".join([item_uri(item.number), *lots]), _name_of(access, item))]
+    return []
+
+
+def _lots_of(access: Access, item: Item) -> QuerySet[Any]:
+    return _rows(access, Lot).filter(item=item).order_by("-created_ms")[:LOTS_MAX]
+
+
+def _lot(access: Access, lot: Lot, item: Item) -> Choice:
+    uri = unit_uri if item.tracked == Tracked.SERIAL else lot_uri
+    name = {language: f"{text} {lot.number}" for language, text in _name_of(access, item).items()}
+    return Choice(uri(item.number, lot.number), name)
 
 
 def places(assets: QuerySet[Asset], text: str) -> list[Choice]:

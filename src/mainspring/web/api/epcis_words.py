@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
@@ -34,6 +35,7 @@ class ThingsAsked(Schema):
 
     search: str = Field(default="", max_length=200, pattern=PRINTED)
     of: Literal["thing", "place"] = "thing"
+    record: UUID | None = Field(default=None, description="an item or lot, in place of a search")
 
 
 @router.get("/epcis/vocabulary", auth=Needs(Right.VIEW))
@@ -46,7 +48,9 @@ def show_vocabulary(request: HttpRequest) -> dict[str, Any]:
 @router.get("/epcis/names", auth=Needs(Right.VIEW))
 def find_names(request: HttpRequest, asked: Query[ThingsAsked]) -> dict[str, Any]:
     """Find items and lots, or places, as events name them; several names of one stand with `|` between them."""
-    if asked.of == "place":
+    if asked.record is not None:
+        found = names.record(access_of(request), asked.record)
+    elif asked.of == "place":
         found = names.places(actor_of(request).scope(Right.VIEW).assets(), asked.search)
     else:
         found = names.things(access_of(request), asked.search)
