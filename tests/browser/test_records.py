@@ -143,10 +143,12 @@ def test_two_people_on_one_record_choose_field_by_field(
     other.keyboard.press("Control+s")
     expect(theirs).to_have_count(0)
     form.get_by_role("button", name="Save", exact=True).click()
-    expect(form.get_by_text("Someone else changed this in the meantime")).to_be_visible()
+    # Whatever part of the form is in sight, it is seen.
+    expect(form.get_by_text("Someone else changed this in the meantime")).to_be_in_viewport()
     looked_into(page)
     # Both versions are in words; what only they changed is taken over.
     expect(form.get_by_text("Kind is now: Tool")).to_be_visible()
+    expect(form.get_by_text("was 6204-2RS")).to_be_visible()
     whose = form.get_by_role("radiogroup", name="Whose Size holds")
     expect(whose.get_by_role("radio", name="Theirs: theirs")).to_be_visible()
     whose.get_by_role("radio", name=re.compile("^Theirs")).check()

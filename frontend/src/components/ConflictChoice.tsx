@@ -31,12 +31,14 @@ export function ConflictChoice({ found, labelOf, valueOf, set, tell }: ConflictC
     const label = labelOf(one.path);
     return (
       <li key={one.path.join(".")}>
+        <p>
+          <span className="ms-bold">{label}</span> <span className="ms-third">{t("before", { value: told(one.path, one.before) })}</span>
+        </p>
         <Radio.Group
           aria-label={t("whose", { field: label })}
           value={valueOf(one.path) === one.theirs ? "theirs" : "mine"}
           onChange={({ target }) => set(one.path, target.value === "theirs" ? one.theirs : one.mine)}
         >
-          <span className="ms-bold">{label}</span> <span className="ms-third">{t("before", { value: told(one.path, one.before) })}</span>
           <Radio value="mine" className="ms-choice">
             {t("mine", { value: told(one.path, one.mine) })}
           </Radio>

@@ -28,6 +28,8 @@ export interface EditDrawerProps {
   below?: ReactNode;
   extra?: ReactNode;
   size?: number;
+  /** What the button does, where that is more than to save. */
+  action?: string;
   /** A value in words, where a conflict shows it. */
   tell?: (path: Path, value: unknown) => string;
   /** Whether something is entered that is not saved. */
@@ -54,7 +56,7 @@ function labelOf(form: FormInstance, id: string, path: Path): string {
 }
 
 /** A form in a drawer: errors beside the field and summed up above, asks before leaving what was changed. */
-export function EditDrawer({ open, title, form, start, read, save, onClose, children, below, extra, size = 480, tell, onChanged }: EditDrawerProps) {
+export function EditDrawer({ open, title, form, start, read, save, onClose, children, below, extra, size = 480, action, tell, onChanged }: EditDrawerProps) {
   const t = useWords(plantWords);
   const say = useSay();
   const id = useId();
@@ -74,6 +76,11 @@ export function EditDrawer({ open, title, form, start, read, save, onClose, chil
     form.resetFields();
     form.setFieldsValue(latest.current);
   }, [open, form]);
+  // What is refused stands above the form, whatever part of it is in sight.
+  const top = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (problem ?? conflict) top.current?.scrollIntoView({ block: "start" });
+  }, [problem, conflict]);
   const { changed, leave, setChanged } = useAskFirst(() => {
     setProblem(null);
     setConflict(null);
@@ -134,12 +141,13 @@ export function EditDrawer({ open, title, form, start, read, save, onClose, chil
       footer={
         <div className="ms-actions">
           <Button type="primary" loading={busy} onClick={() => form.submit()}>
-            {t("save")}
+            {action ?? t("save")}
           </Button>
           <Button onClick={leave}>{t("cancel")}</Button>
         </div>
       }
     >
+      <div ref={top} className="ms-drawer-top" />
       {problem ? <Alert type="error" role="alert" title={problem.text} description={problem.rest.length > 0 ? <ul>{problem.rest.map((line) => <li key={line}>{line}</li>)}</ul> : undefined} className="ms-gap-bottom" /> : null}
       <Form form={form} name={id} layout="vertical" onKeyDownCapture={pressed} onFinish={(values: Values) => submit(values)} onValuesChange={() => changed || setChanged(true)} scrollToFirstError>
         {conflict ? (
