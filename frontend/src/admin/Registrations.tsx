@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { Button, Drawer, Form, Input } from "antd";
+import { App, Button, Drawer, Form, Input } from "antd";
 import { api } from "../api";
 import { EditDrawer } from "../components/EditDrawer";
 import { type Column, Grid } from "../components/Grid";
@@ -32,9 +32,10 @@ function Decision({ verb, asked, onClose, onDone }: { verb: Verb; asked: Registr
   const chinese = /[\u4e00-\u9fff]/.test(asked.company);
   const start = verb === "refuse" ? { reason: "" } : { key: "", zone: site.zone, name: { en: chinese ? "" : asked.company, zh: chinese ? asked.company : "" } };
   return (
-    <EditDrawer open title={`${t(verb)}: ${asked.company}`} form={form} start={start} save={save} onClose={onClose}>
+    <EditDrawer open title={t("decides", { verb: t(verb), company: asked.company })} action={t(verb)} form={form} start={start} save={save} onClose={onClose}>
+      {verb === "accept" ? <p className="ms-second ms-gap-bottom">{t("acceptWhat", { contact: asked.contact })}</p> : null}
       {verb === "refuse" ? (
-        <Form.Item name="reason" label={t("reason")} extra={t("reasonWhy")} rules={needed}>
+        <Form.Item name="reason" label={t("reason")} extra={asked.email ? t("reasonMailed", { email: asked.email }) : t("reasonKept", { phone: asked.phone })} rules={needed}>
           <Input.TextArea rows={4} maxLength={1000} />
         </Form.Item>
       ) : (
@@ -105,6 +106,7 @@ export function Registrations() {
   const [verb, setVerb] = useState<Verb | null>(null);
   const [decided, setDecided] = useState<Decided | null>(null);
   const asked = useResource("registrations", (signal) => api.get<Page<Registration>>("/registrations", { limit: LIMIT }, signal));
+  const { message } = App.useApp();
   const time = (ms: number) => zone.full(ms).slice(0, 16);
   const columns: Column<Registration>[] = [
     { key: "company", title: t("companyName"), width: "minmax(160px, 2fr)", cell: ({ company }) => <span className="ms-bold">{company}</span> },
@@ -117,10 +119,16 @@ export function Registrations() {
     setShown(null);
     setVerb(null);
     asked.reload();
-    if (fresh.link && !fresh.mailed) setDecided(fresh);
+    const { company, contact, email, phone } = fresh;
+    const decision = t(fresh.state === "refused" ? "refusedNow" : "acceptedNow", { company });
+    if (fresh.mailed) message.success(`${decision} ${t("toldByMail", { email })}`, 6);
+    else if (fresh.link) setDecided(fresh);
+    // Nobody else tells them.
+    else message.warning([decision, fresh.mail_error ? t("mailFailed", { reason: say(fresh.mail_error) }) : "", t("tellThem", { contact, by: [phone, email].filter((way) => way !== "").join(", ") })].filter((part) => part !== "").join(" "), 20);
   };
   return (
     <>
+      <p className="ms-third ms-caption">{t("registrationsText")}</p>
       <PageState state={asked}>
         {({ items, total }) => (
           <div className="ms-panel ms-grid-place">

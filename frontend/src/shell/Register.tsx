@@ -22,13 +22,13 @@ function RegisterForm({ onSent }: { onSent: (confirm: boolean) => void }) {
   const submit = (values: Record<string, string>) => run(async () => onSent((await api.post<{ confirm: boolean }>("/registration", { ...values, language })).confirm));
   return (
     <Form layout="vertical" requiredMark={false} onFinish={submit} initialValues={START} className="ms-gap-top">
-      <p className="ms-second">{t("registerWhat")}</p>
+      <p className="ms-second ms-gap-bottom">{t("registerWhat")}</p>
       {rest ? <Alert type="error" title={say(rest)} role="alert" className="ms-gap-bottom" /> : null}
       <Form.Item name="company" label={t("companyName")} rules={needed} {...wrong("company")}>
         <Input autoComplete="organization" maxLength={200} autoFocus />
       </Form.Item>
       <Form.Item name="credit_code" label={t("creditCode")} extra={t("optional")} {...wrong("credit_code")}>
-        <Input maxLength={18} autoCapitalize="characters" spellCheck={false} className="ms-code" />
+        <Input maxLength={18} autoCapitalize="characters" spellCheck={false} />
       </Form.Item>
       <Form.Item name="contact" label={t("contact")} rules={needed} {...wrong("contact")}>
         <Input autoComplete="name" maxLength={120} />
@@ -45,6 +45,7 @@ function RegisterForm({ onSent }: { onSent: (confirm: boolean) => void }) {
       <Button type="primary" htmlType="submit" block loading={busy}>
         {t("send")}
       </Button>
+      <p className="ms-gap-top ms-second">{t("registerHave")} <a href="/">{t("toSignIn")}</a></p>
     </Form>
   );
 }
@@ -68,6 +69,7 @@ export function RegisterPage({ site }: { site: Site }) {
     <Card site={site} title={title}>
       {error ? <Alert type="error" title={say(error)} role="alert" /> : null}
       {sent !== "" ? <p className="ms-second">{t(sent === "confirm" ? "confirmText" : "sentText")}</p> : null}
+      {sent !== "" || error ? <p className="ms-gap-top"><a href="/">{t("toSignIn")}</a></p> : null}
       {sent === "" && !token ? <RegisterForm onSent={(confirm) => setSent(confirm ? "confirm" : "sent")} /> : null}
     </Card>
   );
