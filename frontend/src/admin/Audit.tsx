@@ -21,11 +21,13 @@ import { Chain } from "./Chain";
 const PAGE = 500;
 const BRIEF = 60;
 const HIDDEN = "***";
-const STAMPS = new Set(["created_ms", "changed_ms"]);
+/** What is longer is a moment, not how long something lasts. */
+const YEAR_MS = 366 * 86_400_000;
+const STAMPS = new Set(["created_ms", "changed_ms", "decided_ms"]);
 const LINKS = new Set(["link", "any"]);
 const NO_FIELDS: ReadonlyMap<string, readonly Field[]> = new Map();
 /** Things of the platform that no page of records lists. */
-const KINDS = ["user", "session", "credential", "asset", "tag", "alarm-definition", "connection", "gateway", "command", "history", "tenant", "comment", "attachment", "label"] as const;
+const KINDS = ["user", "session", "credential", "asset", "tag", "alarm-definition", "connection", "gateway", "command", "history", "tenant", "comment", "attachment", "label", "events", "invitation", "registration"] as const;
 
 const actionWord = (action: Action) => (action === "acknowledge" ? "acknowledgeAction" : action === "export" ? "exportAction" : action);
 
@@ -105,7 +107,11 @@ function Detail({ entry, onClose }: { entry: AuditEntry | null; onClose: () => v
   const { value: kind } = useKind(isRecord ? entry.object_kind : null);
   const fields = kind ? listFields(kind) : [];
   const way = entry && (isRecord || entry.object_kind === "asset") && entry.action !== "delete" ? wayTo(entry.object_kind, entry.object_id) : null;
-  const told = (field: Field | undefined, value: unknown) => (field && value !== null && value !== HIDDEN ? wholeText(field, value, {}, tongue) : written(value));
+  const told = (name: string, value: unknown) => {
+    const field = fields.find((each) => each.name === name);
+    if (field && value !== null && value !== HIDDEN) return wholeText(field, value, {}, tongue);
+    return name.endsWith("_ms") && typeof value === "number" && value > YEAR_MS ? zone.full(value) : wordOf("value", written(value), t);
+  };
   return (
     <Drawer open={entry !== null} onClose={onClose} title={t("entry")} size={480} destroyOnHidden>
       {entry ? (
@@ -145,8 +151,8 @@ function Detail({ entry, onClose }: { entry: AuditEntry | null; onClose: () => v
                   return (
                     <tr key={name}>
                       <td>{field ? tongue.say(field.words) : wordOf("field", name, t)}</td>
-                      <td className="ms-third">{told(field, before)}</td>
-                      <td>{told(field, after)}</td>
+                      <td className="ms-third">{told(name, before)}</td>
+                      <td>{told(name, after)}</td>
                     </tr>
                   );
                 })}
