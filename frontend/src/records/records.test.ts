@@ -6,7 +6,7 @@ import { placed } from "./faults";
 import { formFields, isEmpty, listFields, sent, startOf, usualColumns } from "./fields";
 import { conditionOf, conditionText, nextSort, readAsked, toQuery, writeAsked } from "./query";
 import type { Kind, Schema } from "./types";
-import { nameOf } from "./use-kind";
+import { nameOf, wayTo } from "./use-kind";
 import { exactText, type Tongue, valueText, wholeText } from "./value-text";
 
 const words = (en: string, zh: string) => ({ en, zh });
@@ -92,6 +92,10 @@ describe("values in words", () => {
     expect([0, 0.000001, 12345.678901, -3].map(exactText)).toEqual(["0", "1.000e−6", "12,345.678901", "−3"]);
     expect(valueText(field("weight"), 1.25, {}, TONGUE)).toBe("1.25 kg");
     expect(valueText({ ...field("weight"), unit: "", unitIn: "money" }, 1.25, {}, TONGUE, { money: "CNY" })).toBe("1.25 CNY");
+  });
+
+  it("lead to what has a page of its own", () => {
+    expect(["asset", "item", "role", "tag", "gateway"].map((kind) => wayTo(kind, "1"))).toEqual(["/plant/1", "/records/item/1", "/admin/roles/1", null, null]);
   });
 
   it("name choices, links, moments of the plant, and say when there is nothing", () => {

@@ -54,7 +54,7 @@ export function rightWord(right: string, t: Say<typeof recordWords>): string {
   return key in recordWords ? t(key as keyof typeof recordWords) : right;
 }
 
-const PAGELESS = new Set(["", "tag", "user", "credential"]);
+const PAGELESS = new Set(["", "tag", "connection", "device", "gateway", "user", "credential"]);
 
 /** Where lists of a kind stand: those that give rights, under administration. */
 const HOMES: Readonly<Record<string, string>> = { role: "/admin/roles", assignment: "/admin/assignments", grant: "/admin/grants" };
