@@ -9,8 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from importlib import import_module
 from pathlib import Path
+from typing import Any, Final
 
 from mainspring.core.drivers import Driver, DriverTag, Settings, Value
+from mainspring.core.kinds import SampleKind
 
 
 class DriverCase(ABC):
@@ -44,13 +46,13 @@ class DriverCase(ABC):
     def give_up(self, driver: Driver) -> None:  # noqa: B027
         """Let the driver, which knows the good values by now, wait no longer for what does not come; most never do."""
 
-    @abstractmethod
     def writable(self) -> list[tuple[DriverTag, Value]]:
         """Tags that take a value, each with one that differs from what it holds; empty if the driver cannot write."""
+        return []
 
-    @abstractmethod
     def read_only(self) -> DriverTag | None:
         """A numeric tag that the device refuses to write, or None if the driver cannot write."""
+        return None
 
     @abstractmethod
     async def cut(self) -> None:
@@ -63,6 +65,57 @@ class DriverCase(ABC):
     @abstractmethod
     def nobody_there(self) -> Settings:
         """Settings of a loopback port on which nobody listens."""
+
+
+class SimulatorCase(DriverCase):
+    """A driver whose device is a simulator and nothing else."""
+
+    simulator: Any
+
+    async def start(self) -> None:
+        await self.simulator.start()
+
+    async def stop(self) -> None:
+        await self.simulator.stop()
+
+    async def cut(self) -> None:
+        await self.simulator.cut()
+
+    async def restore(self) -> None:
+        await self.simulator.restore()
+
+
+HELD: Final[dict[int, tuple[SampleKind, Value]]] = {
+    1: (SampleKind.FLOAT, 20.5),
+    2: (SampleKind.INTEGER, 2**53 + 1),
+    3: (SampleKind.BOOLEAN, 1),
+    4: (SampleKind.ENUMERATION, 2),
+    5: (SampleKind.TEXT, "批次 7"),
+}
+"""What a unit holds whose values are found by name: one of every kind, under the name of its kind."""
+
+
+class UnitCase(DriverCase):
+    """A driver of a unit that holds `HELD`, and Setpoint, Recipe and Locked."""
+
+    @abstractmethod
+    def tag(self, ordinal: int, kind: SampleKind, name: str) -> DriverTag:
+        """Return the tag of a value of the unit."""
+
+    def good(self) -> dict[int, tuple[DriverTag, Value]]:
+        return {ordinal: (self.tag(ordinal, kind, kind.value), value) for ordinal, (kind, value) in HELD.items()}
+
+    def absent(self) -> DriverTag:
+        return self.tag(90, SampleKind.FLOAT, "Nowhere")
+
+    def writable(self) -> list[tuple[DriverTag, Value]]:
+        return [
+            (self.tag(6, SampleKind.FLOAT, "Setpoint"), 42.5),
+            (self.tag(7, SampleKind.TEXT, "Recipe"), "配方 B"),
+        ]
+
+    def read_only(self) -> DriverTag:
+        return self.tag(8, SampleKind.FLOAT, "Locked")
 
 
 def cases() -> dict[str, type[DriverCase]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import SimulatorCase
 from tests.ports import free_port
 from tests.waiting import ANSWER_MS
 
@@ -19,7 +19,7 @@ def _tag(ordinal: int, kind: SampleKind, **address: Any) -> DriverTag:
     return DriverTag(ordinal, kind, ModbusAddress.model_validate(address), writable=True)
 
 
-class Case(DriverCase):
+class Case(SimulatorCase):
     """A device with one unit on a free port."""
 
     driver = ModbusTcp
@@ -33,12 +33,6 @@ class Case(DriverCase):
         self.simulator.set("holding", 61, "uint16", "ABCD", 0b100)
         self.simulator.set("holding", 30, "string", "BADC", "批次 7", length=6)
         self.simulator.set("input", 12, "int16", "ABCD", -12)
-
-    async def start(self) -> None:
-        await self.simulator.start()
-
-    async def stop(self) -> None:
-        await self.simulator.stop()
 
     def config(self) -> Settings:
         return ModbusTcpConfig(host="127.0.0.1", port=self.simulator.port, timeout_ms=ANSWER_MS, gap_registers=60)
@@ -68,12 +62,6 @@ class Case(DriverCase):
 
     def read_only(self) -> DriverTag:
         return _tag(20, SampleKind.INTEGER, table="input", register=3)
-
-    async def cut(self) -> None:
-        await self.simulator.cut()
-
-    async def restore(self) -> None:
-        await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
         return ModbusTcpConfig(host="127.0.0.1", port=free_port(), timeout_ms=ANSWER_MS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import SimulatorCase
 from tests.drivers.mtconnect_machine import DEVICES, agent_tag
 from tests.ports import free_port
 from tests.waiting import ANSWER_MS
@@ -13,7 +13,7 @@ from mainspring.drivers.mtconnect import Mtconnect, MtconnectConfig
 from mainspring.simulators.mtconnect_agent import MtconnectAgentSimulator
 
 
-class Case(DriverCase):
+class Case(SimulatorCase):
     """An agent with one mill on a free port."""
 
     driver = Mtconnect
@@ -26,12 +26,6 @@ class Case(DriverCase):
         }.items():  # fmt: skip
             self.simulator.observe(name, value)
         self.simulator.observe("hydraulic", "FAULT", "312", "500", "", "Pressure < 5 bar")
-
-    async def start(self) -> None:
-        await self.simulator.start()
-
-    async def stop(self) -> None:
-        await self.simulator.stop()
 
     def config(self) -> Settings:
         return MtconnectConfig(
@@ -54,18 +48,6 @@ class Case(DriverCase):
 
     def absent(self) -> DriverTag:
         return agent_tag(90, SampleKind.FLOAT, "nowhere")
-
-    def writable(self) -> list[tuple[DriverTag, Value]]:
-        return []
-
-    def read_only(self) -> DriverTag | None:
-        return None
-
-    async def cut(self) -> None:
-        await self.simulator.cut()
-
-    async def restore(self) -> None:
-        await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
         return MtconnectConfig(url=f"http://127.0.0.1:{free_port()}", timeout_ms=ANSWER_MS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import SimulatorCase
 from tests.drivers.mtconnect_machine import adapter_tag
 from tests.ports import free_port
 from tests.waiting import ANSWER_MS
@@ -13,7 +13,7 @@ from mainspring.drivers.shdr import Shdr, ShdrConfig
 from mainspring.simulators.shdr import ShdrSimulator
 
 
-class Case(DriverCase):
+class Case(SimulatorCase):
     """An adapter on a free port."""
 
     driver = Shdr
@@ -25,12 +25,6 @@ class Case(DriverCase):
             "program|批次 7|path|1 2.5 -3"
         )
         self.simulator.state["hydraulic"] = "2026-11-21T08:00:00Z|hydraulic|FAULT|312|500||Pressure low"
-
-    async def start(self) -> None:
-        await self.simulator.start()
-
-    async def stop(self) -> None:
-        await self.simulator.stop()
 
     def config(self) -> Settings:
         return ShdrConfig(
@@ -52,18 +46,6 @@ class Case(DriverCase):
 
     def absent(self) -> DriverTag:
         return adapter_tag(90, SampleKind.FLOAT, "nowhere")
-
-    def writable(self) -> list[tuple[DriverTag, Value]]:
-        return []
-
-    def read_only(self) -> DriverTag | None:
-        return None
-
-    async def cut(self) -> None:
-        await self.simulator.cut()
-
-    async def restore(self) -> None:
-        await self.simulator.restore()
 
     def nobody_there(self) -> Settings:
         return ShdrConfig(host="127.0.0.1", port=free_port(), timeout_ms=ANSWER_MS)

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
-from tests.contracts.driver_cases import DriverCase
+from tests.contracts.driver_cases import HELD, UnitCase
 from tests.drivers.open_broker import OpenBroker
 from tests.ports import free_port
 from tests.waiting import ANSWER_MS, PATIENCE_S
 
-from mainspring.core.drivers import DriverTag, Settings, Value
+from mainspring.core.drivers import DriverTag, Settings
 from mainspring.core.kinds import SampleKind
 from mainspring.drivers.mqtt_sparkplug import Sparkplug, SparkplugAddress, SparkplugConfig
 from mainspring.simulators.sparkplug import SimulatedMetric, SparkplugSimulator
 
-_HELD: dict[int, tuple[SampleKind, str, Value]] = {
-    1: (SampleKind.FLOAT, "Double", 20.5),
-    2: (SampleKind.INTEGER, "Int64", 2**53 + 1),
-    3: (SampleKind.BOOLEAN, "Boolean", 1),
-    4: (SampleKind.ENUMERATION, "UInt8", 2),
-    5: (SampleKind.TEXT, "String", "批次 7"),
-}
+_WIRE: Final = {
+    SampleKind.FLOAT: "Double", SampleKind.INTEGER: "Int64", SampleKind.BOOLEAN: "Boolean",
+    SampleKind.ENUMERATION: "UInt8", SampleKind.TEXT: "String",
+}  # fmt: skip
 
 
-def _tag(ordinal: int, kind: SampleKind, metric: str) -> DriverTag:
-    return DriverTag(ordinal, kind, SparkplugAddress(group="Plant", node="Edge 1", device="Press", metric=metric))
-
-
-class Case(DriverCase):
+class Case(UnitCase):
     """An edge node with one device, on a broker that others wrote."""
 
     driver = Sparkplug
 
     def __init__(self) -> None:
         self.broker = OpenBroker()
-        metrics = [SimulatedMetric(f"Unit/{kind}", wire, value, "Press") for kind, wire, value in _HELD.values()]
+        metrics = [SimulatedMetric(f"Unit/{kind.value}", _WIRE[kind], value, "Press") for kind, value in HELD.values()]
         metrics += [
             SimulatedMetric("Unit/Setpoint", "Float", 1.0, "Press"),
             SimulatedMetric("Unit/Recipe", "String", "A", "Press"),
@@ -51,26 +45,15 @@ class Case(DriverCase):
         await self.simulator.stop()
         await self.broker.end()
 
+    def tag(self, ordinal: int, kind: SampleKind, name: str) -> DriverTag:
+        address = SparkplugAddress(group="Plant", node="Edge 1", device="Press", metric=f"Unit/{name}")
+        return DriverTag(ordinal, kind, address)
+
     def config(self) -> Settings:
         return SparkplugConfig(
             host="127.0.0.1", port=self.broker.port, timeout_ms=ANSWER_MS, rebirth_interval_ms=100,
             birth_timeout_ms=4000, write_timeout_ms=4000,
         )  # fmt: skip
-
-    def good(self) -> dict[int, tuple[DriverTag, Value]]:
-        return {ordinal: (_tag(ordinal, kind, f"Unit/{kind}"), value) for ordinal, (kind, _, value) in _HELD.items()}
-
-    def absent(self) -> DriverTag:
-        return _tag(90, SampleKind.FLOAT, "Unit/Nowhere")
-
-    def writable(self) -> list[tuple[DriverTag, Value]]:
-        return [
-            (_tag(6, SampleKind.FLOAT, "Unit/Setpoint"), 42.5),
-            (_tag(7, SampleKind.TEXT, "Unit/Recipe"), "配方 B"),
-        ]
-
-    def read_only(self) -> DriverTag:
-        return _tag(8, SampleKind.FLOAT, "Unit/Locked")
 
     async def cut(self) -> None:
         await self.broker.cut()

@@ -24,11 +24,16 @@ CASES = cases()
 
 
 @pytest.fixture(params=sorted(CASES))
-async def case(request: pytest.FixtureRequest) -> AsyncIterator[DriverCase]:
-    device = CASES[request.param]()
-    await device.start()
-    yield device
-    await device.stop()
+def unstarted(request: pytest.FixtureRequest) -> DriverCase:
+    """A case whose device does not run; some take a second to start."""
+    return CASES[request.param]()
+
+
+@pytest.fixture
+async def case(unstarted: DriverCase) -> AsyncIterator[DriverCase]:
+    await unstarted.start()
+    yield unstarted
+    await unstarted.stop()
 
 
 @pytest.fixture
@@ -71,8 +76,8 @@ async def test_reads_what_the_device_holds(case: DriverCase, driver: Driver) -> 
     assert not driver.faults
 
 
-async def test_a_case_covers_every_column(case: DriverCase) -> None:
-    assert {tag.kind.column for tag in tags(case)} == set(Column)
+def test_a_case_covers_every_column(unstarted: DriverCase) -> None:
+    assert {tag.kind.column for tag in tags(unstarted)} == set(Column)
 
 
 async def test_batches_travel_on_the_bus(case: DriverCase, driver: Driver) -> None:
@@ -145,24 +150,24 @@ async def test_lost_contact_is_told_in_time_and_comes_back(case: DriverCase, dri
     assert all(q.is_good(quality) for _, quality in found.values())
 
 
-async def test_nobody_there_is_not_connected(case: DriverCase) -> None:
-    driver = case.driver(case.nobody_there())
+async def test_nobody_there_is_not_connected(unstarted: DriverCase) -> None:
+    driver = unstarted.driver(unstarted.nobody_there())
     with pytest.raises(NotConnected):
         await driver.connect()
     await driver.close()
 
 
-async def test_the_constructor_does_no_io(case: DriverCase, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_constructor_does_no_io(unstarted: DriverCase, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a constructor opened a socket or a file")
 
-    config = case.config()
+    config = unstarted.nobody_there()
     with monkeypatch.context() as patch:
         patch.setattr(socket.socket, "__init__", refuse)
         patch.setattr("builtins.open", refuse)
         patch.setattr("pathlib.Path.open", refuse)
-        driver = case.driver(config)
-        driver.prepare(tags(case))
+        driver = unstarted.driver(config)
+        driver.prepare(tags(unstarted))
     await driver.close()
 
 
@@ -210,8 +215,8 @@ async def test_checks_pass_in_order(case: DriverCase, driver: Driver) -> None:
     assert set(checks[0].document()) == {"name", "ok", "detail", "elapsed_ms"}
 
 
-async def test_checks_end_at_the_first_failure_with_its_cure(case: DriverCase) -> None:
-    driver = case.driver(case.nobody_there())
+async def test_checks_end_at_the_first_failure_with_its_cure(unstarted: DriverCase) -> None:
+    driver = unstarted.driver(unstarted.nobody_there())
     checks = [check async for check in driver.checks()]
     await driver.close()
     assert [check.ok for check in checks] == [True] * (len(checks) - 1) + [False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,9 +15,14 @@ class OpenBroker(Mosquitto):
     """A broker on a free loopback port with a folder of its own."""
 
     def __init__(self) -> None:
-        super().__init__(Path(tempfile.mkdtemp(prefix="mainspring-broker-")), free_port())
+        port = free_port()
+        super().__init__(Path(tempfile.gettempdir()) / f"mainspring-broker-{os.getpid()}-{port}", port)
+
+    async def start(self) -> None:
+        self.folder.mkdir(exist_ok=True)
         lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", "persistence false", "user root"]
         (self.folder / "mosquitto.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        await Mosquitto.start(self)
 
     async def cut(self) -> None:
         """End it as a power cut does; `start` brings it back on the same port."""

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tests.records import ground
 from tests.records.plant import author, modbus
+from tests.serving import served
 from tests.waiting import PATIENCE_S
 from tests.web.post import PostOffice
 from tests.web.running import Records, running
@@ -67,13 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hook() -> Iterator[Hook]:
-    server = Hook()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Hook()) as server:
+        yield server
 
 
 def subscribe(of: Records, channel: str, target: str, **fields: Any) -> subscription.Subscription:
