@@ -72,8 +72,8 @@ class Criterion(Defined):
             raise Invalid({"within": _OTHER})
 
     def follow(self, author: Author, before: dict[str, Any] | None) -> None:
-        """Refuse a criterion that is a part of itself."""
-        if self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
+        """Refuse a criterion that is a part of itself; a new one holds nothing yet."""
+        if before is not None and self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
             raise Invalid({"within": _OWN_PART})
 
 

@@ -137,8 +137,8 @@ class Location(Defined):
             raise Invalid({"geometry": _EARTH})
 
     def follow(self, author: Author, before: dict[str, Any] | None) -> None:
-        """Refuse a location that lies within itself."""
-        if self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
+        """Refuse a location that lies within itself; a new one holds nothing yet."""
+        if before is not None and self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
             raise Invalid({"within": _OWN_PART})
 
 

@@ -73,8 +73,8 @@ class Party(Defined):
     )
 
     def follow(self, author: Author, before: dict[str, Any] | None) -> None:
-        """Refuse a party that is a part of itself."""
-        if self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
+        """Refuse a party that is a part of itself; a new one holds nothing yet."""
+        if before is not None and self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
             raise Invalid({"within": _OWN_PART})
 
 

@@ -143,8 +143,8 @@ class ProjectTask(Defined):
             self.progress = 100
 
     def follow(self, author: Author, before: dict[str, Any] | None) -> None:
-        """Refuse a task that is a part of itself."""
-        if self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
+        """Refuse a task that is a part of itself; a new one holds nothing yet."""
+        if before is not None and self.within_id is not None and leads_to(self.within_id, self.pk, _wholes):
             raise Invalid({"within": _CYCLE})
 
 
