@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.records.plant import author
-from tests.waiting import PATIENCE_S
+from tests.waiting import ANSWER_MS, PATIENCE_S
 from tests.web.running import Running, now_ms
 
 from mainspring.core import subjects
@@ -24,7 +24,8 @@ PASSWORD = "only for this test"
 
 
 def settings_of(server: OpcUaSimulator, **more: Any) -> dict[str, Any]:
-    return {"url": server.url, "security_policy": "none", "publishing_interval_ms": 50, **more}
+    plain = {"url": server.url, "security_policy": "none", "publishing_interval_ms": 50}
+    return {**plain, "timeout_ms": ANSWER_MS, "contact_timeout_ms": ANSWER_MS, **more}
 
 
 @asynccontextmanager

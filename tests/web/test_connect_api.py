@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.answer import Answer
-from tests.waiting import PATIENCE_S
-from tests.web.equipment import with_gateway
+from tests.waiting import ANSWER_MS, PATIENCE_S
+from tests.web.equipment import settings_of, with_gateway
 from tests.web.running import Records, Running, running
 
 from mainspring.core.kinds import SampleKind
@@ -63,7 +63,7 @@ async def test_values_are_read_before_anything_is_stored(
     kept: Records, tmp_path: Path, device: ModbusTcpSimulator
 ) -> None:
     async with running(tmp_path, kept, engine=False) as web, with_gateway(web):
-        settings = {"host": "127.0.0.1", "port": device.port, "unit": 3}
+        settings = {"host": "127.0.0.1", "port": device.port, "unit": 3, "timeout_ms": ANSWER_MS}
         tags = [
             {"address": {"register": 7, "type": "int16"}},
             {"address": {"table": "input", "register": 0, "type": "float32", "order": "CDAB"}},
@@ -90,7 +90,7 @@ async def test_values_that_come_by_themselves_are_waited_for(kept: Records, tmp_
     await server.start()
     try:
         async with running(tmp_path, kept, engine=False) as web, with_gateway(web):
-            settings = {"url": server.url, "security_policy": "none", "publishing_interval_ms": 50}
+            settings = settings_of(server)
             tags = [
                 {"address": {"node": server.node_id("A/Level")}},
                 {"address": {"node": server.node_id("A/Mode")}, "kind": "text"},
