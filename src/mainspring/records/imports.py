@@ -171,7 +171,9 @@ class Imports:
 
     def undo(self, author: Author, id: UUID, access: Access | None = None) -> dict[str, Any]:
         """Begin to take back what was loaded and not changed since."""
-        if not self.store.find(author.tenant.key, id).deeds.exists():
+        folder = self.store.find(author.tenant.key, id)
+        # Once it is undone its process puts the deeds away, but says so before.
+        if not folder.deeds.exists() or folder.state(waiting=True)["stage"] == "undone":
             raise Conflict(_NOT_LOADED)
         return self._begin(author, id, "undoing", {}, access)
 
