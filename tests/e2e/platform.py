@@ -284,6 +284,7 @@ def demo_platform(folder: Path, speed: float) -> Iterator[Platform]:
     port = free_ports(8)
     file = folder / "yours.toml"
     file.write_text(
+        "[web]\nregistration = true\n"
         '[sign_in.providers.works]\ntenant = "works"\nname = "Works account"\nname_zh = "工厂账号"\n'
         f'issuer = "http://127.0.0.1:{provider_port(port)}"\nclient_id = "works"\ncreate = true\n'
     )

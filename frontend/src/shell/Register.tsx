@@ -45,7 +45,6 @@ function RegisterForm({ onSent }: { onSent: (confirm: boolean) => void }) {
       <Button type="primary" htmlType="submit" block loading={busy}>
         {t("send")}
       </Button>
-      <p className="ms-gap-top ms-second">{t("registerHave")} <a href="/">{t("toSignIn")}</a></p>
     </Form>
   );
 }
@@ -69,8 +68,8 @@ export function RegisterPage({ site }: { site: Site }) {
     <Card site={site} title={title}>
       {error ? <Alert type="error" title={say(error)} role="alert" /> : null}
       {sent !== "" ? <p className="ms-second">{t(sent === "confirm" ? "confirmText" : "sentText")}</p> : null}
-      {sent !== "" || error ? <p className="ms-gap-top"><a href="/">{t("toSignIn")}</a></p> : null}
       {sent === "" && !token ? <RegisterForm onSent={(confirm) => setSent(confirm ? "confirm" : "sent")} /> : null}
+      <p className="ms-gap-top"><a href="/">{t("toSignIn")}</a></p>
     </Card>
   );
 }

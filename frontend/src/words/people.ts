@@ -57,7 +57,6 @@ export const peopleWords = {
 
   registerLink: { en: "Ask for an account for your company", zh: "申请开通企业账号" },
   registerTitle: { en: "An account for your company", zh: "申请企业账号" },
-  registerHave: { en: "Your company has an account already?", zh: "企业已有账号？" },
   registerWhat: { en: "Someone looks at your request, then you get an invitation.", zh: "申请经人工审核，通过后您将收到邀请。" },
   companyName: { en: "Name of the company", zh: "企业名称" },
   creditCode: { en: "Unified social credit code", zh: "统一社会信用代码" },
