@@ -142,11 +142,20 @@ async def test_readings_wait_for_definitions_that_are_taken_in_slowly(
         assert (await plant.health()).figures["refused"] == 1
 
 
-async def test_a_tag_taken_away_or_given_to_another_is_refused(plant: Plant) -> None:
+async def test_a_tag_taken_away_or_given_to_another_is_refused(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = Ownership.changed
+    taken: list[str] = []
+
+    def noted(self: Ownership, key: str, definition: Definition | None) -> None:
+        changed(self, key, definition)
+        taken.append(key)
+
+    monkeypatch.setattr(Ownership, "changed", noted)
     async with at_work(plant) as store:
         await plant.stored(subjects.LIVE, await send(plant, numbered([1, 2])))
+        taken.clear()
         await plant.tags("acme", [2])
-        await plant.health()
+        await until(lambda: taken)
         await plant.stored(subjects.LIVE, await send(plant, numbered([1, 2], 10)))
         assert values(store, ACME, (1, 2)) == [0, 1, 11]
 
