@@ -131,10 +131,10 @@ async def test_readings_wait_for_definitions_that_are_taken_in_slowly(
         time.sleep(0.2)
         changed(self, key, definition)
 
+    monkeypatch.setattr(Ownership, "changed", slowly)
     async with at_work(plant) as store:
         # A stranger before them changes nothing for those that come.
         await plant.stored(subjects.LIVE, await send(plant, numbered([1, 600])))
-        monkeypatch.setattr(Ownership, "changed", slowly)
         fresh = range(10 * PAGE, 40 * PAGE, PAGE)
         await plant.tags("acme", fresh)
         await plant.stored(subjects.LIVE, await send(plant, numbered(list(fresh))))
