@@ -31,7 +31,7 @@ function Rows({ uri, vocabulary }: { uri: string; vocabulary: Vocabulary }) {
             <h2><Link to={list}>{next === "" ? t("eventsCount", { n: items.length }) : t("newestEvents", { n: items.length })}</Link></h2>
             <ul className="ms-list">
               {items.map((event) => (
-                <li key={keyOf(event)} className="ms-row ms-wrap ms-pad">
+                <li key={keyOf(event)} className="ms-row ms-wrap ms-event-row">
                   <span className="ms-num ms-second">{zone.full(msOf(event.eventTime)).slice(0, 16)}</span>
                   <Link to={`${list}&event=${encodeURIComponent(event.eventID)}`}>{happenedText(event, reading)}</Link>
                   <Mark event={event} wrong={wrong.has(event.eventID)} />
