@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 
+import pytest
 from django.test import Client
+from django.utils import timezone
+from tests.records.ground import in_thread
 from tests.records.plant import person, tenant
+from tests.waiting import until
 
 from mainspring.records.audit import AuditEntry
 from mainspring.records.rights import Role
 from mainspring.records.session import Session
 from mainspring.records.sign_in import unlock
 from mainspring.records.tenant import Tenant
+from mainspring.web import ended
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 EDGE = (
@@ -96,6 +103,27 @@ def test_attempts_of_one_ipv6_network_count_together(plant: Tenant) -> None:
     assert tried == [401] * 4 + [429]
     assert sign_in(PASSWORD, "2001:db8:0:7:ffff::1") == 429
     assert sign_in(PASSWORD, "2001:db8:0:8::1") == sign_in(PASSWORD, "::ffff:10.0.0.9") == 200
+
+
+async def test_what_nobody_signed_in_to_ends_soon_and_is_forgotten(
+    plant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin() -> int:
+        person(Role.VIEWER, plant, "li.wei", PASSWORD)
+        signed()
+        begun = Client().post("/api/v1/session/by-passkey/begin", {}, content_type="application/json")
+        assert begun.status_code == 200, begun.content
+        soon = timezone.now() + timedelta(minutes=6)
+        return Session.objects.filter(user=None, expire_date__lt=soon).update(expire_date=timezone.now())
+
+    assert await asyncio.to_thread(in_thread, begin) == 1
+    monkeypatch.setattr(ended, "FORGET_S", 0.01)
+    task = asyncio.create_task(ended.run())
+    try:
+        left = Session.objects.values_list("user__username", flat=True)
+        await until(lambda: asyncio.to_thread(in_thread, lambda: list(left.all()) == ["li.wei"]))
+    finally:
+        task.cancel()
 
 
 def test_an_administrator_ends_sessions_of_a_person(signed_in: Callable[..., Client], plant: Tenant) -> None:

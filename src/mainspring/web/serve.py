@@ -50,7 +50,7 @@ async def run(
     # Imported after `configure`: models and the API exist only once Django is set up.
     from mainspring.records.in_force import for_platform
     from mainspring.records.publication import Publication
-    from mainspring.web import deadlines, rollouts, standing
+    from mainspring.web import deadlines, ended, rollouts, standing
     from mainspring.web.api.history_imports import history_imports
     from mainspring.web.api.imports import imports
     from mainspring.web.asgi import application
@@ -87,6 +87,7 @@ async def run(
             asyncio.create_task(Notifier(bus).run(), name="notify"),
             asyncio.create_task(rollouts.run(runtime), name="rollouts"),
             asyncio.create_task(deadlines.run(), name="deadlines"),
+            asyncio.create_task(ended.run(), name="ended"),
             asyncio.create_task(report(bus, instance, publication, heads), name="report"),
             asyncio.create_task(heads.run(), name="heads"),
             asyncio.create_task(count_uses(), name="uses"),

@@ -166,6 +166,8 @@ def begin_by_passkey(request: HttpRequest) -> dict[str, Any]:
     require_csrf(request)
     with for_platform():
         steps.refuse_locked(request, steps.ANY_PASSKEY)
+        if request.actor is None:  # type: ignore[attr-defined]
+            request.session.set_expiry(steps.PENDING_S)
         return {"options": factors.options_for_anyone(request)}
 
 
