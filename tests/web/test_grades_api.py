@@ -68,6 +68,15 @@ def test_whoever_changes_an_old_version_is_not_told_what_they_may_not_see(asked:
     assert "remarks" not in guest("patch", one, {"contact": "Li", "version": 2})
 
 
+def test_what_is_not_seen_is_not_changed(asked: Any, admin: Asking, party: Any) -> None:
+    guest, _ = asked("internal", "view", "change")
+    one = f"/records/party/{party['id']}"
+    faults = guest("patch", one, {"contact": "Li", "remarks": "", "version": 2}, 422)["fields"]
+    assert set(faults) == {"remarks"}
+    now = admin.get(one)
+    assert (now["remarks"], now["version"]) == (f"{SECRET} again", 2)
+
+
 def test_the_grade_lets_through_what_it_covers(asked: Any, party: Any) -> None:
     guest, client = asked("confidential")
     assert guest.get(f"/records/party/{party['id']}")["remarks"] == f"{SECRET} again"

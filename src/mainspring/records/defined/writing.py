@@ -33,6 +33,10 @@ _NO_MOVE: Final = Text(
     "“{state}”状态下没有“{move}”操作，请刷新查看当前可执行的操作。",
 )
 _PARTS: Final = Text("Send a list of up to {limit} objects.", "请发送最多 {limit} 个对象的列表。")
+_UNSEEN: Final = Text(
+    "Your rights do not show this field, so they do not change it. Ask your administrator.",
+    "您的权限看不到此字段，因此不能修改，请联系管理员。",
+)
 APPENDED: Final = Text(
     "Records of this kind are never changed; add one that corrects it.", "此类记录不可修改，请新增一条更正记录。"
 )
@@ -63,6 +67,9 @@ def create(access: Access, kind: type[D], fields: dict[str, Any]) -> D:
 
 def modify(access: Access, kind: type[D], id: UUID, fields: dict[str, Any], version: int | None) -> D:
     """Change some fields of a record; raises Invalid, and Changed for a version that is not the present one."""
+    unseen = fields.keys() & access.hidden(kind)
+    if unseen:
+        raise Invalid(dict.fromkeys(sorted(unseen), _UNSEEN))
 
     def take_in(record: D) -> None:
         fill(record, written(kind, fields, record), record.tenant)
