@@ -173,9 +173,9 @@ def fill(file: Path) -> None:
     from benchmarks import records_lists
     from mainspring.records import statistics
     from mainspring.records.in_force import for_tenant
+    from mainspring.records.people.user import User
     from mainspring.records.rights import Role
     from mainspring.records.tenant import Tenant
-    from mainspring.records.user import User
 
     tenant = Tenant.objects.get(key="plant")
     with for_tenant(tenant):

@@ -207,14 +207,15 @@ def put_plant(file: Path, tags: int) -> tuple[int, str]:
     prepare(configuration.load(file), print)
     from django.db import transaction
 
-    from mainspring.records import alarm_definition, credential, tag
-    from mainspring.records.alarm_definition import AlarmDraft
-    from mainspring.records.asset import Asset
     from mainspring.records.audit import Author
+    from mainspring.records.people import credential
+    from mainspring.records.people.user import User
+    from mainspring.records.plant import alarm_definition, tag
+    from mainspring.records.plant.alarm_definition import AlarmDraft
+    from mainspring.records.plant.asset import Asset
+    from mainspring.records.plant.tag import TagDraft
     from mainspring.records.rights import Role
-    from mainspring.records.tag import TagDraft
     from mainspring.records.tenant import Tenant
-    from mainspring.records.user import User
 
     tenant = Tenant.objects.get(key="plant")
     person = User.objects.filter(tenant=tenant, role=Role.ADMINISTRATOR).get()
@@ -235,9 +236,9 @@ def put_plant(file: Path, tags: int) -> tuple[int, str]:
 
 def put_tags(asset: Any, tags: int) -> None:
     """Write many tags with a limit each below an asset."""
-    from mainspring.records.alarm_definition import AlarmDefinition as Limit
     from mainspring.records.inserts import insert
-    from mainspring.records.tag import Tag
+    from mainspring.records.plant.alarm_definition import AlarmDefinition as Limit
+    from mainspring.records.plant.tag import Tag
 
     whole = set(map(int, ordinals(FIRST, tags)[1]))
     for part in slices(PAGE, tags):

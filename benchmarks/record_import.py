@@ -20,7 +20,7 @@ told = partial(say, "record_import")
 
 def sheet() -> bytes:
     """Write a workbook of items, some of them wrong in different ways."""
-    from mainspring.records.sheets import xlsx_file
+    from mainspring.records.importing.sheets import xlsx_file
 
     wrong = {number * (MANY // BAD) + 5: number % 4 for number in range(BAD)}
     lines: list[list[str]] = [list(HEAD)]

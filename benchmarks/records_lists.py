@@ -77,8 +77,8 @@ def plant(tenant: Any, many: int) -> None:
     """Store a tree of assets: sites, areas, lines and units, ten times as many on each level."""
     from django.db import transaction
 
-    from mainspring.records.asset import Asset, AssetKind
     from mainspring.records.inserts import insert
+    from mainspring.records.plant.asset import Asset, AssetKind
 
     level: list[Any] = [None]
     left = many
@@ -160,14 +160,15 @@ def measure(scenario: str, url: str) -> None:
     from django.db import connection
     from django.test import Client
 
-    from mainspring.records import credential, statistics
+    from mainspring.records import statistics
     from mainspring.records.audit import Author
     from mainspring.records.business.item import Item
     from mainspring.records.first_start import ensure_first_start
     from mainspring.records.in_force import for_tenant
+    from mainspring.records.people import credential
+    from mainspring.records.people.user import User
     from mainspring.records.rights import Role
     from mainspring.records.tenant import Tenant
-    from mainspring.records.user import User
 
     ensure_first_start("plant", {"en": "Plant", "zh": "工厂"}, must_change_password=False)
     tenant = Tenant.objects.get(key="plant")

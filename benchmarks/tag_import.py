@@ -40,7 +40,7 @@ def device(ready: Connection) -> None:
 
 def sheet(rows: int, bad: int, connection: str, name: str = "TI") -> bytes:
     """Write a workbook of tags, some of them wrong in different ways."""
-    from mainspring.records.sheets import xlsx_file
+    from mainspring.records.importing.sheets import xlsx_file
 
     wrong = {number * (rows // bad) + 5: number for number in range(bad)} if bad else {}
     lines = [["Name", "Asset", "Connection", "Register", "Type", "Unit", "Gain", "Scan (ms)"]]

@@ -37,7 +37,7 @@ from mainspring.records.defined.access import Access
 from mainspring.records.defined.kinds import find_kind
 from mainspring.records.defined.taking import BATCH, Taking
 from mainspring.records.defined.writing import adopt
-from mainspring.records.imported import Fault
+from mainspring.records.importing.imported import Fault
 
 SYSTEM: Final = "adventureworks"
 REVISION: Final = "A"

@@ -16,7 +16,7 @@ from mainspring.bus.credentials import RoleUser, ensure_user
 from mainspring.core import toml
 from mainspring.core.cold import S3_URL
 from mainspring.gateway.settings import GatewaySection
-from mainspring.records.provider import ProviderSection, SamlSection, named_plainly
+from mainspring.records.people.provider import ProviderSection, SamlSection, named_plainly
 
 DEFAULT_FILE: Final = Path("mainspring.toml")
 GIB: Final = 1024**3

@@ -18,7 +18,7 @@ from mainspring.bus.credentials import seed_file, user_name
 from mainspring.configuration import Configuration, bus_users
 from mainspring.core.errors import ConfigurationError, NotConnected, NotFound
 from mainspring.core.text import Text
-from mainspring.records.provider import secret_variable
+from mainspring.records.people.provider import secret_variable
 from mainspring.records.rights import Requirement
 from mainspring.web.configure import Mail, WebSettings, configure
 
@@ -119,9 +119,9 @@ def prepare(configuration: Configuration, say: Callable[[Text], None]) -> dict[s
 
 def _register_bus_users(configuration: Configuration) -> None:
     """Enter the key pairs of this machine's roles into the one registry of credentials."""
-    from mainspring.records import gateway
     from mainspring.records.audit import Author
-    from mainspring.records.credential import CredentialKind, register_key
+    from mainspring.records.people.credential import CredentialKind, register_key
+    from mainspring.records.plant import gateway
     from mainspring.records.tenant import Tenant
 
     author = Author(Tenant.objects.get(key=configuration.plant.tenant))
@@ -146,9 +146,9 @@ def _secret_key(configuration: Configuration) -> str:
 def reset_password(configuration: Configuration, username: str) -> str:
     """Give a person a new one-time password, for those who can use this machine; returns the sentence to show."""
     open_records(configuration)
-    from mainspring.records import people
     from mainspring.records.audit import Author
-    from mainspring.records.user import User
+    from mainspring.records.people import administration as people
+    from mainspring.records.people.user import User
 
     person = User.objects.named(configuration.plant.tenant, username)
     if person is None:

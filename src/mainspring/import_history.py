@@ -122,7 +122,7 @@ def _import(work: Work, wanted: Wanted, say: Say) -> None:
 def _begun(root: Path, author: Any, wanted: Wanted) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Take the import of this very file that was not finished, or a new one, and hold it; raises Conflict."""
     from mainspring.core.ids import uuid7
-    from mainspring.records.import_files import ImportStore
+    from mainspring.records.importing.files import ImportStore
     from mainspring.web.importing.imports import new_progress, new_state
 
     store = ImportStore(root)

@@ -170,7 +170,7 @@ async def test_rows_of_an_app_that_was_taken_out_hold_what_they_link_to(ask: Ask
 
 async def crew(ask: Asking, web: Running) -> tuple[Any, Any, Any]:
     """Make a calendar of two shifts, a leader, and a relief who is the operator's account."""
-    from mainspring.records.user import User
+    from mainspring.records.people.user import User
 
     operator = in_thread(lambda: str(User.objects.get(tenant=web.records.plant, username="operator").pk))
     shifts = [

@@ -13,7 +13,7 @@ from tests.browser.conftest import DESKTOP, PHONE, Language, Open, settled
 from tests.e2e.platform import Person, Platform, eventually
 from tests.waiting import PATIENCE_S
 
-from mainspring.records.sheets import read_sheet, xlsx_file
+from mainspring.records.importing.sheets import read_sheet, xlsx_file
 
 GOOD = 192
 LONG_MS = 180_000

@@ -16,7 +16,7 @@ from tests.browser.test_connect import chiller_port, tidied
 from tests.e2e.device import PRESSURE, Wired, wired
 from tests.e2e.platform import Person
 
-from mainspring.records.sheets import xlsx_file
+from mainspring.records.importing.sheets import xlsx_file
 
 __all__ = ["chiller_port", "tidied"]
 LONG_MS: Final = 180_000

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.records import ground
 
-from mainspring.records.import_files import ImportStore
-from mainspring.records.import_processes import Processes
-from mainspring.records.imports import Imports
+from mainspring.records.importing.files import ImportStore
+from mainspring.records.importing.imports import Imports
+from mainspring.records.importing.processes import Processes
 from mainspring.records.tenant import Tenant
 
 # The wall is PostgreSQL's own; `make test` runs this folder there, too.

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from tests.records.plant import author
 
-from mainspring.records.import_files import WORKING
-from mainspring.records.imports import Imports
+from mainspring.records.importing.files import WORKING
+from mainspring.records.importing.imports import Imports
 from mainspring.records.tenant import Tenant
 
 WAIT_S = 240

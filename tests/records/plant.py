@@ -7,18 +7,18 @@ from uuid import UUID
 
 from tests.records import ground  # noqa: F401  Django is configured before its models are imported
 
-from mainspring.records import asset as assets
-from mainspring.records import connection as connections
-from mainspring.records import tag as tags
-from mainspring.records.asset import Asset, AssetDraft
 from mainspring.records.audit import Author
-from mainspring.records.connection import Connection, ConnectionDraft
 from mainspring.records.defined.access import Access
 from mainspring.records.first_start import ensure_tenant
+from mainspring.records.people.user import User
+from mainspring.records.plant import asset as assets
+from mainspring.records.plant import connection as connections
+from mainspring.records.plant import tag as tags
+from mainspring.records.plant.asset import Asset, AssetDraft
+from mainspring.records.plant.connection import Connection, ConnectionDraft
+from mainspring.records.plant.tag import Tag, TagDraft
 from mainspring.records.rights import Role
-from mainspring.records.tag import Tag, TagDraft
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 
 def tenant(key: str = "plant") -> Tenant:

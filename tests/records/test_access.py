@@ -14,7 +14,6 @@ from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.passing import passed, taken
 from mainspring.records.access.permits import permits_of, rights_of, user_of
 from mainspring.records.access.role import CompanyRole
-from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry
 from mainspring.records.business.asset_type import Equipment
 from mainspring.records.business.calendar import Calendar
@@ -24,9 +23,10 @@ from mainspring.records.defined import attached, writing
 from mainspring.records.defined.access import Access, Doing, Permit
 from mainspring.records.defined.fields import Grade
 from mainspring.records.faults import Invalid
+from mainspring.records.people.user import User
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Right, Role
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 
 
 @pytest.fixture

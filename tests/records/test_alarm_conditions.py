@@ -10,12 +10,13 @@ from tests.records.plant import asset, author, tag
 from mainspring.core.definitions import AlarmPage
 from mainspring.core.errors import Conflict
 from mainspring.core.text import Text
-from mainspring.records import alarm_definition, publication
-from mainspring.records import tag as tags
-from mainspring.records.alarm_definition import AlarmDefinition, AlarmDraft, draft_definition
+from mainspring.records import publication
 from mainspring.records.audit import AuditEntry
 from mainspring.records.faults import Invalid
-from mainspring.records.tag import Tag
+from mainspring.records.plant import alarm_definition
+from mainspring.records.plant import tag as tags
+from mainspring.records.plant.alarm_definition import AlarmDefinition, AlarmDraft, draft_definition
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
 
 

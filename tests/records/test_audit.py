@@ -9,13 +9,14 @@ import pytest
 from tests.records.plant import asset, author, opcua, person, tag, tenant
 
 from mainspring.core.errors import ConfigurationError
-from mainspring.records import asset as assets
-from mainspring.records import credential, people
 from mainspring.records.audit import Action, AuditEntry, Author, Deed, append, first_broken, missed, write_heads
-from mainspring.records.credential import CredentialKind
 from mainspring.records.faults import Invalid
 from mainspring.records.heads import Head, HeadFile, PutBack, head_of, note_put_back
-from mainspring.records.people import UserDraft
+from mainspring.records.people import administration as people
+from mainspring.records.people import credential
+from mainspring.records.people.administration import UserDraft
+from mainspring.records.people.credential import CredentialKind
+from mainspring.records.plant import asset as assets
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant, now_ms
 

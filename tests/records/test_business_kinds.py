@@ -386,14 +386,14 @@ def test_what_another_record_means_is_kept(ground: Ground) -> None:
         writing.remove(ground.access, find_kind("item"), item, None)
     assert "external-id 1" in str(refused.value)
     ground.create("finding", sort="fault", subject="hot", about=f"tag:{ground['tag']}")
-    from mainspring.records import tag as tags
+    from mainspring.records.plant import tag as tags
 
     with pytest.raises(Conflict):
         tags.delete(author(ground.tenant), ground["tag"], None)
 
 
 def test_an_asset_that_records_link_to_stays(ground: Ground) -> None:
-    from mainspring.records import asset as assets
+    from mainspring.records.plant import asset as assets
 
     ground.create("order", sort="work", asset=ground["asset"])
     with pytest.raises(Conflict) as refused:

@@ -15,12 +15,13 @@ from tests.waiting import until
 from mainspring.core import definitions
 from mainspring.core.definitions import DeviceDefinition
 from mainspring.core.errors import LimitExceeded, NotFound
-from mainspring.records import credential, device
 from mainspring.records.audit import AuditEntry, first_broken
-from mainspring.records.credential import Credential, CredentialKind
-from mainspring.records.device import Device, DeviceDraft
 from mainspring.records.draft import check
 from mainspring.records.faults import Changed, Invalid
+from mainspring.records.people import credential
+from mainspring.records.people.credential import Credential, CredentialKind
+from mainspring.records.plant import device
+from mainspring.records.plant.device import Device, DeviceDraft
 from mainspring.records.publication import Publication, documents
 from mainspring.records.tenant import Tenant, now_ms
 

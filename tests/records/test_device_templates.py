@@ -9,7 +9,9 @@ from tests.records.plant import asset, author, modbus, tag
 
 from mainspring.core.definitions import Words
 from mainspring.core.errors import ConfigurationError, Conflict, NotFound
-from mainspring.records.device_template import (
+from mainspring.records.faults import Invalid
+from mainspring.records.importing.tag_import import import_tags
+from mainspring.records.plant.device_template import (
     SHIPPED,
     DeviceTemplate,
     Parameter,
@@ -20,8 +22,6 @@ from mainspring.records.device_template import (
     of_connection,
     parse,
 )
-from mainspring.records.faults import Invalid
-from mainspring.records.tag_import import import_tags
 from mainspring.records.tenant import Tenant
 
 OWN = b"""

@@ -20,10 +20,10 @@ from mainspring.records.defined.exporting import begin
 from mainspring.records.defined.keys import ids_of, names_of
 from mainspring.records.defined.listing import Wanted
 from mainspring.records.faults import Invalid
-from mainspring.records.import_work import imported_of
-from mainspring.records.imports import Imports
+from mainspring.records.importing.imports import Imports
+from mainspring.records.importing.sheets import Sheet, csv_lines, read_sheet, xlsx_file
+from mainspring.records.importing.work import imported_of
 from mainspring.records.rights import Role
-from mainspring.records.sheets import Sheet, csv_lines, read_sheet, xlsx_file
 from mainspring.records.tenant import Tenant
 
 HEAD = ["Number", "Revision", "Name in English", "中文名称", "Kind", "Unit", "Weight of one", "Made here"]

@@ -9,8 +9,8 @@ from tests.records.plant import tenant
 from mainspring.records import counter, daily_count
 from mainspring.records.daily_count import DailyCount
 from mainspring.records.first_start import ensure_first_start
+from mainspring.records.people.user import User
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 
 def test_the_administrator_is_made_once() -> None:

@@ -12,11 +12,11 @@ from tests.records.plant import author
 
 from mainspring.core.errors import Conflict, LimitExceeded, NotFound
 from mainspring.core.health import ReleaseReport
-from mainspring.records import gateway, gateway_release, gateway_software
 from mainspring.records.faults import Invalid
-from mainspring.records.gateway import Gateway, GatewayDraft
-from mainspring.records.gateway_release import GatewayRelease, ReleaseState, RolloutDraft
-from mainspring.records.gateway_software import UNDO_MS, Room, Software, here, wheel_file
+from mainspring.records.plant import gateway, gateway_release, gateway_software
+from mainspring.records.plant.gateway import Gateway, GatewayDraft
+from mainspring.records.plant.gateway_release import GatewayRelease, ReleaseState, RolloutDraft
+from mainspring.records.plant.gateway_software import UNDO_MS, Room, Software, here, wheel_file
 from mainspring.records.tenant import Tenant
 
 SETTINGS = {"read_timeout_ms": 2000}

@@ -17,8 +17,8 @@ from tests.records.plant import access, author
 from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.business.item import Item
 from mainspring.records.defined.access import Access
-from mainspring.records.imports import Imports
-from mainspring.records.sheets import csv_lines, xlsx_file
+from mainspring.records.importing.imports import Imports
+from mainspring.records.importing.sheets import csv_lines, xlsx_file
 from mainspring.records.tenant import Tenant
 
 ROWS: Final = int(os.environ.get("MAINSPRING_TEST_ROWS", "20000"))

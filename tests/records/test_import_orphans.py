@@ -16,12 +16,12 @@ from tests.records.importing import WAIT_S, done
 from tests.records.plant import access, asset, author
 
 from mainspring.core.errors import Conflict
-from mainspring.records import imports as records_imports
 from mainspring.records.access.passing import passed
 from mainspring.records.audit import first_broken
-from mainspring.records.imports import Imports
-from mainspring.records.sheets import xlsx_file
-from mainspring.records.tag import Tag
+from mainspring.records.importing import imports as records_imports
+from mainspring.records.importing.imports import Imports
+from mainspring.records.importing.sheets import xlsx_file
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
 
 TAGS = 3000

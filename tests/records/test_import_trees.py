@@ -9,7 +9,6 @@ import pytest
 from tests.records.plant import access, tenant
 
 from mainspring.core.ids import uuid7
-from mainspring.records import import_work
 from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.business.criterion import Criterion
 from mainspring.records.business.location import Location
@@ -18,9 +17,10 @@ from mainspring.records.business.project import Project, ProjectTask
 from mainspring.records.defined import writing
 from mainspring.records.defined.keys import behind
 from mainspring.records.defined.kinds import Defined, find_kind
-from mainspring.records.import_files import ImportStore
-from mainspring.records.import_work import Work, do
-from mainspring.records.sheets import xlsx_file
+from mainspring.records.importing import work as import_work
+from mainspring.records.importing.files import ImportStore
+from mainspring.records.importing.sheets import xlsx_file
+from mainspring.records.importing.work import Work, do
 from mainspring.records.tenant import Tenant
 
 PLACES = ["code", "name.en", "within", "sort", "x"]

@@ -14,20 +14,21 @@ from tests.records.importing import WAIT_S, done
 from tests.records.plant import asset, author, modbus, tag, tenant
 
 from mainspring.core.errors import Conflict, NotFound
-from mainspring.records import import_files, import_work
-from mainspring.records import tag as tags
-from mainspring.records.alarm_definition import AlarmDefinition
-from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.faults import Invalid
-from mainspring.records.import_processes import Processes
-from mainspring.records.import_work import Work, do
-from mainspring.records.imports import Imports
+from mainspring.records.importing import files as import_files
+from mainspring.records.importing import work as import_work
+from mainspring.records.importing.imports import Imports
+from mainspring.records.importing.processes import Processes
+from mainspring.records.importing.sheets import read_sheet, xlsx_file
+from mainspring.records.importing.tag_columns import FIELDS, address_fields, guess, suggestion
+from mainspring.records.importing.tag_import import Importer
+from mainspring.records.importing.work import Work, do
 from mainspring.records.outbox import outbox
-from mainspring.records.sheets import read_sheet, xlsx_file
-from mainspring.records.tag import Tag
-from mainspring.records.tag_columns import FIELDS, address_fields, guess, suggestion
-from mainspring.records.tag_import import Importer
+from mainspring.records.plant import tag as tags
+from mainspring.records.plant.alarm_definition import AlarmDefinition
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
 
 HEAD = ["Tag", "Asset", "PLC", "Register", "Type", "Unitz", "Scale", "Scan (ms)", "H", "HH", "Remark"]

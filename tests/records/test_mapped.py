@@ -22,9 +22,9 @@ from mainspring.records.business.party import Party
 from mainspring.records.defined.cells import written_columns
 from mainspring.records.defined.kinds import find_kind
 from mainspring.records.faults import Invalid
-from mainspring.records.import_work import PIECE, imported_of
-from mainspring.records.imports import Imports
-from mainspring.records.mapped import mappings, units_of
+from mainspring.records.importing.imports import Imports
+from mainspring.records.importing.mapped import mappings, units_of
+from mainspring.records.importing.work import PIECE, imported_of
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 

@@ -119,13 +119,13 @@ def the_audit_verifies_and_tells_what_was_altered() -> None:
 
 
 def they_are_worked_with() -> None:
-    from mainspring.records import asset, tag
     from mainspring.records.audit import first_broken
     from mainspring.records.business.item import Item
     from mainspring.records.defined import writing
     from mainspring.records.defined.access import Access
+    from mainspring.records.plant import asset, tag
+    from mainspring.records.plant.tag import Tag, TagDraft
     from mainspring.records.rights import Role
-    from mainspring.records.tag import Tag, TagDraft
     from mainspring.records.tenant import Tenant
 
     plant = Tenant.objects.get(key="plant")
@@ -145,8 +145,8 @@ def they_are_worked_with() -> None:
 def the_database_holds_what_it_holds() -> None:
     from django.db import IntegrityError, connection, transaction
 
-    from mainspring.records.tag import Tag
-    from mainspring.records.user import User
+    from mainspring.records.people.user import User
+    from mainspring.records.plant.tag import Tag
 
     connection.check_constraints()
     measured = Tag.objects.filter(sample_kind="float64")

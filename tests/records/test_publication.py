@@ -21,10 +21,11 @@ from mainspring.bus.credentials import KV
 from mainspring.core import definitions, subjects
 from mainspring.core.definitions import AlarmPage, ConnectionDefinition, TagPage, TenantDefinition
 from mainspring.core.health import Health
-from mainspring.records import alarm_definition, connection, tag_import
-from mainspring.records import tag as tags
-from mainspring.records.alarm_definition import AlarmDraft
+from mainspring.records.importing import tag_import
 from mainspring.records.outbox import KEYS_MAX, Outbox, outbox
+from mainspring.records.plant import alarm_definition, connection
+from mainspring.records.plant import tag as tags
+from mainspring.records.plant.alarm_definition import AlarmDraft
 from mainspring.records.publication import Publication
 from mainspring.records.tenant import Tenant
 from mainspring.web.audit_heads import HeadKeeper

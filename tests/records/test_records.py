@@ -8,18 +8,18 @@ import pytest
 from tests.records.plant import asset, author, modbus, opcua, tag, tenant
 
 from mainspring.core.errors import Conflict, NotFound
-from mainspring.records import alarm_definition as alarms
-from mainspring.records import asset as assets
-from mainspring.records import connection as connections
-from mainspring.records import tag as tags
-from mainspring.records.alarm_definition import AlarmDraft
-from mainspring.records.asset import Asset
-from mainspring.records.connection import Connection
 from mainspring.records.draft import check
-from mainspring.records.driver_forms import check_address
 from mainspring.records.faults import Changed, Invalid
+from mainspring.records.plant import alarm_definition as alarms
+from mainspring.records.plant import asset as assets
+from mainspring.records.plant import connection as connections
+from mainspring.records.plant import tag as tags
+from mainspring.records.plant.alarm_definition import AlarmDraft
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.driver_forms import check_address
+from mainspring.records.plant.tag import Tag, TagDraft
 from mainspring.records.search_words import found, initials
-from mainspring.records.tag import Tag, TagDraft
 from mainspring.records.tenant import Tenant
 
 

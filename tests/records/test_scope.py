@@ -9,18 +9,18 @@ import pytest
 from tests.records.plant import asset, author, person, tag, tenant
 
 from mainspring.core.errors import NotFound
-from mainspring.records import alarm_definition
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.permits import permits_of, permits_of_people, rights_of, user_of
 from mainspring.records.access.scope import Part, Scope, scope_of
-from mainspring.records.alarm_definition import AlarmDraft
-from mainspring.records.asset import Asset
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
+from mainspring.records.people.user import User
+from mainspring.records.plant import alarm_definition
+from mainspring.records.plant.alarm_definition import AlarmDraft
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Right, Role
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 
 @pytest.fixture

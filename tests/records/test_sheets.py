@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from mainspring.core.errors import MainspringError
 from mainspring.core.units import code_of
-from mainspring.records import sheets, tag_sheet
-from mainspring.records.sheets import NotASheet, csv_lines, read_once, read_sheet, xlsx_file
-from mainspring.records.tag_columns import Layout, guess
+from mainspring.records.importing import sheets, tag_sheet
+from mainspring.records.importing.sheets import NotASheet, csv_lines, read_once, read_sheet, xlsx_file
+from mainspring.records.importing.tag_columns import Layout, guess
 
 ROWS = [["Name", "单位", "Gain"], ["TI-1", "°C", "0.1"], ["", "", ""], ["=1+1", "<&>", '"q"']]
 

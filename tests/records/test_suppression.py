@@ -9,15 +9,16 @@ from tests.records.plant import asset, author, tag
 
 from mainspring.core.definitions import AlarmPage
 from mainspring.core.errors import Conflict
-from mainspring.records import alarm_definition, publication
-from mainspring.records import asset as assets
-from mainspring.records import tag as tags
-from mainspring.records.alarm_definition import AlarmDefinition, AlarmDraft, draft_definition
-from mainspring.records.asset import Asset
+from mainspring.records import publication
 from mainspring.records.faults import Invalid
 from mainspring.records.outbox import outbox
-from mainspring.records.suppression import SuppressionInput
-from mainspring.records.tag import Tag
+from mainspring.records.plant import alarm_definition
+from mainspring.records.plant import asset as assets
+from mainspring.records.plant import tag as tags
+from mainspring.records.plant.alarm_definition import AlarmDefinition, AlarmDraft, draft_definition
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.suppression import SuppressionInput
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
 
 REASON = {"en": "Pump stopped", "zh": "泵已停"}

@@ -9,11 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.records.plant import asset, author, modbus, tag
 
-from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry, first_broken
+from mainspring.records.importing.tag_import import import_tags
 from mainspring.records.outbox import outbox
-from mainspring.records.tag import Tag
-from mainspring.records.tag_import import import_tags
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
 
 

@@ -11,8 +11,8 @@ from tests.records import ground
 from tests.records.plant import asset, person, tenant
 
 from mainspring.records import wall
-from mainspring.records.asset import Asset
 from mainspring.records.in_force import NOBODY, PLATFORM, enter, for_platform, for_tenant, in_force, unchanged
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 

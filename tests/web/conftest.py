@@ -40,12 +40,12 @@ def signed_in(plant: Tenant) -> Callable[..., Any]:
     from django.test import Client
 
     def sign_in(role: Role = Role.ADMINISTRATOR, of: Tenant | None = None) -> Client:
-        from mainspring.records.user import User
+        from mainspring.records.people.user import User
 
         where = of or plant
         user = User.objects.filter(tenant=where, username=role.value).first() or person(role, where)
         client = Client()
-        client.force_login(user, backend="mainspring.records.sign_in.TenantBackend")
+        client.force_login(user, backend="mainspring.records.people.sign_in.TenantBackend")
         return client
 
     return sign_in

@@ -22,7 +22,7 @@ class Dying(HistoryProcess):
 
     def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
         configure(self._settings)
-        from mainspring.records.import_files import ImportFolder
+        from mainspring.records.importing.files import ImportFolder
 
         window.ROWS = ROWS  # type: ignore[misc]
         write = ImportFolder.write

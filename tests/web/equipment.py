@@ -16,8 +16,8 @@ from mainspring.core import subjects
 from mainspring.core.health import ConnectionHealth, GatewayConnections
 from mainspring.gateway.role import run as run_gateway
 from mainspring.gateway.settings import GatewaySettings
-from mainspring.records import connection, tag
-from mainspring.records.connection import ConnectionDraft
+from mainspring.records.plant import connection, tag
+from mainspring.records.plant.connection import ConnectionDraft
 from mainspring.simulators.opcua import OpcUaSimulator
 
 PASSWORD = "only for this test"

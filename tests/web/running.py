@@ -27,13 +27,14 @@ from mainspring.bus.credentials import seed_file
 from mainspring.core import subjects
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import SampleBatch, build
-from mainspring.records import alarm_definition, credential
 from mainspring.records.access.assignment import Assignment
-from mainspring.records.alarm_definition import AlarmDefinition, AlarmDraft
-from mainspring.records.credential import Credential, CredentialKind
 from mainspring.records.defined import writing
+from mainspring.records.people import credential
+from mainspring.records.people.credential import Credential, CredentialKind
+from mainspring.records.plant import alarm_definition
+from mainspring.records.plant.alarm_definition import AlarmDefinition, AlarmDraft
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Role
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.web.api import history
 from mainspring.web.live import hub

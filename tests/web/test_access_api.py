@@ -15,9 +15,9 @@ from mainspring.records.access import use
 from mainspring.records.access.use import MINUTE_MS, RecordUse
 from mainspring.records.audit import AuditEntry, first_broken, write_heads
 from mainspring.records.heads import HeadFile, PutBack, note_put_back
+from mainspring.records.people.user import User
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 from mainspring.web.api import audit
 from mainspring.web.configure import current
 

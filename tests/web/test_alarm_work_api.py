@@ -16,7 +16,7 @@ from tests.web.running import Records, Running, now_ms, running
 from mainspring.core import subjects
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
-from mainspring.records.sheets import read_sheet
+from mainspring.records.importing.sheets import read_sheet
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000000"
 

@@ -12,9 +12,9 @@ from tests.records.plant import author
 from tests.web.running import Records, Running, running
 
 from mainspring.core import subjects
-from mainspring.records import connection
-from mainspring.records.connection import ConnectionDraft
-from mainspring.records.tag import Tag
+from mainspring.records.plant import connection
+from mainspring.records.plant.connection import ConnectionDraft
+from mainspring.records.plant.tag import Tag
 
 UNKNOWN = "0190a000-0000-7000-8000-000000000000"
 

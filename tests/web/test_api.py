@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from tests.records.plant import asset, modbus, opcua, person, seed_assets, tag, tenant
 
 from mainspring.records import statistics
-from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry, first_broken
 from mainspring.records.defined.kinds import kinds
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 
@@ -247,7 +247,7 @@ def test_the_last_administrator_stays(signed_in: SignedIn, plant: Tenant) -> Non
 def test_tokens_act_for_their_owner_and_never_beyond(signed_in: SignedIn, plant: Tenant) -> None:
     from django.test import Client
 
-    from mainspring.records.user import User
+    from mainspring.records.people.user import User
 
     engineer = signed_in(Role.ENGINEER)
     beyond = engineer.post("/api/v1/tokens", {"name": "x", "role": "administrator"}, content_type=JSON)

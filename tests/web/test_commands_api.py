@@ -21,11 +21,11 @@ from tests.web.equipment import PASSWORD, connected, live, said_to_be_live, sett
 from tests.web.running import Records, Running, now_ms, running
 
 from mainspring.core import quality
-from mainspring.records import connection, tag
-from mainspring.records.command import CommandRecord
-from mainspring.records.connection import ConnectionDraft
-from mainspring.records.reservation import Reservation
-from mainspring.records.user import User
+from mainspring.records.people.user import User
+from mainspring.records.plant import connection, tag
+from mainspring.records.plant.command import CommandRecord
+from mainspring.records.plant.connection import ConnectionDraft
+from mainspring.records.plant.reservation import Reservation
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 from mainspring.web.api import commands
 from mainspring.web.lasting import in_thread

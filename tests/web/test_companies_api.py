@@ -10,9 +10,9 @@ import pytest
 from tests.records.plant import asset, author, person, tenant
 from tests.web.asking import DAY_MS, Asking, grant, item
 
-from mainspring.records import credential
 from mainspring.records.audit import AuditEntry, first_broken
-from mainspring.records.credential import CredentialKind
+from mainspring.records.people import credential
+from mainspring.records.people.credential import CredentialKind
 from mainspring.records.personal import PersonKey
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant, now_ms

@@ -16,8 +16,8 @@ from tests.web.equipment import settings_of, with_gateway
 from tests.web.running import Records, Running, running
 
 from mainspring.core.kinds import SampleKind
-from mainspring.records.import_files import WORKING
-from mainspring.records.sheets import read_sheet, xlsx_file
+from mainspring.records.importing.files import WORKING
+from mainspring.records.importing.sheets import read_sheet, xlsx_file
 from mainspring.simulators.modbus_tcp import ModbusTcpSimulator
 from mainspring.simulators.opcua import OpcUaSimulator, SimulatedNode
 

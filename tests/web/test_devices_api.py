@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.records.plant import tenant
 
-from mainspring.records import credential
-from mainspring.records.credential import CredentialKind
+from mainspring.records.people import credential
+from mainspring.records.people.credential import CredentialKind
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
 

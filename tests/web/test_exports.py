@@ -22,7 +22,7 @@ from tests.web.running import Records, Running, floats, running
 from mainspring.core import quality
 from mainspring.core.kinds import Column, Origin
 from mainspring.core.samples import build
-from mainspring.records.formulas import neutral
+from mainspring.records.importing.formulas import neutral
 from mainspring.web import exports
 from mainspring.web.exports import plant_times
 

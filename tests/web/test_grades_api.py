@@ -10,9 +10,9 @@ from asgiref.sync import async_to_sync
 from tests.records.plant import asset
 from tests.web.asking import Asking, role
 
+from mainspring.records.people.user import User
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 SECRET = "pays-ninety-days-late"
 

@@ -28,8 +28,8 @@ from tests.web.running import Records, Running, running
 
 from mainspring.bus.credentials import seed_file
 from mainspring.core.kinds import Origin
-from mainspring.records.import_files import WORKING
-from mainspring.records.import_processes import Processes
+from mainspring.records.importing.files import WORKING
+from mainspring.records.importing.processes import Processes
 from mainspring.web.api import history_imports as api
 from mainspring.web.configure import current
 from mainspring.web.importing.imports import HistoryImports

@@ -22,12 +22,12 @@ from tests.records.test_events import STEEL, arrival, document
 from tests.web.asking import ITEMS, PNG, Keeper, whole
 
 import mainspring
-from mainspring.records import device
 from mainspring.records.audit import AuditEntry
 from mainspring.records.business.item import Item
-from mainspring.records.device import DeviceDraft
-from mainspring.records.formulas import meant, neutral
-from mainspring.records.sheets import csv_lines, read_sheet, xlsx_file
+from mainspring.records.importing.formulas import meant, neutral
+from mainspring.records.importing.sheets import csv_lines, read_sheet, xlsx_file
+from mainspring.records.plant import device
+from mainspring.records.plant.device import DeviceDraft
 from mainspring.records.tenant import Tenant
 
 SQL: Final = (
@@ -357,7 +357,11 @@ def test_every_writer_of_csv_neutralises() -> None:
     sources = Path(mainspring.__file__).parent
     writers = [file for file in sources.rglob("*.py") if "csv.writer(" in file.read_text(encoding="utf-8")]
     assert len(writers) >= 4
-    without = [str(file.relative_to(sources)) for file in writers if not _imports(file, "mainspring.records.formulas")]
+    without = [
+        str(file.relative_to(sources))
+        for file in writers
+        if not _imports(file, "mainspring.records.importing.formulas")
+    ]
     assert without == []
 
 

@@ -12,12 +12,12 @@ from tests.web.post import PostOffice
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.audit import AuditEntry
-from mainspring.records.credential import Credential
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
+from mainspring.records.people.credential import Credential
+from mainspring.records.people.user import User
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 PASSWORD = "heron kettle 93 moss"
 

@@ -12,11 +12,11 @@ from asgiref.sync import sync_to_async
 from tests.records.plant import author, person
 from tests.web.running import Running
 
-from mainspring.records import credential
-from mainspring.records.credential import Credential, CredentialKind
+from mainspring.records.people import credential
+from mainspring.records.people.credential import Credential, CredentialKind
+from mainspring.records.people.user import User
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 from mainspring.web import known_tokens
 from mainspring.web.database import held_open
 from mainspring.web.known_tokens import KnownTokens

@@ -20,17 +20,17 @@ from tests.web.post import PostOffice
 from tests.web.running import Records, running
 
 from mainspring.core.errors import NotConnected
-from mainspring.records import subscription
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.scope import Scope
-from mainspring.records.connection import Connection
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
+from mainspring.records.people.user import User
+from mainspring.records.plant import subscription
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.subscription import Notice, SubscriptionDraft
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Role
-from mainspring.records.subscription import Notice, SubscriptionDraft
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 from mainspring.web.api.subscriptions import TRIALS_MAX
 from mainspring.web.notices import channels
 from mainspring.web.notices.channels import SIGNATURE_HEADER, signature

@@ -18,9 +18,9 @@ from tests.web.running import Records, now_ms, records, running
 
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.health import ConnectionHealth, GatewayConnections, Health
-from mainspring.records import connection
 from mainspring.records.access.scope import Scope
-from mainspring.records.connection import ConnectionDraft
+from mainspring.records.plant import connection
+from mainspring.records.plant.connection import ConnectionDraft
 from mainspring.records.rights import Role
 from mainspring.web.areas import Areas
 from mainspring.web.listen import SILENT_MS, troubles

@@ -16,15 +16,16 @@ from tests.waiting import PATIENCE_S
 from tests.web.running import Records, Running, Stream, now_ms, running
 
 from mainspring.core.health import Health
-from mainspring.records import credential, people
 from mainspring.records.access.assignment import Assignment
-from mainspring.records.connection import Connection
-from mainspring.records.credential import Credential
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
+from mainspring.records.people import administration as people
+from mainspring.records.people import credential
+from mainspring.records.people.credential import Credential
+from mainspring.records.people.user import User
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Role
-from mainspring.records.tag import Tag
-from mainspring.records.user import User
 from mainspring.web import standing
 from mainspring.web.runtime import runtime
 

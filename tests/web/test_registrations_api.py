@@ -10,12 +10,12 @@ from django.test import Client
 from tests.records.plant import tenant
 from tests.web.post import PostOffice
 
-from mainspring.records.credit_code import is_credit_code
+from mainspring.records.business.credit_code import is_credit_code
 from mainspring.records.first_start import ensure_tenant
-from mainspring.records.registration import Registration
+from mainspring.records.people.registration import Registration
+from mainspring.records.people.user import User
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 from mainspring.web import configure
 
 ASKS = {"company": "Northern Bearings", "contact": "Zhang Min", "phone": "+86 10 1234 5678"}

@@ -10,14 +10,15 @@ from typing import Any, Final
 import pytest
 from tests.records.plant import access, asset, author, modbus, person, tag, tenant
 
-from mainspring.records import alarm_definition, credential
 from mainspring.records.access.assignment import Assignment
-from mainspring.records.alarm_definition import AlarmDraft
-from mainspring.records.credential import CredentialKind
 from mainspring.records.defined import writing
+from mainspring.records.people import credential
+from mainspring.records.people.credential import CredentialKind
+from mainspring.records.people.user import User
+from mainspring.records.plant import alarm_definition
+from mainspring.records.plant.alarm_definition import AlarmDraft
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 from mainspring.web.api import api
 
 DOOR: Final = {

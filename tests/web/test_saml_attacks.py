@@ -18,7 +18,7 @@ from tests.e2e.platform import free_ports
 from tests.peers.saml import peer
 from tests.peers.saml.peer import Client, Key, Peer, key_of
 
-from mainspring.records.provider import SamlSection
+from mainspring.records.people.provider import SamlSection
 from mainspring.web.accounts.saml_metadata import Unusable, provider_of
 from mainspring.web.accounts.saml_response import Expected, told
 from mainspring.web.accounts.saml_xml import ASSERTION, NAMES, PROTOCOL, SIGNATURE, Unproven

@@ -15,15 +15,15 @@ from tests.records.plant import asset, author, person
 from tests.waiting import PATIENCE_S
 from tests.web.running import Records, Running, running
 
-from mainspring.records import credential
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.role import CompanyRole
-from mainspring.records.credential import CredentialKind
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
+from mainspring.records.people import credential
+from mainspring.records.people.credential import CredentialKind
+from mainspring.records.people.user import User
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -108,7 +108,7 @@ def test_a_directory_makes_changes_and_ends_an_account(directory: Directory) -> 
     changed = directory.patch(path, {"op": "replace", "path": "displayName", "value": "Li Wei"})
     assert changed.status_code == 204, changed.content
     session = Client()
-    session.force_login(user, backend="mainspring.records.sign_in.TenantBackend")
+    session.force_login(user, backend="mainspring.records.people.sign_in.TenantBackend")
     assert session.get("/api/v1/session").status_code == 200
     off = directory.patch(path, {"op": "replace", "value": {"active": False}})
     assert off.status_code == 204

@@ -133,7 +133,7 @@ def test_the_second_step_needs_the_first_and_waits_five_minutes(li: Caller, plan
     # What ends sessions ends a sign-in under way, too.
     ended = Caller("li")
     ended.sign_in(202)
-    from mainspring.records.user import User
+    from mainspring.records.people.user import User
 
     User.objects.filter(tenant=plant, username="li").update(sign_outs=7)
     ended.ask("post", "/session/second-step", {"code": shown(secret, 1)}, 401)
@@ -302,9 +302,9 @@ def test_of_another_company_nothing_is_found(li: Caller, plant: Tenant) -> None:
 def test_a_token_has_no_second_factor_of_its_own(plant: Tenant, li: Caller) -> None:
     from tests.records.plant import author
 
-    from mainspring.records import credential
-    from mainspring.records.credential import CredentialKind
-    from mainspring.records.user import User
+    from mainspring.records.people import credential
+    from mainspring.records.people.credential import CredentialKind
+    from mainspring.records.people.user import User
 
     user = User.objects.get(tenant=plant, username="li")
     _, token = credential.issue(author(plant), CredentialKind.TOKEN, "reports", user=user)

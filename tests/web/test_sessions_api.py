@@ -14,9 +14,9 @@ from tests.records.plant import person, tenant
 from tests.waiting import until
 
 from mainspring.records.audit import AuditEntry
+from mainspring.records.people.session import Session
+from mainspring.records.people.sign_in import unlock
 from mainspring.records.rights import Role
-from mainspring.records.session import Session
-from mainspring.records.sign_in import unlock
 from mainspring.records.tenant import Tenant
 from mainspring.web import ended
 

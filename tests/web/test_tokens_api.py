@@ -15,12 +15,12 @@ from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.business.asset_type import Equipment
 from mainspring.records.business.item import Item
-from mainspring.records.credential import Credential, CredentialKind, issue
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
+from mainspring.records.people.credential import Credential, CredentialKind, issue
+from mainspring.records.people.user import User
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 from mainspring.web import configure
 
 DAY_MS = 86_400_000

@@ -1,6 +1,5 @@
 """The nouns an app links to and asks: one shared model, so that no app keeps equipment, materials or people itself."""
 
-from mainspring.records.asset import Asset
 from mainspring.records.business.asset_link import AssetLink
 from mainspring.records.business.asset_type import AssetType, Equipment
 from mainspring.records.business.bill import BillLine, BillOfMaterial, explode
@@ -20,8 +19,9 @@ from mainspring.records.business.order import Order, OrderLine, OrderLink
 from mainspring.records.business.party import Party
 from mainspring.records.business.project import Project, ProjectMember, ProjectTask
 from mainspring.records.business.unit import Conversion, UnitOfMeasure, ratio
-from mainspring.records.tag import Tag
-from mainspring.records.user import User
+from mainspring.records.people.user import User
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.tag import Tag
 
 __all__ = [
     "Asset",

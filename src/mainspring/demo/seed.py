@@ -15,15 +15,15 @@ from mainspring.core.definitions import Condition, Words
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.demo import business, chiller_controls, edge, laboratory, machine, plant
-from mainspring.records import alarm_definition, asset, connection, device, tag
-from mainspring.records.alarm_definition import AlarmDraft
-from mainspring.records.asset import Asset, AssetDraft, AssetKind
 from mainspring.records.audit import Author
-from mainspring.records.connection import Connection, ConnectionDraft
-from mainspring.records.device import Device, DeviceDraft
-from mainspring.records.tag import TagDraft
+from mainspring.records.plant import alarm_definition, asset, connection, device, tag
+from mainspring.records.plant.alarm_definition import AlarmDraft
+from mainspring.records.plant.asset import Asset, AssetDraft, AssetKind
+from mainspring.records.plant.connection import Connection, ConnectionDraft
+from mainspring.records.plant.device import Device, DeviceDraft
+from mainspring.records.plant.tag import TagDraft
+from mainspring.records.plant.write_policy import WritePolicy
 from mainspring.records.tenant import Tenant
-from mainspring.records.write_policy import WritePolicy
 
 PROCESS_NAME = "Tennessee Eastman"
 CHILLER_NAME = "Chiller 6"

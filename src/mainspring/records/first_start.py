@@ -15,17 +15,18 @@ from mainspring.bus.credentials import ensure_user
 from mainspring.core import subjects
 from mainspring.core.faults import fault
 from mainspring.core.text import Text
-from mainspring.records import changes, gateway, outbox
+from mainspring.records import changes, outbox
 from mainspring.records.audit import Author
-from mainspring.records.connection import GATEWAY_DEFAULT
 from mainspring.records.counter import TENANTS, take
 from mainspring.records.draft import Draft, Name, check
 from mainspring.records.faults import Invalid
 from mainspring.records.in_force import for_platform
 from mainspring.records.new_database import make_tables
+from mainspring.records.people.user import User
+from mainspring.records.plant import gateway
+from mainspring.records.plant.connection import GATEWAY_DEFAULT
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 ADMINISTRATOR: Final = "admin"
 _LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"

@@ -4,9 +4,6 @@ from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.grant import Grant
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.access.use import RecordUse
-from mainspring.records.alarm_definition import AlarmDefinition
-from mainspring.records.alarm_expression import AlarmInput
-from mainspring.records.asset import Asset
 from mainspring.records.audit import AuditEntry
 from mainspring.records.business.asset_link import AssetLink
 from mainspring.records.business.asset_type import AssetType, Equipment
@@ -27,31 +24,34 @@ from mainspring.records.business.order import Order, OrderLine, OrderLink
 from mainspring.records.business.party import Party
 from mainspring.records.business.project import Project, ProjectMember, ProjectTask
 from mainspring.records.business.unit import UnitOfMeasure
-from mainspring.records.command import CommandedTag, CommandRecord
-from mainspring.records.connection import Connection
 from mainspring.records.counter import Counter
-from mainspring.records.credential import Credential
 from mainspring.records.daily_count import DailyCount
 from mainspring.records.defined.attached import Attachment, Comment, Label
 from mainspring.records.defined.views import SavedView
-from mainspring.records.device import Device
 from mainspring.records.events.event import Event, EventLine, EventReference
 from mainspring.records.events.tallies import Lineage, StateSpan, Stock, Use, WorkInProgress
-from mainspring.records.gateway import Gateway
-from mainspring.records.gateway_release import GatewayRelease
-from mainspring.records.gateway_software import Software
-from mainspring.records.invitation import Invitation
+from mainspring.records.people.credential import Credential
+from mainspring.records.people.invitation import Invitation
+from mainspring.records.people.provisioned import Provisioned
+from mainspring.records.people.registration import Registration
+from mainspring.records.people.session import Session
+from mainspring.records.people.user import User
 from mainspring.records.personal import PersonKey
-from mainspring.records.provisioned import Provisioned
-from mainspring.records.registration import Registration
-from mainspring.records.reservation import Reservation
+from mainspring.records.plant.alarm_definition import AlarmDefinition
+from mainspring.records.plant.alarm_expression import AlarmInput
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.command import CommandedTag, CommandRecord
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.device import Device
+from mainspring.records.plant.gateway import Gateway
+from mainspring.records.plant.gateway_release import GatewayRelease
+from mainspring.records.plant.gateway_software import Software
+from mainspring.records.plant.reservation import Reservation
+from mainspring.records.plant.subscription import Notice, Subscription
+from mainspring.records.plant.suppression import SuppressionInput
+from mainspring.records.plant.tag import Tag
 from mainspring.records.search_index import SearchRow
-from mainspring.records.session import Session
-from mainspring.records.subscription import Notice, Subscription
-from mainspring.records.suppression import SuppressionInput
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 __all__ = [
     "AlarmDefinition",

@@ -24,13 +24,13 @@ from mainspring.core import definitions
 from mainspring.core.definitions import PAGE, AlarmPage, Definition, Suppression, TagPage, TenantDefinition
 from mainspring.core.errors import LimitExceeded, MainspringError
 from mainspring.core.text import Text
-from mainspring.records import device, gateway, gateway_release, suppression
-from mainspring.records.alarm_definition import AlarmDefinition
-from mainspring.records.connection import Connection
 from mainspring.records.counter import REVISIONS, take
 from mainspring.records.in_force import carried
 from mainspring.records.outbox import Outbox, outbox
-from mainspring.records.tag import Tag
+from mainspring.records.plant import device, gateway, gateway_release, suppression
+from mainspring.records.plant.alarm_definition import AlarmDefinition
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
 
 log = structlog.get_logger(__name__)

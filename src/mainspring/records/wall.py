@@ -10,8 +10,8 @@ from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from mainspring.records.in_force import PLATFORM
+from mainspring.records.people.user import User
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 log = structlog.get_logger(__name__)
 POLICY: Final = "of_tenant"

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from mainspring.core.alarms import Transition
 from mainspring.core.definitions import Condition, Priority
-from mainspring.records.formulas import neutral
-from mainspring.records.sheets import xlsx_file
+from mainspring.records.importing.formulas import neutral
+from mainspring.records.importing.sheets import xlsx_file
 from mainspring.web.exports import clock_of
 
 Language = Literal["en", "zh"]

@@ -10,11 +10,11 @@ from uuid import UUID
 from mainspring.core.alarms import ActiveAlarm, AlarmEvent
 from mainspring.core.definitions import Condition
 from mainspring.core.units import SIGNS
-from mainspring.records.alarm_definition import AlarmDefinition
-from mainspring.records.asset import Asset
-from mainspring.records.tag import Tag
+from mainspring.records.people.user import User
+from mainspring.records.plant.alarm_definition import AlarmDefinition
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 NAMES_AT_ONCE = 900
 PEOPLE_MAX = 1000

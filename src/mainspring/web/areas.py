@@ -15,8 +15,8 @@ from mainspring.bus.connect import Bus
 from mainspring.core import quality
 from mainspring.core.current import KNOWN
 from mainspring.records.access.scope import Part, Scope
-from mainspring.records.asset import Asset, AssetKind
 from mainspring.records.audit import AuditEntry
+from mainspring.records.plant.asset import Asset, AssetKind
 from mainspring.records.search_words import below
 from mainspring.web.live import ask_current
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
-from mainspring.records.provider import ProviderSection, SamlSection
+from mainspring.records.people.provider import ProviderSection, SamlSection
 from mainspring.records.rights import Requirement
 
 _TWICE: Final = Text(

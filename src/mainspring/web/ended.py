@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from django.db import DatabaseError
 
-from mainspring.records.session_store import SessionStore
+from mainspring.records.people.session_store import SessionStore
 from mainspring.web.lasting import in_thread
 
 log = structlog.get_logger(__name__)

@@ -23,7 +23,7 @@ from mainspring.core.kinds import Column, Origin, SampleKind
 from mainspring.core.samples import SampleBatch, build
 from mainspring.core.text import Text
 from mainspring.records.faults import Invalid
-from mainspring.records.tag import Tag
+from mainspring.records.plant.tag import Tag
 
 EARLIEST_MS: Final = 946_684_800_000
 AHEAD_MAX_MS: Final = 60_000

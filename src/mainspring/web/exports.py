@@ -23,7 +23,7 @@ from mainspring.core.errors import LimitExceeded
 from mainspring.core.history import CORRECTED, LATE, ROWS_MAX, AggregateQuery, Function, RawQuery
 from mainspring.core.kinds import Column
 from mainspring.core.text import Text
-from mainspring.records.formulas import FORMULA
+from mainspring.records.importing.formulas import FORMULA
 from mainspring.web.columns import numbers
 
 RAW_WINDOW_MS: Final = 43_200_000

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from ninja.security.base import AuthBase
 
 from mainspring.core.text import Text
-from mainspring.records.gateway import Gateway
 from mainspring.records.in_force import enter, for_platform
+from mainspring.records.plant.gateway import Gateway
 from mainspring.web.faults import NotSignedIn
 
 SCHEME: Final = "Gateway"

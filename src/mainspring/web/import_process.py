@@ -67,7 +67,7 @@ class Process:
             self._answers.flush()
 
     def _read(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        from mainspring.records.sheets import NotASheet, read_once
+        from mainspring.records.importing.sheets import NotASheet, read_once
 
         try:
             sheet = read_once(Path(wanted["file"]), wanted["name"])
@@ -78,7 +78,7 @@ class Process:
     def _prepare(self, _wanted: dict[str, Any]) -> dict[str, Any]:
         configure(self._settings)
         # What takes a second is done before it is waited for.
-        import mainspring.records.import_work  # noqa: F401
+        import mainspring.records.importing.work  # noqa: F401
         from mainspring.records.search_words import words
 
         words("轴承")
@@ -87,8 +87,8 @@ class Process:
     def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
         configure(self._settings)
         from mainspring.records.access.passing import taken
-        from mainspring.records.import_files import LEAVE_S, WORKING, ImportFolder
-        from mainspring.records.import_work import Work, do
+        from mainspring.records.importing.files import LEAVE_S, WORKING, ImportFolder
+        from mainspring.records.importing.work import Work, do
         from mainspring.records.in_force import enter
 
         access = taken(wanted["access"])

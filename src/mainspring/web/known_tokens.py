@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from mainspring.records.credential import Credential
+from mainspring.records.people.credential import Credential
 from mainspring.records.tenant import now_ms
 
 KNOWN_MAX: Final = 1000

@@ -18,7 +18,7 @@ from mainspring.core import subjects
 from mainspring.core.alarms import AlarmEvent
 from mainspring.core.health import GatewayConnections, Health
 from mainspring.core.text import Text
-from mainspring.records import device
+from mainspring.records.plant import device
 from mainspring.web import alarm_rows
 from mainspring.web.lasting import in_thread
 from mainspring.web.live import Hub

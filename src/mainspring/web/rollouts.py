@@ -10,8 +10,8 @@ import structlog
 from django.db import DatabaseError
 
 from mainspring.core.health import ReleaseReport
-from mainspring.records import gateway_release, gateway_software
-from mainspring.records.gateway_release import OPEN, GatewayRelease
+from mainspring.records.plant import gateway_release, gateway_software
+from mainspring.records.plant.gateway_release import OPEN, GatewayRelease
 from mainspring.records.tenant import Tenant
 from mainspring.web.configure import current
 from mainspring.web.lasting import in_thread

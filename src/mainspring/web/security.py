@@ -20,8 +20,6 @@ from ninja.utils import check_csrf
 from mainspring.core.errors import MainspringError, NotAllowed
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
-from mainspring.records import credential
-from mainspring.records import session as sessions
 from mainspring.records.access import granted, preview
 from mainspring.records.access.permits import (
     permits_of,
@@ -33,12 +31,14 @@ from mainspring.records.access.permits import (
 )
 from mainspring.records.access.scope import Scope, scope_of
 from mainspring.records.audit import Author
-from mainspring.records.credential import Credential
 from mainspring.records.defined.access import Permit
 from mainspring.records.in_force import enter, for_platform, unchanged
+from mainspring.records.people import credential
+from mainspring.records.people import session as sessions
+from mainspring.records.people.credential import Credential
+from mainspring.records.people.user import User
 from mainspring.records.rights import RIGHT_WORDS, ROLE_WORDS, Requirement, Right, Role, least_role
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 from mainspring.web.faults import FORGED, SIGN_IN, Forged, NotSignedIn, answer, no_method, refusal
 from mainspring.web.known_tokens import known_tokens
 

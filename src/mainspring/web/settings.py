@@ -46,7 +46,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = _web.request_bytes_max
 FILE_UPLOAD_HANDLERS: list[str] = []
 
 AUTH_USER_MODEL = "records.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "mainspring.records.sign_in.TenantBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "mainspring.records.people.sign_in.TenantBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
@@ -58,7 +58,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     },
 ]
 
-SESSION_ENGINE = "mainspring.records.session_store"
+SESSION_ENGINE = "mainspring.records.people.session_store"
 SESSION_COOKIE_AGE = _web.session_hours * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Strict"
@@ -70,7 +70,7 @@ CSRF_TRUSTED_ORIGINS = list(_web.trusted_origins)
 
 AXES_FAILURE_LIMIT = _web.sign_in_failures_max
 AXES_COOLOFF_TIME = timedelta(minutes=_web.lock_out_minutes)
-AXES_CLIENT_IP_CALLABLE = "mainspring.records.sign_in.counted_for"
+AXES_CLIENT_IP_CALLABLE = "mainspring.records.people.sign_in.counted_for"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

@@ -19,12 +19,12 @@ from django.db.models import Q
 from django.http import HttpRequest
 
 from mainspring.records.access.permits import permits_of_people, permits_of_token, rights_of_token
-from mainspring.records.credential import Credential
 from mainspring.records.defined.access import Permit
+from mainspring.records.people.credential import Credential
+from mainspring.records.people.session import Session
+from mainspring.records.people.user import User
 from mainspring.records.rights import Right, Role
-from mainspring.records.session import Session
 from mainspring.records.tenant import now_ms
-from mainspring.records.user import User
 from mainspring.web.lasting import in_thread
 from mainspring.web.live import Hub, Viewer
 from mainspring.web.security import actor_of

@@ -17,13 +17,13 @@ from mainspring.core.errors import Conflict, MainspringError
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
-from mainspring.records import reservation
-from mainspring.records.connection import Connection
-from mainspring.records.reservation import Reservation
+from mainspring.records.plant import reservation
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.reservation import Reservation
+from mainspring.records.plant.tag import Tag
+from mainspring.records.plant.write_policy import HOLDS_WORDS, WritePolicy
 from mainspring.records.rights import ROLE_WORDS, Right, Role
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
-from mainspring.records.write_policy import HOLDS_WORDS, WritePolicy
 from mainspring.web.alarm_rows import people_of
 from mainspring.web.lasting import in_thread
 from mainspring.web.live import ask_current, values_document

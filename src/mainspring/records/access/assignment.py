@@ -9,16 +9,16 @@ from django.db.models import F, Q
 
 from mainspring.core.text import Text
 from mainspring.records.access.role import CompanyRole
-from mainspring.records.asset import Asset
 from mainspring.records.business.calendar import Calendar
-from mainspring.records.credential import Credential
 from mainspring.records.defined import fields
 from mainspring.records.defined.fields import Choices
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import Group, Rule, Shape
 from mainspring.records.faults import Invalid
+from mainspring.records.people.credential import Credential
+from mainspring.records.people.user import User
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Right
-from mainspring.records.user import User
 
 _NO_SHIFT: Final = Text(
     "The calendar {calendar} has no shift {shift!r}; it has {known}.",

@@ -12,15 +12,15 @@ from django.db.models import Q
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.grant import Grant
 from mainspring.records.access.permits import confined, on_shift, permits
-from mainspring.records.asset import Asset
-from mainspring.records.credential import Credential, CredentialKind
 from mainspring.records.defined import listing
 from mainspring.records.defined.access import Doing, Permit, place_of
 from mainspring.records.defined.kinds import Defined, kinds, named
 from mainspring.records.defined.shape import Move
+from mainspring.records.people.credential import Credential, CredentialKind
+from mainspring.records.people.user import User
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Right, Role
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 
 PEOPLE_MAX: Final = 1000
 """So many people and services are told of, by their names."""

@@ -11,12 +11,12 @@ from django.db.models import Q, QuerySet
 from mainspring.core.errors import LimitExceeded
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.business.calendar import worked_shifts
-from mainspring.records.credential import Credential
 from mainspring.records.defined.access import Doing, Permit
 from mainspring.records.defined.fields import Grade
+from mainspring.records.people.credential import Credential
+from mainspring.records.people.user import User
 from mainspring.records.rights import Right, Role
 from mainspring.records.tenant import Tenant, now_ms
-from mainspring.records.user import User
 
 ASSIGNMENTS_MAX = 200
 """Of one person; further ones give nothing."""

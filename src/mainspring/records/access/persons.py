@@ -10,15 +10,16 @@ from django.db.models import SET_NULL, Q
 
 from mainspring.core.errors import NotFound
 from mainspring.core.text import Text
-from mainspring.records import changes, people, personal
+from mainspring.records import changes, personal
 from mainspring.records.audit import AuditEntry
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
 from mainspring.records.defined.attached import Comment
 from mainspring.records.defined.kinds import Defined, columns, find_kind, told
+from mainspring.records.people import administration as people
+from mainspring.records.people.user import User
 from mainspring.records.search_index import searched
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 ENTRIES_MAX: Final = 10_000
 """The newest of the deeds that are told of one person; all are in the audit's export."""

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from mainspring.core.errors import NotFound
 from mainspring.core.text import Text
-from mainspring.records import asset as assets
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.permits import permits
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.defined.access import Permit
+from mainspring.records.plant import asset as assets
 from mainspring.records.record import absent
 from mainspring.records.rights import Role
 from mainspring.records.tenant import Tenant

@@ -11,14 +11,14 @@ from django.db.models import Q, QuerySet
 
 from mainspring.core.errors import NotFound
 from mainspring.core.text import Text
-from mainspring.records.alarm_definition import AlarmDefinition
-from mainspring.records.asset import Asset
-from mainspring.records.connection import Connection
 from mainspring.records.defined.access import Permit
+from mainspring.records.plant.alarm_definition import AlarmDefinition
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.tag import Tag
 from mainspring.records.record import absent
 from mainspring.records.rights import Right
 from mainspring.records.search_words import below
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 
 AT_ONCE: Final = 900

@@ -9,7 +9,6 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.business.graph import leads_to
 from mainspring.records.defined import fields
@@ -17,6 +16,7 @@ from mainspring.records.defined.fields import Choices
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import Group, Rule, Shape
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.asset import Asset
 
 _CYCLE: Final = Text("An asset cannot be a part of itself.", "资产不能是其自身的组成部分。")
 

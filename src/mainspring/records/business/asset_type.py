@@ -8,7 +8,6 @@ from django.db.models import F, Q
 from pydantic import Field
 
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.business.calendar import Calendar
 from mainspring.records.business.location import Location
 from mainspring.records.business.party import Party
@@ -17,6 +16,7 @@ from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import RELEASED, Group, Move, Rule, Shape, States
 from mainspring.records.draft import Draft, Name, Unit
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.asset import Asset
 
 PROPERTIES_MAX: Final = 500
 _TWICE: Final = Text("There is already a property {name}.", "已有属性 {name}。")

@@ -8,11 +8,11 @@ from typing import Any
 from django.db.models import F, Q, QuerySet
 
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.business.party import Party
 from mainspring.records.defined import fields
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import RELEASED, Group, Rule, Shape
+from mainspring.records.plant.asset import Asset
 from mainspring.records.tenant import Tenant
 
 

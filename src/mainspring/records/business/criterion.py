@@ -9,7 +9,6 @@ from uuid import UUID
 from django.db.models import Q
 
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.business.document import Document
 from mainspring.records.business.graph import leads_to
@@ -19,6 +18,7 @@ from mainspring.records.defined.fields import Choices
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import RELEASED, Group, Move, Rule, Shape, States
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Right
 from mainspring.records.tenant import now_ms
 

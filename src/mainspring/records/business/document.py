@@ -13,7 +13,6 @@ from django.db.models import F, Q
 
 from mainspring.core.errors import NotFound
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.business.party import Party
 from mainspring.records.contents import keep, place_of, type_of
 from mainspring.records.defined import fields
@@ -22,6 +21,7 @@ from mainspring.records.defined.fields import Choices
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import RELEASED, Group, Rule, Shape, States
 from mainspring.records.defined.writing import find, rework
+from mainspring.records.plant.asset import Asset
 from mainspring.records.tenant import Tenant
 
 CONTENT_BYTES_MAX: Final = 256 * 1024 * 1024

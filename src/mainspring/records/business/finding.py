@@ -11,7 +11,6 @@ from django.db.models import F, Q, QuerySet
 
 from mainspring.core.text import Text
 from mainspring.records import changes
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.business.order import Order
 from mainspring.records.business.party import Party
@@ -19,6 +18,7 @@ from mainspring.records.defined import fields
 from mainspring.records.defined.fields import Choices
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import Group, Move, Rule, Shape, States
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant, now_ms
 

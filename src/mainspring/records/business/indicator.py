@@ -7,12 +7,12 @@ from decimal import Decimal
 from django.db.models import F, Q
 
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.defined import fields
 from mainspring.records.defined.fields import Choices
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import RELEASED, Group, Rule, Shape
-from mainspring.records.tag import Tag
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.tag import Tag
 
 
 class Better(Choices):

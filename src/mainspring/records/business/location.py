@@ -11,7 +11,6 @@ from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError, model_val
 
 from mainspring.core.faults import fault
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.business.graph import leads_to
 from mainspring.records.business.party import IN_USE
@@ -21,6 +20,7 @@ from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import Group, Rule, Shape
 from mainspring.records.draft import Draft
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.asset import Asset
 
 POSITIONS_MAX: Final = 10_000
 RINGS_MAX: Final = 100

@@ -11,7 +11,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.business.graph import leads_to
 from mainspring.records.business.item import Item
@@ -25,6 +24,7 @@ from mainspring.records.defined.fields import Choices, Grade
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import Group, Move, Rule, Shape, States
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Right
 from mainspring.records.tenant import now_ms
 

@@ -16,7 +16,7 @@ from mainspring.records.defined.fields import Choices, Grade
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import Group, Move, Shape, States
 from mainspring.records.faults import Invalid
-from mainspring.records.user import User
+from mainspring.records.people.user import User
 
 _OWN_PART: Final = Text("A party cannot be a part of itself.", "往来方不能隶属于自身。")
 IN_USE: Final = States(

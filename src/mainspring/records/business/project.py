@@ -10,7 +10,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.business.graph import leads_to
 from mainspring.records.business.party import Party
@@ -18,6 +17,7 @@ from mainspring.records.defined import fields
 from mainspring.records.defined.kinds import Defined
 from mainspring.records.defined.shape import Group, Move, Rule, Shape, States
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import Right
 
 _CYCLE: Final = Text("A task cannot be a part of itself.", "任务不能隶属于自身。")

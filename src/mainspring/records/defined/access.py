@@ -11,11 +11,11 @@ from django.db.models import Q, QuerySet
 
 from mainspring.core.errors import NotAllowed
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
 from mainspring.records.defined.fields import Grade
 from mainspring.records.defined.kinds import Defined, columns, told
 from mainspring.records.defined.shape import Move
+from mainspring.records.plant.asset import Asset
 from mainspring.records.rights import RIGHT_WORDS, ROLE_WORDS, Right, least_role
 from mainspring.records.search_words import below
 from mainspring.records.tenant import Tenant

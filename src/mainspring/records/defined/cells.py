@@ -19,8 +19,8 @@ from mainspring.records.defined.fields import Choices, Told
 from mainspring.records.defined.keys import leaves
 from mainspring.records.defined.kinds import Defined, columns, told, words_of
 from mainspring.records.faults import Invalid
-from mainspring.records.imported import Field
-from mainspring.records.tag_columns import NO, YES, YES_OR_NO, meant_number, nearest
+from mainspring.records.importing.imported import Field
+from mainspring.records.importing.tag_columns import NO, YES, YES_OR_NO, meant_number, nearest
 
 Cell = str | int | float | Decimal
 LANGUAGES: Final = {"en": Text("{title} in English", "英文{title}"), "zh": Text("{title} in Chinese", "中文{title}")}

@@ -14,7 +14,7 @@ from mainspring.records.defined.keys import behind, joined, own_links
 from mainspring.records.defined.kinds import Defined, columns
 from mainspring.records.defined.taking import Taking, undo
 from mainspring.records.faults import Invalid
-from mainspring.records.imported import Field, Imported, Planned, mapping_of
+from mainspring.records.importing.imported import Field, Imported, Planned, mapping_of
 
 _NO_FIELD: Final = Text("{kind} has no field {name!r} that a column can fill.", "{kind}没有可由列填写的字段“{name}”。")
 _CIRCLE: Final = Text(

@@ -19,7 +19,7 @@ from mainspring.records.defined.cells import SHOWN, Cell, Column, columns_of, mo
 from mainspring.records.defined.fields import shown
 from mainspring.records.defined.keys import names_of
 from mainspring.records.defined.kinds import Defined
-from mainspring.records.sheets import ROWS_MAX, csv_lines, xlsx_parts
+from mainspring.records.importing.sheets import ROWS_MAX, csv_lines, xlsx_parts
 
 PIECE: Final = 500
 Form = Literal["xlsx", "csv", "json"]

@@ -16,17 +16,17 @@ from django.db.models.signals import class_prepared, pre_delete
 from mainspring.core.errors import NotFound
 from mainspring.core.text import Text
 from mainspring.records import changes
-from mainspring.records.asset import Asset
 from mainspring.records.audit import Author
-from mainspring.records.connection import Connection
 from mainspring.records.defined.fields import Told, shown
 from mainspring.records.defined.shape import Shape
-from mainspring.records.device import Device
-from mainspring.records.gateway import Gateway
+from mainspring.records.people.user import User
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.connection import Connection
+from mainspring.records.plant.device import Device
+from mainspring.records.plant.gateway import Gateway
+from mainspring.records.plant.tag import Tag
 from mainspring.records.record import Record
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 
 STATE_MAX: Final = 32
 KIND_MAX: Final = 32

@@ -19,15 +19,15 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from mainspring.core.errors import NotAllowed
 from mainspring.core.text import Text
-from mainspring.records.asset import Asset
 from mainspring.records.defined.access import Access, Doing
 from mainspring.records.defined.attached import Label
 from mainspring.records.defined.kinds import Defined, columns, meaning, named, title_of, told
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.tag import Tag
 from mainspring.records.record import Record
 from mainspring.records.search_index import hits, holding, signs
 from mainspring.records.search_words import Sought, broad, sought
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 
 Titles = dict[str, dict[str, str]]

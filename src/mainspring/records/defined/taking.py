@@ -27,10 +27,10 @@ from mainspring.records.defined.kinds import Defined, columns, parts_of, remove_
 from mainspring.records.defined.undo import put_back
 from mainspring.records.draft import Draft
 from mainspring.records.faults import Invalid
-from mainspring.records.imported import Fault, Outcome, Planned
+from mainspring.records.importing.imported import Fault, Outcome, Planned
+from mainspring.records.importing.tag_import import among
 from mainspring.records.inserts import insert
 from mainspring.records.search_index import searched, together
-from mainspring.records.tag_import import among
 from mainspring.records.tenant import now_ms
 
 BATCH: Final = 500

@@ -10,7 +10,6 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from mainspring.core.errors import NotAllowed
-from mainspring.records.asset import Asset
 from mainspring.records.business.item import Item, Tracked
 from mainspring.records.business.lot import Lot
 from mainspring.records.business.order import Order
@@ -29,6 +28,7 @@ from mainspring.records.events.identifiers import (
     piece_of,
     unit_uri,
 )
+from mainspring.records.plant.asset import Asset
 from mainspring.records.search_words import found as found_by
 from mainspring.records.search_words import sought
 

@@ -9,8 +9,8 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
 
+from mainspring.records.people.user import User
 from mainspring.records.sealed import seal, unseal
-from mainspring.records.user import User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types

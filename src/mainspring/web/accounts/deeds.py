@@ -9,8 +9,8 @@ from allauth.mfa.models import Authenticator
 from django.http import HttpRequest
 
 from mainspring.records.audit import Action, Author, Deed, append
-from mainspring.records.second_factor import KIND
-from mainspring.records.user import User
+from mainspring.records.people.second_factor import KIND
+from mainspring.records.people.user import User
 
 
 def listen() -> None:

@@ -34,11 +34,11 @@ from fido2.webauthn import UserVerificationRequirement
 
 from mainspring.core.errors import Conflict, LimitExceeded, NotFound
 from mainspring.core.text import Text
-from mainspring.records import second_factor
 from mainspring.records.faults import Invalid
+from mainspring.records.people import second_factor
+from mainspring.records.people.sign_in import TenantBackend
+from mainspring.records.people.user import User
 from mainspring.records.record import absent
-from mainspring.records.sign_in import TenantBackend
-from mainspring.records.user import User
 
 PASSKEYS_MAX: Final = 10
 QUIET_ZONE: Final = 4

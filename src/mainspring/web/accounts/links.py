@@ -11,12 +11,13 @@ from django.db import transaction
 
 from mainspring.core.errors import Conflict, NotAllowed
 from mainspring.core.text import Text
-from mainspring.records import changes, people
+from mainspring.records import changes
 from mainspring.records.audit import Action, Author, Deed, append
-from mainspring.records.provider import ProviderSection, SamlSection
+from mainspring.records.people import administration as people
+from mainspring.records.people.provider import ProviderSection, SamlSection
+from mainspring.records.people.user import User, normal
 from mainspring.records.record import absent
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User, normal
 from mainspring.web.configure import current
 
 AnySection = ProviderSection | SamlSection

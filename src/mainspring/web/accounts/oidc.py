@@ -28,7 +28,7 @@ from requests import RequestException
 
 from mainspring.core.errors import NotConnected
 from mainspring.core.text import Text
-from mainspring.records.provider import ProviderSection
+from mainspring.records.people.provider import ProviderSection
 from mainspring.records.record import absent
 from mainspring.web.configure import current
 from mainspring.web.faults import NotSignedIn

@@ -32,7 +32,7 @@ from django.http import HttpRequest
 
 from mainspring.core.errors import NotConnected, StoreError
 from mainspring.core.text import Text
-from mainspring.records.provider import SamlSection
+from mainspring.records.people.provider import SamlSection
 from mainspring.records.record import absent
 from mainspring.records.sealed import seal, unseal
 from mainspring.web.accounts.links import SUBJECT_LENGTH_MAX

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
-from mainspring.records.provider import LOOPBACK, SamlSection
+from mainspring.records.people.provider import LOOPBACK, SamlSection
 from mainspring.web.accounts.saml_xml import METADATA, NAMES, POST, PROTOCOL, REDIRECT, Unproven, moment, read
 
 BYTES_MAX: Final = 1024 * 1024

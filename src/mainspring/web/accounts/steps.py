@@ -19,11 +19,11 @@ from pydantic import SecretStr
 
 from mainspring.core.errors import LimitExceeded
 from mainspring.core.text import Text
-from mainspring.records import second_factor
 from mainspring.records.audit import Action, Author, Deed, append
-from mainspring.records.sign_in import TenantBackend, find, locked_until
+from mainspring.records.people import second_factor
+from mainspring.records.people.sign_in import TenantBackend, find, locked_until
+from mainspring.records.people.user import User
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User
 from mainspring.web.configure import current
 from mainspring.web.faults import Locked, NotSignedIn, WrongCredentials
 from mainspring.web.security import ELSEWHERE, address_of

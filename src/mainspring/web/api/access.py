@@ -9,14 +9,14 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
-from mainspring.records import asset as assets
-from mainspring.records import people
 from mainspring.records.access import explain, granted, persons, use
 from mainspring.records.access.grant import Grant
 from mainspring.records.access.use import NOBODY, RecordUse
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Permit
 from mainspring.records.defined.kinds import find_kind
+from mainspring.records.people import administration as people
+from mainspring.records.plant import asset as assets
 from mainspring.records.record import absent
 from mainspring.records.rights import Right
 from mainspring.web.api.defined import access_of

@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
-from mainspring.records import alarm_definition as records
-from mainspring.records.alarm_definition import AlarmDraft
+from mainspring.records.plant import alarm_definition as records
+from mainspring.records.plant.alarm_definition import AlarmDraft
 from mainspring.records.rights import Right
 from mainspring.records.search_words import found
 from mainspring.web.api.forms import Label, Listing, cut, if_match, patch_of, version_of, written

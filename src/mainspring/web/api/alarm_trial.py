@@ -14,10 +14,10 @@ from pydantic import Field
 from mainspring.core.definitions import AlarmDefinition, Suppression, TagDefinition
 from mainspring.core.errors import LimitExceeded
 from mainspring.core.text import Text
-from mainspring.records.alarm_definition import AlarmDraft, draft_definition
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.alarm_definition import AlarmDraft, draft_definition
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Right
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.web import trial
 from mainspring.web.runtime import runtime

@@ -11,13 +11,13 @@ from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
 from mainspring.core.text import Text
-from mainspring.records import asset as records
 from mainspring.records.access.scope import Scope
-from mainspring.records.asset import Asset, AssetDraft, AssetKind
 from mainspring.records.faults import Invalid
+from mainspring.records.plant import asset as records
+from mainspring.records.plant.asset import Asset, AssetDraft, AssetKind
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Right
 from mainspring.records.search_words import found
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.web.api.forms import Label, Listing, cut, if_match, patch_of, version_of, written
 from mainspring.web.security import Needs, actor_of

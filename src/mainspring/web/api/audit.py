@@ -13,9 +13,9 @@ from pydantic import Field
 
 from mainspring.records.audit import Action, AuditEntry, Deed, append, check_part, lines, missed
 from mainspring.records.heads import HeadFile
+from mainspring.records.people.user import User, normal
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
-from mainspring.records.user import User, normal
 from mainspring.web.api.forms import Listing, cut
 from mainspring.web.configure import current
 from mainspring.web.lasting import in_thread

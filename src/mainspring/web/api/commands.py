@@ -21,18 +21,18 @@ from mainspring.core.errors import MainspringError, NotConnected
 from mainspring.core.history import Ordinal
 from mainspring.core.ids import uuid7
 from mainspring.core.text import Text
-from mainspring.records import command as command_records
-from mainspring.records import connection as connection_records
-from mainspring.records import reservation
 from mainspring.records.access.permits import permits_of, user_of
 from mainspring.records.access.scope import scope_of
-from mainspring.records.command import CommandedTag, CommandRecord
 from mainspring.records.faults import Invalid
+from mainspring.records.people.sign_in import PASSWORD_LENGTH_MAX, USERNAME_LENGTH_MAX, full_name
+from mainspring.records.people.user import User
+from mainspring.records.plant import command as command_records
+from mainspring.records.plant import connection as connection_records
+from mainspring.records.plant import reservation
+from mainspring.records.plant.command import CommandedTag, CommandRecord
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Right, Role
 from mainspring.records.search_words import below
-from mainspring.records.sign_in import PASSWORD_LENGTH_MAX, USERNAME_LENGTH_MAX, full_name
-from mainspring.records.tag import Tag
-from mainspring.records.user import User
 from mainspring.web import writing
 from mainspring.web.accounts.steps import proven
 from mainspring.web.alarm_rows import people_of

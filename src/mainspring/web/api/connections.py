@@ -12,13 +12,13 @@ from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel
 
 from mainspring.core.drivers import Browses, Subscribes, Writes, registered
-from mainspring.records import connection as records
-from mainspring.records.connection import Connection, ConnectionDraft
-from mainspring.records.driver_forms import driver
 from mainspring.records.faults import Invalid
+from mainspring.records.plant import connection as records
+from mainspring.records.plant.connection import Connection, ConnectionDraft
+from mainspring.records.plant.driver_forms import driver
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Right
 from mainspring.records.search_words import found
-from mainspring.records.tag import Tag
 from mainspring.web.api.forms import Label, Listing, cut, if_match, patch_of, version_of, written
 from mainspring.web.runtime import runtime
 from mainspring.web.security import Needs, actor_of

@@ -19,10 +19,10 @@ from mainspring.records.defined.access import Access, Doing
 from mainspring.records.defined.forms import draft_of
 from mainspring.records.defined.kinds import Defined, columns, find_kind, kinds, named, title_of
 from mainspring.records.faults import Invalid
-from mainspring.records.mapped import mappings_of
+from mainspring.records.importing.mapped import mappings_of
+from mainspring.records.people.user import User
 from mainspring.records.record import absent
 from mainspring.records.rights import Right
-from mainspring.records.user import User
 from mainspring.web.api.forms import LIMIT_MAX, Label, if_match, version_of
 from mainspring.web.security import FROM, Needs, actor_of
 

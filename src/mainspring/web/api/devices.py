@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
-from mainspring.records import device as records
-from mainspring.records.device import BULK_MAX, NAME_MAX, Device, DeviceDraft, DeviceFields
 from mainspring.records.draft import check
-from mainspring.records.formulas import neutral
+from mainspring.records.importing.formulas import neutral
+from mainspring.records.plant import device as records
+from mainspring.records.plant.device import BULK_MAX, NAME_MAX, Device, DeviceDraft, DeviceFields
 from mainspring.records.rights import Right
 from mainspring.web.api.forms import Listing, cut, patch_of, version_of, written
 from mainspring.web.security import Needs, actor_of

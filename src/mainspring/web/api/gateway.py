@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mainspring.core import subjects
 from mainspring.core.kinds import SampleKind
-from mainspring.records.connection import GATEWAY_DEFAULT, complete_settings
+from mainspring.records.plant.connection import GATEWAY_DEFAULT, complete_settings
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
 from mainspring.web.runtime import runtime

@@ -11,13 +11,13 @@ from ninja import Query, Router, Schema, Status
 from mainspring.core.errors import LimitExceeded, NotFound
 from mainspring.core.text import Text
 from mainspring.gateway.settings import GatewaySection
-from mainspring.records import gateway_release as records
-from mainspring.records import gateway_software
 from mainspring.records.audit import Author
 from mainspring.records.draft import check
-from mainspring.records.gateway import Gateway
-from mainspring.records.gateway_release import GatewayRelease, ReleaseState, RolloutDraft
-from mainspring.records.gateway_software import WHEEL_BYTES_MAX, Room, Software
+from mainspring.records.plant import gateway_release as records
+from mainspring.records.plant import gateway_software
+from mainspring.records.plant.gateway import Gateway
+from mainspring.records.plant.gateway_release import GatewayRelease, ReleaseState, RolloutDraft
+from mainspring.records.plant.gateway_software import WHEEL_BYTES_MAX, Room, Software
 from mainspring.records.rights import Right
 from mainspring.web.api.forms import Label, Listing, cut
 from mainspring.web.configure import current

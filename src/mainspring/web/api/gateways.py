@@ -14,10 +14,10 @@ from pydantic import Field
 
 from mainspring.bus.credentials import user_name
 from mainspring.core.health import GatewayConnections, ReleaseReport
-from mainspring.records import gateway as records
-from mainspring.records.connection import GATEWAY_DEFAULT, Connection
-from mainspring.records.gateway import GatewayDraft, GatewayState
 from mainspring.records.in_force import for_platform
+from mainspring.records.plant import gateway as records
+from mainspring.records.plant.connection import GATEWAY_DEFAULT, Connection
+from mainspring.records.plant.gateway import GatewayDraft, GatewayState
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
 from mainspring.web.api.forms import Label

@@ -22,8 +22,8 @@ from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.core.units import SIGNS
 from mainspring.records.audit import Action, Deed, append
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Right
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.web.columns import numbers
 from mainspring.web.exports import Export, ExportTag, Write, as_csv, as_parquet, exporter

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from mainspring.bus.credentials import seed_file
 from mainspring.history.importing.layout import Layout
-from mainspring.records.import_processes import Processes
+from mainspring.records.importing.processes import Processes
 from mainspring.records.rights import Right
 from mainspring.web.configure import current
 from mainspring.web.importing.imports import FILE_BYTES_MAX, Bus, HistoryImports

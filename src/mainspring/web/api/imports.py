@@ -16,13 +16,13 @@ from mainspring.core.errors import ConfigurationError
 from mainspring.core.text import Text
 from mainspring.records.audit import Author
 from mainspring.records.defined.access import Access
-from mainspring.records.import_files import ImportStore
-from mainspring.records.import_processes import Processes
-from mainspring.records.import_work import TAGS, imported_of
-from mainspring.records.imports import FIXES_MAX, Imports
+from mainspring.records.importing.files import ImportStore
+from mainspring.records.importing.imports import FIXES_MAX, Imports
+from mainspring.records.importing.processes import Processes
+from mainspring.records.importing.sheets import COLUMNS_MAX, csv_lines, xlsx_file
+from mainspring.records.importing.tag_import import ROWS_MAX
+from mainspring.records.importing.work import TAGS, imported_of
 from mainspring.records.rights import Right
-from mainspring.records.sheets import COLUMNS_MAX, csv_lines, xlsx_file
-from mainspring.records.tag_import import ROWS_MAX
 from mainspring.web.api.defined import access_of
 from mainspring.web.api.history_imports import history_imports
 from mainspring.web.configure import current

@@ -12,9 +12,9 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from mainspring.core.text import Text
-from mainspring.records import invitation as records
 from mainspring.records.in_force import for_platform
-from mainspring.records.invitation import Acceptance, Invitation, InvitationDraft
+from mainspring.records.people import invitation as records
+from mainspring.records.people.invitation import Acceptance, Invitation, InvitationDraft
 from mainspring.records.rights import Right, Role
 from mainspring.web import letters
 from mainspring.web.api.forms import Label, Listing, cut

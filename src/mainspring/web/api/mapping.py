@@ -12,8 +12,8 @@ from mainspring.core.drivers import Maps
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.records.draft import check
-from mainspring.records.driver_forms import driver
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.driver_forms import driver
 from mainspring.records.rights import Right
 from mainspring.web.api.forms import Label
 from mainspring.web.security import Needs

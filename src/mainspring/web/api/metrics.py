@@ -6,7 +6,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from mainspring.records.connection import Connection
+from mainspring.records.plant.connection import Connection
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
 from mainspring.web.metrics import CONNECTIONS_MAX, CONTENT_TYPE, exposition

@@ -21,8 +21,8 @@ from mainspring.core.definitions import Priority
 from mainspring.core.errors import MainspringError
 from mainspring.core.history import EventQuery
 from mainspring.records.access.scope import Scope
-from mainspring.records.asset import Asset
-from mainspring.records.connection import Connection
+from mainspring.records.plant.asset import Asset
+from mainspring.records.plant.connection import Connection
 from mainspring.records.rights import Right
 from mainspring.web import alarm_rows
 from mainspring.web.api.alarms import active_within

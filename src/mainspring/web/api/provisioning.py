@@ -12,9 +12,9 @@ from pydantic import Field
 
 from mainspring.core.errors import LimitExceeded, NotAllowed
 from mainspring.core.text import Text
-from mainspring.records import credential as records
-from mainspring.records.credential import Credential, CredentialKind
 from mainspring.records.draft import Draft
+from mainspring.records.people import credential as records
+from mainspring.records.people.credential import Credential, CredentialKind
 from mainspring.records.record import absent
 from mainspring.records.rights import Right, Role
 from mainspring.web.api.forms import Listing, cut

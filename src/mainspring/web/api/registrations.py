@@ -12,11 +12,11 @@ from pydantic import Field
 
 from mainspring.core.errors import NotFound
 from mainspring.core.text import Text
-from mainspring.records import registration as records
 from mainspring.records.draft import Draft
 from mainspring.records.first_start import TenantDraft
 from mainspring.records.in_force import for_platform
-from mainspring.records.registration import Registration, RegistrationDraft, State
+from mainspring.records.people import registration as records
+from mainspring.records.people.registration import Registration, RegistrationDraft, State
 from mainspring.records.rights import Right
 from mainspring.records.tenant import Tenant
 from mainspring.web import letters

@@ -23,8 +23,8 @@ from mainspring.core.text import Text
 from mainspring.records.access.scope import Scope
 from mainspring.records.audit import Action, AuditEntry, Deed, append
 from mainspring.records.faults import Invalid
+from mainspring.records.plant.tag import Tag
 from mainspring.records.rights import Right
-from mainspring.records.tag import Tag
 from mainspring.records.tenant import Tenant
 from mainspring.web.alarm_rows import people_of
 from mainspring.web.api.forms import Listing, cut

@@ -13,10 +13,10 @@ from pydantic import Field
 
 from mainspring.core.errors import NotAllowed, NotFound
 from mainspring.records.access.use import note
-from mainspring.records.connection import Connection
 from mainspring.records.defined import listing
 from mainspring.records.defined.access import Access, Doing
 from mainspring.records.defined.kinds import Defined, columns, kinds, title_of, told
+from mainspring.records.plant.connection import Connection
 from mainspring.records.rights import Right
 from mainspring.records.search_words import found, sought
 from mainspring.web.api.defined import access_of

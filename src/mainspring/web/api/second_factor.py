@@ -13,11 +13,11 @@ from pydantic import Field, SecretStr, model_validator
 from mainspring.core.errors import Conflict, NotAllowed
 from mainspring.core.faults import fault
 from mainspring.core.text import Text
-from mainspring.records import second_factor
 from mainspring.records.audit import Action, Deed, append
 from mainspring.records.in_force import for_platform
+from mainspring.records.people import second_factor
+from mainspring.records.people.sign_in import PASSWORD_LENGTH_MAX
 from mainspring.records.rights import Requirement, Right
-from mainspring.records.sign_in import PASSWORD_LENGTH_MAX
 from mainspring.records.tenant import Tenant
 from mainspring.web.accounts import factors, steps
 from mainspring.web.api.session import SessionOut, person_of, signed_in

@@ -19,10 +19,10 @@ from mainspring.records.access.scope import parts_of
 from mainspring.records.audit import HIDDEN, Action, Deed, append
 from mainspring.records.faults import Invalid
 from mainspring.records.in_force import for_platform
-from mainspring.records.passwords import check_password
+from mainspring.records.people.passwords import check_password
+from mainspring.records.people.sign_in import PASSWORD_LENGTH_MAX, USERNAME_LENGTH_MAX, full_name
+from mainspring.records.people.user import User
 from mainspring.records.rights import Right, Role
-from mainspring.records.sign_in import PASSWORD_LENGTH_MAX, USERNAME_LENGTH_MAX, full_name
-from mainspring.records.user import User
 from mainspring.web.accounts import steps
 from mainspring.web.api.forms import written
 from mainspring.web.configure import current

@@ -12,10 +12,11 @@ from pydantic import Field
 
 from mainspring.core.errors import NotAllowed
 from mainspring.core.text import Text
-from mainspring.records import people, session
+from mainspring.records.people import administration as people
+from mainspring.records.people import session
+from mainspring.records.people.session import Session
+from mainspring.records.people.user import User
 from mainspring.records.rights import Right
-from mainspring.records.session import Session
-from mainspring.records.user import User
 from mainspring.web.security import Needs, actor_of
 
 router = Router(tags=["sessions"])

@@ -12,7 +12,7 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from mainspring.core.text import LANGUAGES
-from mainspring.records.asset import Asset, AssetKind
+from mainspring.records.plant.asset import Asset, AssetKind
 from mainspring.records.record import absent
 from mainspring.records.tenant import Tenant, now_ms
 from mainspring.web.api.forms import Label

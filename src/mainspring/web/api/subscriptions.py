@@ -14,10 +14,10 @@ from pydantic import BaseModel
 
 from mainspring.core.errors import LimitExceeded, NotAllowed
 from mainspring.core.text import Text
-from mainspring.records import subscription as records
+from mainspring.records.people.user import User
+from mainspring.records.plant import subscription as records
+from mainspring.records.plant.subscription import Channel, SubscriptionDraft
 from mainspring.records.rights import Right
-from mainspring.records.subscription import Channel, SubscriptionDraft
-from mainspring.records.user import User
 from mainspring.web.api.forms import Label, if_match, patch_of, version_of, written
 from mainspring.web.configure import current
 from mainspring.web.notices.channels import check_host

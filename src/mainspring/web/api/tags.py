@@ -12,12 +12,12 @@ from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
 from mainspring.core.definitions import Condition, Priority
-from mainspring.records import tag as records
-from mainspring.records.alarm_definition import AlarmDefinition
+from mainspring.records.importing.tag_import import ROWS_MAX, import_tags
+from mainspring.records.plant import tag as records
+from mainspring.records.plant.alarm_definition import AlarmDefinition
+from mainspring.records.plant.tag import Tag, TagDraft, TagFields
 from mainspring.records.rights import Right
 from mainspring.records.search_words import below, found
-from mainspring.records.tag import Tag, TagDraft, TagFields
-from mainspring.records.tag_import import ROWS_MAX, import_tags
 from mainspring.web.api.forms import (
     LIMIT_MAX,
     Label,

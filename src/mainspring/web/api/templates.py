@@ -11,9 +11,9 @@ from pydantic import Field
 
 from mainspring.core.definitions import Words
 from mainspring.core.drivers import registered
-from mainspring.records import device_template as records
-from mainspring.records.connection import find as find_connection
-from mainspring.records.device_template import NAME, DeviceTemplate, Templates
+from mainspring.records.plant import device_template as records
+from mainspring.records.plant.connection import find as find_connection
+from mainspring.records.plant.device_template import NAME, DeviceTemplate, Templates
 from mainspring.records.rights import Right
 from mainspring.web.configure import current
 from mainspring.web.security import Needs, actor_of

@@ -12,19 +12,19 @@ from pydantic import Field
 
 from mainspring.core.errors import LimitExceeded, NotAllowed
 from mainspring.core.text import Text
-from mainspring.records import asset as assets
-from mainspring.records import credential as records
-from mainspring.records import people
-from mainspring.records.credential import Credential, CredentialKind, TokenScope
 from mainspring.records.defined.access import EVERY, GROUP
 from mainspring.records.defined.kinds import kinds
 from mainspring.records.defined.shape import Group
 from mainspring.records.draft import Draft
 from mainspring.records.faults import Invalid
+from mainspring.records.people import administration as people
+from mainspring.records.people import credential as records
+from mainspring.records.people.credential import Credential, CredentialKind, TokenScope
+from mainspring.records.people.user import User
+from mainspring.records.plant import asset as assets
 from mainspring.records.record import absent
 from mainspring.records.rights import Right, Role
 from mainspring.records.tenant import now_ms
-from mainspring.records.user import User
 from mainspring.web.api.forms import Listing, cut
 from mainspring.web.configure import current
 from mainspring.web.security import Actor, Needs, actor_of

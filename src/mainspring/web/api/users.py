@@ -10,11 +10,11 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema, Status
 from pydantic import BaseModel, Field
 
-from mainspring.records import people as records
-from mainspring.records.people import UserDraft, UserFields
+from mainspring.records.people import administration as records
+from mainspring.records.people.administration import UserDraft, UserFields
+from mainspring.records.people.sign_in import locked_until
+from mainspring.records.people.user import User
 from mainspring.records.rights import Right, Role
-from mainspring.records.sign_in import locked_until
-from mainspring.records.user import User
 from mainspring.web.api.forms import Listing, cut, if_match, patch_of, version_of, written
 from mainspring.web.security import Needs, actor_of
 

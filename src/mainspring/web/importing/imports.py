@@ -28,10 +28,10 @@ from mainspring.history.importing.layout import Layout, check_layout
 from mainspring.history.importing.rows import CAUSES
 from mainspring.records.audit import Author
 from mainspring.records.faults import Invalid
-from mainspring.records.formulas import neutral
-from mainspring.records.import_files import UNDER_WAY, WORKING, ImportFolder, ImportStore, now_ms
-from mainspring.records.import_processes import Errand, Processes
-from mainspring.records.import_work import INTERRUPTED
+from mainspring.records.importing.files import UNDER_WAY, WORKING, ImportFolder, ImportStore, now_ms
+from mainspring.records.importing.formulas import neutral
+from mainspring.records.importing.processes import Errand, Processes
+from mainspring.records.importing.work import INTERRUPTED
 from mainspring.records.outbox import outbox
 from mainspring.web.importing.tally import put_away, unknown_file
 

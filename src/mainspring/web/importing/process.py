@@ -36,7 +36,7 @@ class HistoryProcess(Process):
     def _do(self, wanted: dict[str, Any]) -> dict[str, Any]:
         configure(self._settings)
         from mainspring.records.audit import Author
-        from mainspring.records.import_files import LEAVE_S, WORKING, ImportFolder
+        from mainspring.records.importing.files import LEAVE_S, WORKING, ImportFolder
         from mainspring.records.in_force import enter
         from mainspring.records.tenant import Tenant
         from mainspring.web.importing.work import Way, Work, do

@@ -8,10 +8,10 @@ from typing import Any, Final
 from mainspring.core.kinds import SampleKind
 from mainspring.core.text import Text
 from mainspring.history.importing.rows import BOOLEAN_WORDS, NOBODY, TAKEN_AS, Target
-from mainspring.records.asset import slug_of
 from mainspring.records.audit import Author
-from mainspring.records.tag import Tag
-from mainspring.records.tag_import import Importer
+from mainspring.records.importing.tag_import import Importer
+from mainspring.records.plant.asset import slug_of
+from mainspring.records.plant.tag import Tag
 from mainspring.records.tenant import Tenant
 
 AT_ONCE: Final = 500

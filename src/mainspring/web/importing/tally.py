@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from mainspring.history.importing.rows import CAUSES, Rows, Settled
-from mainspring.records.import_files import ImportFolder
+from mainspring.records.importing.files import ImportFolder
 
 REFUSED_MAX: Final = 100_000
 """Refused rows that are kept with their content; further ones are counted."""

@@ -27,8 +27,8 @@ from mainspring.history.importing.parquet_files import ParquetReader
 from mainspring.history.importing.rows import Rows, Settled, settle
 from mainspring.history.importing.window import Window
 from mainspring.records.audit import Action, AuditEntry, Author, Deed, append
-from mainspring.records.import_files import ImportFolder, now_ms
-from mainspring.records.import_work import INTERRUPTED
+from mainspring.records.importing.files import ImportFolder, now_ms
+from mainspring.records.importing.work import INTERRUPTED
 from mainspring.records.outbox import outbox
 from mainspring.web.importing import tags
 from mainspring.web.importing.sender import Sender

@@ -28,8 +28,8 @@ from mainspring.core.alarms import SET_ASIDE, AlarmEvent
 from mainspring.core.definitions import Condition
 from mainspring.core.errors import MainspringError
 from mainspring.core.text import Text
-from mainspring.records import subscription as records
-from mainspring.records.subscription import Channel, Subscription
+from mainspring.records.plant import subscription as records
+from mainspring.records.plant.subscription import Channel, Subscription
 from mainspring.web import alarm_rows
 from mainspring.web.configure import current
 from mainspring.web.lasting import in_thread

@@ -11,7 +11,7 @@ from mainspring.records.access.assignment import Assignment
 from mainspring.records.access.role import CompanyRole
 from mainspring.records.defined import writing
 from mainspring.records.defined.access import Access
-from mainspring.records.user import User
+from mainspring.records.people.user import User
 from mainspring.web.scim.people import id_of, keep, kept_of, memberships, meta
 
 CODE_MAX: Final = 32

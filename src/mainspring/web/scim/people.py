@@ -16,16 +16,17 @@ from scim2_models import (
 )
 from scim2_models import User as Account
 
-from mainspring.records import changes, people
+from mainspring.records import changes
 from mainspring.records.access.assignment import Assignment
 from mainspring.records.audit import HIDDEN
 from mainspring.records.defined.access import Access
 from mainspring.records.draft import check
-from mainspring.records.passwords import check_password
-from mainspring.records.people import UserFields
-from mainspring.records.provisioned import Provisioned
+from mainspring.records.people import administration as people
+from mainspring.records.people.administration import UserFields
+from mainspring.records.people.passwords import check_password
+from mainspring.records.people.provisioned import Provisioned
+from mainspring.records.people.user import User, normal
 from mainspring.records.rights import Role
-from mainspring.records.user import User, normal
 
 Person = Account[EnterpriseUser]
 ATTRIBUTES_BYTES_MAX: Final = 2**20

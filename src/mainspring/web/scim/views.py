@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from mainspring.core.errors import MainspringError
-from mainspring.records import credential
 from mainspring.records.audit import Author
-from mainspring.records.credential import Credential, CredentialKind
 from mainspring.records.defined.access import Access
 from mainspring.records.in_force import for_platform, for_tenant
+from mainspring.records.people import credential
+from mainspring.records.people.credential import Credential, CredentialKind
 from mainspring.records.rights import Role
 from mainspring.web.faults import status_of
 from mainspring.web.parsing import parsed

@@ -1,0 +1,1 @@
+"""Sheets that people send: read within limits, checked row by row, loaded in pieces, taken back."""

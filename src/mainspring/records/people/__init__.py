@@ -1,0 +1,1 @@
+"""Accounts: who signs in, how, for how long, and who lets them."""
