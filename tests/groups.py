@@ -71,13 +71,15 @@ def run(name: str, arguments: Sequence[str]) -> Ended:
 
 
 def _read(name: str, code: int, lines: Sequence[str]) -> Ended:
-    said = [line.split(" ", 1)[1].split(" - ", 1)[0] for line in lines if line.startswith(("FAILED ", "ERROR "))]
-    return Ended(name, code, lines[-1] if lines else "nothing was printed", tuple(dict.fromkeys(said)))
+    named = [
+        line.split(" ", 1)[1].split(" - ", 1)[0] for line in lines if line.startswith(("FAILED tests", "ERROR tests"))
+    ]
+    return Ended(name, code, lines[-1] if lines else "nothing was printed", tuple(dict.fromkeys(named)))
 
 
 def again(ended: Ended, arguments: Sequence[str]) -> bool:
     """Ask what failed beside others once more, alone; return whether it passed now."""
-    if ended.code != 1 or not 0 < len(ended.failed) <= ASKED_AGAIN_MAX:
+    if ended.code != 1 or not ended.failed:
         return False
     options = [each for each in arguments if each.startswith("--records")]
     second = run(f"{ended.name}-again", [*ended.failed, *options])
@@ -99,7 +101,8 @@ def main() -> int:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ends = list(pool.map(one, named))
     failed = [each for each in ends if each.code]
-    unsteady = [each for each in failed if again(each, named[each.name])]
+    few = sum(len(each.failed) for each in failed) <= ASKED_AGAIN_MAX
+    unsteady = [each for each in failed if few and again(each, named[each.name])]
     for log in sorted(ROOT.glob(".mainspring-test-*.log")):
         print(f"\n{log.name}\n{log.read_text(encoding='utf-8', errors='replace')}", end="")
     for each in unsteady:

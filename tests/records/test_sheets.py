@@ -199,6 +199,17 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
     assert read_once(file, "a.xlsx") == first
 
 
+def test_a_disk_without_room_hinders_nobody_from_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "upload"
+    file.write_bytes(xlsx_file(ROWS))
+    (tmp_path / "rows.part").mkdir()
+    assert read_once(file, "a.xlsx") == read_sheet(xlsx_file(ROWS), "a.xlsx")
+    (tmp_path / "rows.part").rmdir()
+    monkeypatch.setattr(sheets, "KEPT_BYTES_MAX", 10)
+    read_once(file, "a.xlsx")
+    assert list(tmp_path.iterdir()) == [file], "too large to be kept"
+
+
 def test_half_a_sign_is_read_again_each_time(tmp_path: Path) -> None:
     file = tmp_path / "upload"
     file.write_text(r'[{"name": "\ud83d"}]')

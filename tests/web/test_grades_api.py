@@ -73,6 +73,8 @@ def test_what_is_not_seen_is_not_changed(asked: Any, admin: Asking, party: Any) 
     one = f"/records/party/{party['id']}"
     faults = guest("patch", one, {"contact": "Li", "remarks": "", "version": 2}, 422)["fields"]
     assert set(faults) == {"remarks"}
+    sequence = admin.get(f"{one}/history")["items"][0]["sequence"]
+    assert set(guest("post", f"{one}/undo", {"sequence": sequence, "version": 2}, 422)["fields"]) == {"remarks"}
     now = admin.get(one)
     assert (now["remarks"], now["version"]) == (f"{SECRET} again", 2)
 

@@ -113,6 +113,7 @@ def _gone_back(access: Access, record: D, entries: list[AuditEntry]) -> D:
     before = {name: now.get(name) if value == HIDDEN else value for name, value in before.items()}
     if before.get("state") == record.state:
         writing.refuse_fixed(record)
+    writing.refuse_unseen(access, type(record), (name for name, value in before.items() if value != now.get(name)))
     _allow_steps(access, record, entries)
     record.state = before.get("state") or record.state
     put_back(record, before)

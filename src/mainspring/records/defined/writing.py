@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -67,9 +67,7 @@ def create(access: Access, kind: type[D], fields: dict[str, Any]) -> D:
 
 def modify(access: Access, kind: type[D], id: UUID, fields: dict[str, Any], version: int | None) -> D:
     """Change some fields of a record; raises Invalid, and Changed for a version that is not the present one."""
-    unseen = fields.keys() & access.hidden(kind)
-    if unseen:
-        raise Invalid(dict.fromkeys(sorted(unseen), _UNSEEN))
+    refuse_unseen(access, kind, fields)
 
     def take_in(record: D) -> None:
         fill(record, written(kind, fields, record), record.tenant)
@@ -180,6 +178,13 @@ def _create_parts(access: Access, whole: Defined, part: type[Defined], entries: 
             faults |= {f"{part.kind}.{place}.{path}": text for path, text in error.fields.items()}
     if faults:
         raise Invalid(dict(list(faults.items())[:FIELDS_MAX]))
+
+
+def refuse_unseen(access: Access, kind: type[Defined], names: Iterable[str]) -> None:
+    """Raise Invalid if fields are to be changed that are not shown to who changes them."""
+    unseen = access.hidden(kind).intersection(names)
+    if unseen:
+        raise Invalid(dict.fromkeys(sorted(unseen), _UNSEEN))
 
 
 def refuse_fixed(record: Defined) -> None:

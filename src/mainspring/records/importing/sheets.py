@@ -30,6 +30,8 @@ from mainspring.records.importing.formulas import meant, neutral
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 UNPACKED_BYTES_MAX: Final = 256 * 1024 * 1024
+KEPT_BYTES_MAX: Final = 32 * 1024 * 1024
+"""So large at most are the rows that are kept beside a file."""
 PARTS_MAX: Final = 2000
 ROWS_MAX: Final = 200_000
 COLUMNS_MAX: Final = 200
@@ -139,11 +141,15 @@ def read_once(file: Path, name: str) -> Sheet:
     if kept.exists():
         return Sheet(*orjson.loads(kept.read_bytes()))
     sheet = read_sheet(file.read_bytes(), name)
-    # Half a sign, as JSON can have it, is no text to keep.
-    with suppress(orjson.JSONEncodeError):
-        part = kept.with_suffix(".part")
-        part.write_bytes(orjson.dumps([sheet.head, sheet.rows, sheet.numbers]))
-        part.replace(kept)
+    part = kept.with_suffix(".part")
+    # Half a sign, as JSON can have it, is no text to keep; a full disk keeps nothing, and hinders nobody from reading.
+    with suppress(orjson.JSONEncodeError, OSError):
+        rows = orjson.dumps([sheet.head, sheet.rows, sheet.numbers])
+        if len(rows) <= KEPT_BYTES_MAX:
+            part.write_bytes(rows)
+            part.replace(kept)
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
     return sheet
 
 

@@ -31,6 +31,7 @@ DAY_MS: Final = 24 * HOUR_MS
 AN_HOUR_MAX: Final = 5
 """So many are taken from one address in an hour, in IPv6 from one network."""
 MAILS_MAX: Final = 3
+MAILS_OF_ALL_MAX: Final = 10
 """So many mails to confirm it go in a day to one address that nobody confirms: it may be a stranger's."""
 WAITING_MAX: Final = 500
 CONFIRM_MS: Final = 7 * 24 * HOUR_MS
@@ -129,8 +130,10 @@ def apply(tenant: Tenant, draft: RegistrationDraft, address: str, *, confirm: bo
     many = list(lately).count(network_of(address)) >= AN_HOUR_MAX
     if many or rows.filter(state__in=[State.UNCONFIRMED, State.WAITING]).count() >= WAITING_MAX:
         raise LimitExceeded(_LATER)
+    # Nobody fills a stranger's box, and few can keep its owner from being written to.
     mailed = rows.filter(email__iexact=draft.email, state=State.UNCONFIRMED, created_ms__gt=now - DAY_MS)
-    if confirm and mailed.count() >= MAILS_MAX:
+    senders = [network_of(each) for each in mailed.values_list("address", flat=True)]
+    if confirm and (senders.count(network_of(address)) >= MAILS_MAX or len(senders) >= MAILS_OF_ALL_MAX):
         return ""
     secret = secrets.token_urlsafe(32) if confirm else ""
     made = Registration(
