@@ -9,11 +9,14 @@ from urllib.parse import quote
 import orjson
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from tests.records.epcis_documents import files
 from tests.records.plant import tenant
 from tests.records.test_events import PART, PRESS, STEEL, STORE, amount, arrival, document, event, made_of
 from tests.web.asking import whole
 
+from mainspring.records.events import names
 from mainspring.records.events import query as queries
 from mainspring.records.events.vocabulary import CONTEXT, REPORTING, STATE
 from mainspring.records.rights import Role
@@ -167,7 +170,7 @@ def test_names_lead_to_the_records_that_may_be_seen(signed_in: Callable[..., Any
     lot = made(engineer, "lot", item=item["id"], number="B-7")
     order = made(engineer, "order", number="WO-1", sort="work", subject="x")
     uris = {
-        "urn:mainspring:item:P%201": [newer["id"]], "urn:mainspring:lot:P%201:B-7": [newer["id"], lot["id"]],
+        "urn:mainspring:item:P%201": [newer["id"]], "urn:mainspring:lot:P%201:B-7": [item["id"], lot["id"]],
         "urn:mainspring:lot:P%201:none": [newer["id"]], "urn:mainspring:order:WO-1": [order["id"]],
         "urn:mainspring:operation:WO-1:10": [order["id"]], "https://id.gs1.org/01/09521321000018/10/B-7?x": [
             item["id"], lot["id"]], "urn:epc:class:lgtin:9521321.000001.B-7": [item["id"], lot["id"]],
@@ -188,6 +191,58 @@ def test_names_lead_to_the_records_that_may_be_seen(signed_in: Callable[..., Any
     assert of_lot["uri"] == "urn:mainspring:lot:P%201:B-7"
     assert of_item == {"uri": f"urn:mainspring:item:P%201|{of_lot['uri']}", "name": {"en": "Shaft", "zh": "轴"}}
     assert got(engineer, "/api/v1/epcis/names", record=order["id"])["items"] == []
+
+
+def test_a_lot_stands_with_the_revision_it_is_of(signed_in: Callable[..., Any]) -> None:
+    engineer = signed_in(Role.ENGINEER)
+    a = made(engineer, "item", number="P-2", name={"en": "A"}, gtin="9521321000018", tracked="lot")
+    b = made(engineer, "item", number="P-2", revision="B", name={"en": "B"}, gtin="9521321000025", tracked="lot")
+    older = [made(engineer, "lot", item=a["id"], number=number) for number in ("L-1", "L-2")]
+    newer = made(engineer, "lot", item=b["id"], number="L-2")
+    uris = {
+        "urn:mainspring:lot:P-2:L-1": [a["id"], older[0]["id"]],
+        # Two lots have this number: the one recorded last, but where the GTIN tells them apart.
+        "urn:mainspring:lot:P-2:L-2": [b["id"], newer["id"]],
+        "https://id.gs1.org/01/09521321000018/10/L-2": [a["id"], older[1]["id"]],
+        "https://id.gs1.org/01/09521321000025/10/L-1": [b["id"]],
+    }
+    answer = engineer.post("/api/v1/epcis/names", orjson.dumps({"uris": list(uris)}), "application/json").json()[
+        "names"
+    ]
+    assert {uri: [each["id"] for each in records] for uri, records in answer.items()} == uris
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "urn:epc:idpat:sgtin:4012345.*.*", "urn:epc:id:sgtin:1.2", "urn:epc:id:sgtin:1..x",
+        "urn:epc:id:sgtin:1.\u00b2.x", "urn:epc:id:sgtin:..", "urn:epc:class:lgtin:1", "urn:mainspring:lot:A:%00",
+        "urn:mainspring:order:%00", "urn:mainspring:operation:%00:1", "urn:mainspring:asset:%00",
+        "https://id.gs1.org/01/%00/10/%00",
+    ],
+)  # fmt: skip
+def test_a_name_of_any_form_may_be_asked_for(client: Any, uri: str) -> None:
+    answer = client.post("/api/v1/epcis/names", orjson.dumps({"uris": [uri]}), "application/json")
+    assert (answer.status_code, answer.json()) == (200, {"names": {}})
+
+
+def test_what_was_searched_for_comes_before_lots_of_it(signed_in: Callable[..., Any]) -> None:
+    engineer = signed_in(Role.ENGINEER)
+    items = [made(engineer, "item", number=f"XQ-{n}", name={"en": f"Rod {n}"}, tracked="lot") for n in range(4)]
+    for item in items:
+        for n in range(names.LOTS_MAX + 2):
+            made(engineer, "lot", item=item["id"], number=f"R{n}")
+    other = made(engineer, "item", number="YY", name={"en": "Other"}, tracked="serial")
+    made(engineer, "lot", item=other["id"], number="XQ-9")
+    with CaptureQueriesContext(connection) as asked:
+        found = got(engineer, "/api/v1/epcis/names", search="xq")["items"]
+    assert sum('FROM "records_lot"' in query["sql"] for query in asked) <= 3, "no question for every item"
+    assert len(found) == names.FOUND_MAX
+    assert sorted(each["name"]["en"] for each in found[:4]) == [f"Rod {n}" for n in range(4)]
+    assert found[4]["uri"] == "urn:mainspring:unit:YY:XQ-9"
+    lots = [uri.rpartition(":")[2] for uri in found[0]["uri"].split("|")[1:]]
+    assert lots == [f"R{n}" for n in reversed(range(2, names.LOTS_MAX + 2))], "the newest lots of the item"
+    assert all(":lot:XQ-" in each["uri"] for each in found[5:])
 
 
 def made(client: Any, kind: str, **fields: Any) -> Any:

@@ -268,19 +268,16 @@ def _names(target: type[Record], ids: set[Any], access: Access) -> Titles:
     """Return the names of records by id: an asset's with the one it is in, others' with their words behind."""
     records: Any = target._default_manager.filter(pk__in=ids)
     if issubclass(target, Asset):
-        return {
-            str(each.pk): _joined(" / ", each.parent.name if each.parent else "", each.name)
-            for each in records.select_related("parent")
-        }
+        return {str(each.pk): placed(each) for each in records.select_related("parent")}
     if issubclass(target, Tag):
-        return {str(each.pk): _joined(" ", each.name, each.description) for each in records}
+        return {str(each.pk): joined(" ", each.name, each.description) for each in records}
     if not issubclass(target, Defined) or not (words := _words_of(target)):
-        return {str(each.pk): _joined("", named(each)) for each in records}
+        return {str(each.pk): joined("", named(each)) for each in records}
     seen, key = _seen_by(access, target, ids, words), words != title_of(target)
     return {
-        str(each.pk): _joined(" ", named(each) if key else "", getattr(each, words))
+        str(each.pk): joined(" ", named(each) if key else "", getattr(each, words))
         if each.pk in seen
-        else _joined("", named(each))
+        else joined("", named(each))
         for each in records
     }
 
@@ -301,7 +298,12 @@ def _seen_by(access: Access, kind: type[Defined], ids: set[Any], field: str) -> 
         return ()
 
 
-def _joined(between: str, *parts: str | dict[str, str]) -> dict[str, str]:
+def placed(asset: Asset) -> dict[str, str]:
+    """Return the name of an asset with that of the one it is in."""
+    return joined(" / ", asset.parent.name if asset.parent else "", asset.name)
+
+
+def joined(between: str, *parts: str | dict[str, str]) -> dict[str, str]:
     """Put parts together, each in the language or, where it has none of it, in the other."""
     made = {}
     for language, other in (("en", "zh"), ("zh", "en")):

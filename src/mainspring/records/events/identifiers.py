@@ -179,7 +179,10 @@ def piece_of(uri: str) -> Piece | None:
         return Piece(number, "", "".join(lot))
     found = _EPC.fullmatch(uri)
     if found is not None and found[2] in {"sgtin", "lgtin"}:
-        company, reference, lot_or_serial = found[3].split(".", 2)
+        company, reference, lot_or_serial = (*found[3].split(".", 2), "", "")[:3]
+        # A pattern may leave the reference open, and names that are only asked for may be of any form.
+        if not (lot_or_serial and all(part.isascii() and part.isdecimal() for part in (company, reference))):
+            return None
         key = reference[0] + company + reference[1:]
         return Piece("", key + check_digit(key), "" if lot_or_serial == "*" else unquote(lot_or_serial))
     link = _LINK.match(uri.partition("?")[0])

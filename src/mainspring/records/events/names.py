@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+from urllib.parse import unquote
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from mainspring.core.errors import NotAllowed
 from mainspring.records.business.item import Item, Tracked
@@ -59,7 +61,8 @@ class Choice:
 
 def named(access: Access, assets: QuerySet[Asset], uris: Iterable[str]) -> dict[str, list[Named]]:
     """Return the records that names mean, an item before its lot; names that mean none are left out."""
-    wanted = set(uris)
+    # PostgreSQL holds no NUL and takes none in a question.
+    wanted = {uri for uri in uris if "\0" not in unquote(uri)}
     pieces = {uri: piece for uri in wanted if (piece := piece_of(uri)) is not None}
     told = _pieces(access, pieces)
     told |= _places(assets, {uri: own_parts(uri)[0] for uri in wanted if _is(ASSET, uri)})
@@ -72,21 +75,16 @@ def named(access: Access, assets: QuerySet[Asset], uris: Iterable[str]) -> dict[
 
 
 def things(access: Access, text: str) -> list[Choice]:
-    """Return the items and lots that a search text finds, as events name them."""
+    """Return items that a search text finds, then lots it finds, then lots of these items, as events name them."""
     items = [item for item in _search(access, Item, text) if isinstance(item, Item)]
     lots = [lot for lot in _search(access, Lot, text) if isinstance(lot, Lot)]
-    found: dict[str, Choice] = {}
+    seen = {item.pk: item for item in _rows(access, Item).filter(pk__in={lot.item_id for lot in lots})}
+    newest = _newest_lots(access, items)
+    found = [_item(access, item, newest[item.pk]) for item in items]
+    found += [_lot(access, lot, seen[lot.item_id]) for lot in lots if lot.item_id in seen]
     # Events name lots where there are any, so whoever asks for an item means them, too.
-    for item in items:
-        for choice in record(access, item.pk):
-            found[choice.uri] = choice
-        found |= {choice.uri: choice for choice in (_lot(access, lot, item) for lot in _lots_of(access, item))}
-    whole = {item.pk: item for item in _rows(access, Item).filter(pk__in={lot.item_id for lot in lots})}
-    for lot in lots:
-        if (of := whole.get(lot.item_id)) is not None:
-            choice = _lot(access, lot, of)
-            found[choice.uri] = choice
-    return list(found.values())[:FOUND_MAX]
+    found += [_lot(access, lot, item) for item in items for lot in newest[item.pk]]
+    return list({choice.uri: choice for choice in found}.values())[:FOUND_MAX]
 
 
 def record(access: Access, id: UUID) -> list[Choice]:
@@ -94,13 +92,24 @@ def record(access: Access, id: UUID) -> list[Choice]:
     for lot in _rows(access, Lot).filter(pk=id).select_related("item"):
         return [_lot(access, lot, lot.item)]
     for item in _rows(access, Item).filter(pk=id):
-        lots = [_lot(access, lot, item).uri for lot in _lots_of(access, item)] if item.tracked == Tracked.LOT else []
-        return [Choice("|".join([item_uri(item.number), *lots]), _name_of(access, item))]
+        return [_item(access, item, _newest_lots(access, [item])[item.pk])]
     return []
 
 
-def _lots_of(access: Access, item: Item) -> QuerySet[Any]:
-    return _rows(access, Lot).filter(item=item).order_by("-created_ms")[:LOTS_MAX]
+def _newest_lots(access: Access, items: list[Item]) -> dict[UUID, list[Lot]]:
+    """Return the lots of items that came last, by the ids of the items."""
+    newest: dict[UUID, list[Lot]] = {item.pk: [] for item in items}
+    place = Window(RowNumber(), partition_by="item", order_by=("-created_ms", "-pk"))
+    rows = _rows(access, Lot).filter(item__in=list(newest)).annotate(place=place).filter(place__lte=LOTS_MAX)
+    for lot in rows.order_by("place"):
+        newest[lot.item_id].append(lot)
+    return newest
+
+
+def _item(access: Access, item: Item, lots: list[Lot]) -> Choice:
+    """Return an item with its lots; units are asked for apart from classes of things, so it goes without its own."""
+    also = [_lot(access, lot, item).uri for lot in lots] if item.tracked == Tracked.LOT else []
+    return Choice("|".join([item_uri(item.number), *also]), _name_of(access, item))
 
 
 def _lot(access: Access, lot: Lot, item: Item) -> Choice:
@@ -112,7 +121,7 @@ def _lot(access: Access, lot: Lot, item: Item) -> Choice:
 def places(assets: QuerySet[Asset], text: str) -> list[Choice]:
     """Return the assets that a search text finds, each by both names that events may give it."""
     rows = assets.filter(found_by(text)).select_related("parent").order_by("search")[:FOUND_MAX]
-    return [Choice(f"{asset_uri(row.path)}|{asset_uri(str(row.pk))}", _place(row)) for row in rows]
+    return [Choice(f"{asset_uri(row.path)}|{asset_uri(str(row.pk))}", listing.placed(row)) for row in rows]
 
 
 def _is(beginning: str, uri: str) -> bool:
@@ -130,33 +139,39 @@ def _rows(access: Access, kind: type[D]) -> QuerySet[Any]:
 
 def _search(access: Access, kind: type[Defined], text: str) -> list[Defined]:
     try:
-        return listing.first(access, kind, sought(text), FOUND_MAX)
+        return listing.first(access, kind, sought(text), FOUND_MAX) if "number" not in access.hidden(kind) else []
     except NotAllowed:
         return []
 
 
 def _pieces(access: Access, pieces: dict[str, Piece]) -> dict[str, list[Named]]:
+    """Return items and lots by the names that mean them.
+
+    A lot stands with the revision it is of. Where several revisions or lots fit, the one recorded last does.
+    """
     numbers = {piece.number for piece in pieces.values()} - {""}
     gtins = {way for piece in pieces.values() for way in _ways(piece.gtin)}
-    items: dict[str, Item] = {}
-    # Of several revisions the newest stands for all.
-    for item in _rows(access, Item).filter(Q(number__in=numbers) | Q(gtin__in=gtins)).order_by("created_ms"):
-        items |= {item.number: item} | ({item.gtin.zfill(14): item} if item.gtin else {})
-    lots = {
-        (lot.item.number, lot.number): lot
-        for lot in _rows(access, Lot)
-        .filter(number__in={piece.lot for piece in pieces.values()} - {""})
-        .filter(item__number__in={item.number for item in items.values()})
-        .select_related("item")
-    }
+    fitting = _rows(access, Item).filter(Q(number__in=numbers) | Q(gtin__in=gtins))
+    seen: dict[UUID, Item] = {item.pk: item for item in fitting.order_by("created_ms", "pk")}
+    items = {key: item for item in seen.values() for key in _keys(item)}
+    fitting = _rows(access, Lot).filter(number__in={piece.lot for piece in pieces.values()} - {""}, item__in=list(seen))
+    lots = {(*key, lot.number): lot for lot in fitting.order_by("created_ms", "pk") for key in _keys(seen[lot.item_id])}
     told: dict[str, list[Named]] = {}
     for uri, piece in pieces.items():
-        if (item := items.get(piece.number or piece.gtin)) is None:
+        lot = lots.get((piece.number, piece.gtin, piece.lot))
+        item = seen[lot.item_id] if lot is not None else items.get((piece.number, piece.gtin))
+        if item is None:
             continue
-        lot = lots.get((item.number, piece.lot))
         told[uri] = [Named(Item.kind, item.pk, _name_of(access, item))]
         told[uri] += [Named(Lot.kind, lot.pk, _plain(lot.number))] if lot is not None else []
     return told
+
+
+def _keys(item: Item) -> Iterator[tuple[str, str]]:
+    """Yield what names have of an item: our number for it, or its GTIN."""
+    yield item.number, ""
+    if item.gtin:
+        yield "", item.gtin.zfill(14)
 
 
 def _ways(gtin: str) -> Iterator[str]:
@@ -173,7 +188,7 @@ def _places(assets: QuerySet[Asset], named_so: dict[str, str]) -> dict[str, list
     for row in rows:
         found |= {row.path: row, row.pk: row}
     return {
-        uri: [Named("asset", asset.pk, _place(asset))]
+        uri: [Named("asset", asset.pk, listing.placed(asset))]
         for uri, name in named_so.items()
         if (asset := found.get(ids.get(uri)) or found.get(name)) is not None
     }
@@ -186,23 +201,11 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _place(asset: Asset) -> Words:
-    return _joined(" / ", [asset.parent.name, asset.name] if asset.parent else [asset.name])
-
-
 def _name_of(access: Access, item: Item) -> Words:
     """Return what an item is called: by its words, if those may be seen."""
     hidden: Collection[str] = access.hidden(Item)
-    return _joined("", [item.name]) if "name" not in hidden and any(item.name.values()) else _plain(item.number)
+    return listing.joined("", item.name) if "name" not in hidden and any(item.name.values()) else _plain(item.number)
 
 
 def _plain(text: str) -> Words:
     return {"en": text, "zh": text}
-
-
-def _joined(between: str, parts: list[Words]) -> Words:
-    """Join words in each language; what lacks one is told in the other."""
-    return {
-        language: between.join(part.get(language) or part.get(other, "") for part in parts)
-        for language, other in (("en", "zh"), ("zh", "en"))
-    }
