@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import DESKTOP, PHONE, Language, Open, Theme, settled
 from tests.browser.looks import cut, lengthen, looked_into, too_wide, violations
 from tests.e2e.platform import Person
@@ -112,6 +112,7 @@ def test_the_story_of_a_lot_is_filtered_and_opened(open_page: Open) -> None:
     page.get_by_role("tab", name="Events").click()
     story = page.get_by_role("tabpanel").get_by_role("listitem")
     expect(story).to_have_count(5)
+    expect(page.get_by_role("tabpanel")).to_contain_text("those that name it by GTIN are in the list of all events")
     looked_into(page)
     story.filter(has_text="Packing").get_by_role("link").click()
     expect(page.get_by_role("dialog")).to_contain_text("urn:epc:id:sscc:9521321.0000000417")
@@ -178,6 +179,55 @@ def test_an_event_is_declared_wrong_with_the_right_one_in_its_place(administrato
     expect(marked.filter(has_text="Declared in error")).to_have_count(1)
     expect(marked.filter(has_text="Error declaration")).to_have_count(1)
     expect(marked).to_have_count(3)
+
+
+def test_the_right_event_is_stored_once_after_a_lost_answer(administrator: Person, open_page: Open) -> None:
+    lot, wrong = f"T-{uuid4().hex[:6]}", f"urn:uuid:{uuid4()}"
+    administrator.post("/epcis/capture", document(event(lot, 500, eventID=wrong)))
+    watched = open_page(f"{EVENTS}?event={wrong}")
+    watched.allow("ERR_FAILED")
+    page = watched.page
+    settled(page)
+    page.get_by_role("dialog").get_by_role("button", name="Declare in error").click()
+    form = page.get_by_role("dialog").filter(has_text="This cannot be undone")
+    form.get_by_label("What it says is wrong").check()
+    lost: list[Route] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route)
+        route.fetch()
+        route.abort()
+
+    page.route("**/api/v1/epcis/capture", lose, times=1)
+    send = form.get_by_role("button", name="Declare in error")
+    send.click()
+    expect(form.get_by_role("alert")).to_contain_text("did not answer")
+    assert lost
+    assert stock(administrator, lot) == [500]
+    send.click()
+    expect(form).to_have_count(0)
+    assert stock(administrator, lot) == [500]
+
+
+def test_an_event_of_thousands_of_things_is_shown_with_names_and_without(
+    administrator: Person, open_page: Open
+) -> None:
+    first = f"urn:epc:id:sgtin:9521321.000001.{uuid4().hex[:6]}"
+    many = event("", 0, action="OBSERVE", eventTime="2020-01-01T00:00:00Z", readPoint={"id": PLACE})
+    many |= {"epcList": [first, *(f"{first}-{n}" for n in range(2500))]}
+    del many["quantityList"], many["bizLocation"]
+    administrator.post("/epcis/capture", document(many))
+    watched = open_page(f'{EVENTS}?where=thing+eq+"{first}"')
+    watched.allow("status of 500")
+    page = watched.page
+    settled(page)
+    # The place is the last of its names.
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page)).to_contain_text("Synthesis / Stripper")
+    page.route("**/api/v1/epcis/names", lambda route: route.fulfill(status=500, body="{}"))
+    page.reload()
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page)).not_to_contain_text("Synthesis / Stripper")
 
 
 def test_a_file_is_taken_in_whole_or_not_at_all(administrator: Person, open_page: Open, tmp_path: Path) -> None:

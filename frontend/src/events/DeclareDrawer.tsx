@@ -35,12 +35,13 @@ export function DeclareDrawer({ event, reading, onClose, onDeclared }: { event: 
   const [reason, setReason] = useState("");
   const [along, setAlong] = useState(true);
   const [text, setText] = useState(() => copyOf(event));
+  // One for all tries: if an answer is lost, the right event is known when it is sent again.
+  const [corrective] = useState(newId);
   const [busy, setBusy] = useState(false);
   const [faults, setFaults] = useState<readonly EventFault[]>([]);
   const replaces = reason === WRONG && along;
   const declare = async () => {
     const { "@context": context, ...wrong } = event;
-    const corrective = newId();
     let right: object[] = [];
     try {
       right = replaces ? [{ ...(JSON.parse(text) as object), eventID: corrective }] : [];

@@ -47,7 +47,10 @@ function Rows({ uri, vocabulary }: { uri: string; vocabulary: Vocabulary }) {
   );
 }
 
-/** What happened to an item or a lot, the newest first. */
+/** Most lots of an item that the server names with it. */
+const LOTS = 10;
+
+/** What happened to an item or a lot, the newest first, as far as its own names tell. */
 export function RecordEvents({ id }: { id: string }) {
   const t = useWords(eventWords);
   const vocabulary = useVocabulary();
@@ -55,7 +58,14 @@ export function RecordEvents({ id }: { id: string }) {
   const [first] = named.value?.items ?? [];
   return (
     <PageState state={named} rows={4}>
-      {() => (first ? <PageState state={vocabulary} rows={4}>{(words) => <Rows uri={first.uri} vocabulary={words} />}</PageState> : <Empty title={t("noneMatchEvents")} />)}
+      {() =>
+        first ? (
+          <>
+            <PageState state={vocabulary} rows={4}>{(words) => <Rows uri={first.uri} vocabulary={words} />}</PageState>
+            <p className="ms-third ms-caption">{first.uri.startsWith("urn:mainspring:item:") ? t("eventsOfItem", { n: LOTS }) : t("eventsOfLot")}</p>
+          </>
+        ) : <Empty title={t("noneMatchEvents")} />
+      }
     </PageState>
   );
 }

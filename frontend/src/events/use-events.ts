@@ -8,6 +8,10 @@ import { urisOf } from "./read";
 import type { EpcisEvent, Names, Vocabulary } from "./types";
 
 const PAGE = 50;
+/** Most names the server takes at once. */
+const NAMES = 2000;
+/** Most requests for the names of one page: further names stay as they are written. */
+const SLICES = 5;
 
 export interface EventPage {
   items: EpcisEvent[];
@@ -42,8 +46,11 @@ async function ask(query: Query, signal?: AbortSignal): Promise<{ items: EpcisEv
   return { items: epcisBody.queryResults.resultsBody.eventList, next: decodeURIComponent(following) };
 }
 
+/** What names mean, as far as the server tells: events without the names of records are better than none. */
 export async function namesOf(uris: readonly string[], signal?: AbortSignal): Promise<Names> {
-  return uris.length === 0 ? {} : (await api.post<{ names: Names }>("/epcis/names", { uris }, signal)).names;
+  const starts = Array.from({ length: Math.min(SLICES, Math.ceil(uris.length / NAMES)) }, (_, slice) => slice * NAMES);
+  const found = starts.map((start) => api.post<{ names: Names }>("/epcis/names", { uris: uris.slice(start, start + NAMES) }, signal));
+  return Object.assign({}, ...(await Promise.all(found.map((each) => each.then(({ names }) => names, () => ({}))))));
 }
 
 /** The declarations that name one of these events, by the ids of the events. */

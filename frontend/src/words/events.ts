@@ -13,6 +13,14 @@ export const eventWords = {
     en: "An event says what happened to which lot or piece, when, where and why. Stock, where lots come from and what orders used up follow from events. They come from stations, other systems and partners as EPCIS 2.0: import a file, or send a document to POST {address}.",
     zh: "事件记录哪一批次或哪一件在何时、何地、因何发生了什么；库存、批次来源与订单消耗都由事件得出。事件由工位、其他系统与合作伙伴按 EPCIS 2.0 提供：可导入文件，或将文档发送至 POST {address}。",
   },
+  eventsOfItem: {
+    en: "Here are the events that name this item by its number without a lot, or by one of its {n} newest lots. Older lots and units with a serial number show theirs on their own pages; events that name it by GTIN are in the list of all events.",
+    zh: "此处为按物料编码（不带批次）或其最新 {n} 个批次记录的事件。更早的批次与带序列号的单件见其各自页面；按商品条码（GTIN）记录的事件见全部事件列表。",
+  },
+  eventsOfLot: {
+    en: "Here are the events that name it by the number of its item and its own; those that name it by GTIN are in the list of all events.",
+    zh: "此处为按物料编码与批号或序列号记录的事件；按商品条码（GTIN）记录的事件见全部事件列表。",
+  },
   noneMatchEvents: { en: "No event matches", zh: "没有符合条件的事件" },
 
   when: { en: "When", zh: "时间" },
